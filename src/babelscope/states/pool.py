@@ -1,0 +1,48 @@
+"""From token states to one vector per sentence: functions of (hidden, attended, ordinary).
+
+Every function takes `hidden` (B, T, D) in any dtype, `attended` (B, T) bool (every real token) and `ordinary` (B, T)
+bool (real tokens that are not special), and returns (B, D) in float32. Masked positions never reach the sum: padding
+may hold NaN, and 0 * NaN is NaN, so positions are selected and not multiplied away.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Pool = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def mean(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
+    """Average the ordinary tokens: special tokens carry massive activations in some families (the default)."""
+    return _average(hidden, ordinary.float())
+
+
+def published(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
+    """Average all attended tokens, special ones too: the choice of Wilie et al. 2025 in their published code."""
+    return _average(hidden, attended.float())
+
+
+def weighted(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
+    """Average the ordinary tokens weighted by position 1..T, as MEXA does for causal models."""
+    return _average(hidden, ordinary.cumsum(dim=1).float() * ordinary)
+
+
+def last(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
+    """Take the last ordinary token, by mask and never by position -1."""
+    positions = torch.arange(ordinary.shape[1], device=ordinary.device)
+    return _take(hidden, (positions * ordinary).argmax(dim=1))
+
+
+def first(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
+    """Take the first attended token: the classification token of encoders that have one."""
+    return _take(hidden, attended.int().argmax(dim=1))
+
+
+def _average(hidden: Tensor, weight: Tensor) -> Tensor:
+    kept = torch.where((weight > 0)[..., None], hidden.float(), 0.0)
+    return torch.einsum("btd,bt->bd", kept, weight) / weight.sum(dim=1, keepdim=True)
+
+
+def _take(hidden: Tensor, position: Tensor) -> Tensor:
+    return hidden[torch.arange(len(hidden), device=hidden.device), position].float()

@@ -1,0 +1,50 @@
+"""See the states of every layer while a model runs: hooks that live inside a `with` and are counted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from babelscope.models.parts import Parts
+
+
+@contextmanager
+def record(parts: Parts, keep: Callable[[str, Tensor], None]) -> Iterator[None]:
+    """Call `keep(layer, hidden)` for every layer of every forward pass made inside the `with`.
+
+    `hidden` is (B, T, D) in the model's dtype. Layer "0" is the input of block 0, layer "i" the output of block i and
+    "final" the output of the final norm where the family has one: Hugging Face's last hidden state is that of "final".
+
+    Raises:
+        RuntimeError: if a layer was passed less often than another, as in a model that goes round its blocks.
+    """
+    fired: Counter[str] = Counter()
+
+    def give(layer: str, hidden: Tensor) -> None:
+        fired[layer] += 1
+        keep(layer, hidden)
+
+    def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        give("0", args[0] if args else kwargs["hidden_states"])
+
+    def after(layer: str) -> Callable[[nn.Module, Any, Any], None]:
+        # blocks give a bare tensor or a tuple that starts with one, depending on the family
+        return lambda module, args, output: give(layer, output if isinstance(output, Tensor) else output[0])
+
+    handles = [parts.blocks[0].register_forward_pre_hook(before, with_kwargs=True)]
+    handles += [block.register_forward_hook(after(str(i))) for i, block in enumerate(parts.blocks, start=1)]
+    if parts.final_norm is not None:
+        handles.append(parts.final_norm.register_forward_hook(after("final")))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+    if len({fired[layer] for layer in parts.layers}) != 1 or not fired:
+        silent = ", ".join(f"{layer} ({fired[layer]}x)" for layer in parts.layers)
+        raise RuntimeError(
+            f"Expected every layer of a {parts.family.model_type} model to be passed equally often, but got {silent}; "
+            "the model's forward does not run the blocks that its family row names."
+        )

@@ -1,0 +1,106 @@
+import pytest
+import torch
+
+from babelscope.data.corpora import Corpus
+from babelscope.models.families import FAMILIES
+from babelscope.models.parts import parts_of
+from babelscope.states import embed, pool, prepare
+from tests.models.tiny import tiny_model, tiny_tokenizer
+
+
+def one_by_one(model, corpus, tokenizer, *, special):
+    """Every sentence alone, Hugging Face's own hidden states, plain means: the published way."""
+    states = []
+    for language in corpus.languages:
+        for text in corpus.texts[language]:
+            inputs = tokenizer(text, return_tensors="pt")
+            with torch.no_grad():
+                hidden = torch.stack(model(**inputs, output_hidden_states=True).hidden_states)[:, 0]
+            states.append((hidden if special else hidden[:, 1:-1]).mean(dim=1))
+    return torch.stack(states, dim=1)
+
+
+@pytest.mark.parametrize(("function", "special"), [(pool.mean, False), (pool.published, True)])
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_equal_to_one_sentence_at_a_time(corpus, model_type, function, special):
+    model, tokenizer = tiny_model(model_type), tiny_tokenizer()
+    expected = one_by_one(model, corpus, tokenizer, special=special)
+    parts = parts_of(model)
+    layers = embed(parts, prepare(corpus, tokenizer, max_tokens=64), function).layers
+    assert tuple(layers) == parts.layers
+    raw = [layer for layer in parts.layers if layer != "final"]
+    ours = [*raw[:-1], "final"] if "final" in layers else raw
+    for mine, theirs in zip(ours, expected, strict=True):
+        torch.testing.assert_close(layers[mine], theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5", "bloom", "llama"])
+def test_batch_size_padding_side_and_order_change_nothing(corpus, model_type):
+    model, tokenizer = tiny_model(model_type), tiny_tokenizer()
+    reference = embed(parts_of(model), prepare(corpus, tokenizer, max_tokens=1), pool.mean).layers
+    tokenizer.padding_side = "left"
+    order = [3, 1, 4, 0, 2]
+    texts = {language: tuple(corpus.texts[language][i] for i in order) for language in ("ell_Grek", "eng_Latn")}
+    shuffled = Corpus("toy", tuple(corpus.ids[i] for i in order), texts)
+    layers = embed(parts_of(model), prepare(shuffled, tokenizer, max_tokens=1000), pool.mean).layers
+    place = [10 + i for i in order] + order
+    for layer, x in layers.items():
+        torch.testing.assert_close(x, reference[layer][place], rtol=1e-4, atol=1e-5)
+
+
+def test_samples_name_language_and_sentence(corpus):
+    model = tiny_model("bert")
+    pooled = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean)
+    layer, sample = next(iter(pooled.samples()))
+    assert layer == "0"
+    assert sample.names == ("eng_Latn", "deu_Latn", "ell_Grek")
+    assert sample.language.tolist() == [0] * 5 + [1] * 5 + [2] * 5
+    assert sample.sentence.tolist() == [0, 1, 2, 3, 4] * 3
+
+
+def test_modes_gradients_and_random_state_are_left_alone(corpus):
+    model = tiny_model("bert").train()
+    model.encoder.layer[0].eval()
+    modes = [module.training for module in model.modules()]
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    first = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean)
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(x.requires_grad for x in first.layers.values())
+    model.eval()  # had dropout been active, the two would differ
+    second = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean)
+    torch.testing.assert_close(dict(first.layers), dict(second.layers), rtol=0, atol=0)
+
+
+def test_shards_sum_to_the_whole(corpus):
+    parts = parts_of(tiny_model("llama"))
+    prepared = prepare(corpus, tiny_tokenizer(), max_tokens=40)
+    whole = embed(parts, prepared, pool.mean).layers
+    shards = [embed(parts, prepared.shard(rank, 4), pool.mean).layers for rank in range(4)]
+    for layer, x in whole.items():
+        assert torch.equal(sum(shard[layer] for shard in shards), x)
+
+
+def test_more_processes_than_batches(corpus):
+    prepared = prepare(corpus, tiny_tokenizer(), max_tokens=10_000)
+    layers = embed(parts_of(tiny_model("bert")), prepared.shard(7, 8), pool.mean).layers
+    assert all(not x.any() and x.shape == (15, 32) for x in layers.values())
+
+
+def test_states_that_are_not_finite_are_refused_by_name(corpus):
+    model = tiny_model("bert")
+    with torch.no_grad():
+        model.encoder.layer[2].output.dense.bias[0] = float("nan")
+    pooled = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean)
+    with pytest.raises(ValueError, match=r"layer 3 is not finite for sentence 's0' in eng_Latn.*model\.dtype=float32"):
+        list(pooled.samples())
+
+
+def test_a_missing_pad_token_is_handled(corpus):
+    tokenizer = tiny_tokenizer()
+    tokenizer.pad_token = None
+    model = tiny_model("llama")
+    ours = embed(parts_of(model), prepare(corpus, tokenizer), pool.mean).layers
+    theirs = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean).layers
+    torch.testing.assert_close(dict(ours), dict(theirs), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from babelscope.models.adapters import lora
+from babelscope.models.families import FAMILIES
+from babelscope.models.parts import parts_of
+from babelscope.states import record
+from tests.models.tiny import tiny_inputs, tiny_model
+
+
+def recorded(model):
+    seen = {}
+    parts = parts_of(model)
+    inputs = tiny_inputs()
+    with torch.no_grad(), record(parts, lambda layer, hidden: seen.update({layer: hidden.clone()})):
+        output = parts.stack(**inputs, output_hidden_states=True)
+    return parts, seen, output.hidden_states
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
+@pytest.mark.parametrize("task", ["base", "lm", "topic"])
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_layers_are_hugging_faces_hidden_states(model_type, task, adapted):
+    model = tiny_model(model_type, task)
+    if adapted:
+        model = lora(model)
+        with torch.no_grad():  # a fresh LoRA changes nothing, so it would not show whether it is active
+            for name, parameter in model.named_parameters():
+                if "lora_B" in name:
+                    parameter.normal_(std=0.3)
+        model.eval()
+    parts, seen, theirs = recorded(model)
+    ours = [seen[layer] for layer in parts.layers]
+    if parts.final_norm is not None:  # their last state is ours after the final norm
+        ours = [*ours[:-2], ours[-1]]
+        assert not torch.allclose(seen[str(len(parts.blocks))], seen["final"])
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=0)
+
+
+def test_hooks_are_gone_afterwards_even_after_an_error():
+    parts = parts_of(tiny_model("bert"))
+
+    def hooks():
+        return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in parts.model.modules())
+
+    before = hooks()
+    with pytest.raises(KeyError), record(parts, lambda layer, hidden: None):
+        assert hooks() > before
+        raise KeyError
+    assert hooks() == before
+
+
+def test_a_layer_that_is_not_passed_is_an_error():
+    parts = parts_of(tiny_model("bert"))
+    with pytest.raises(RuntimeError, match=r"layer .* passed equally often, but got .*3 \(0x\)"), torch.no_grad():
+        with record(parts, lambda layer, hidden: None):
+            parts.blocks[0](torch.zeros(1, 2, 32))
+
+
+def test_a_model_that_does_not_run_is_an_error():
+    parts = parts_of(tiny_model("bert"))
+    with pytest.raises(RuntimeError, match="passed equally often"), record(parts, lambda layer, hidden: None):
+        pass
