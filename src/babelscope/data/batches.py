@@ -1,0 +1,74 @@
+"""Texts as batches of similar length, filled up to a number of tokens."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from babelscope.data.encoding import attend, encode, pad, pad_id
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B texts padded on the right to T tokens.
+
+    Attributes:
+        input_ids: token ids (B, T), long.
+        attention_mask: 1 on tokens, 0 on padding (B, T), long.
+        ordinary: attended and not special (B, T), bool.
+        index: position of each text in the list it came from (B,), long.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    ordinary: Tensor
+    index: Tensor
+
+
+def batches(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int = 4096, max_length: int = 512
+) -> list[Batch]:
+    """Tokenize texts and batch them by length, the longest first, so that a lack of memory shows at once.
+
+    The padding side of the tokenizer does not matter: with padding on the left, a row can attend to nothing.
+
+    Args:
+        texts: S texts.
+        tokenizer: of the model.
+        max_tokens: most tokens of a batch, padding included; a single longer text is a batch of its own.
+        max_length: most tokens of a text, special ones included.
+
+    Raises:
+        ValueError: if max_tokens is not positive; see `encode` for texts and max_length.
+    """
+    if max_tokens < 1:
+        raise ValueError(f"Expected `max_tokens` to be positive, but got {max_tokens}; raise it")
+    encodings = encode(texts, tokenizer, max_length=max_length)
+    order = sorted(range(len(texts)), key=lambda i: (-len(encodings[i].ids), i))
+    made = []
+    while order:
+        rows = max(1, max_tokens // len(encodings[order[0]].ids))
+        index, order = order[:rows], order[rows:]
+        ids = [encodings[i].ids for i in index]
+        ordinary = pad([[not special for special in encodings[i].special] for i in index], 0).bool()
+        made.append(Batch(pad(ids, pad_id(tokenizer)), attend(ids), ordinary, torch.tensor(index)))
+    return made
+
+
+def token_fingerprint(made: Iterable[Batch]) -> str:
+    """Return a sha256 over the token ids of every text, in the texts' own order, however they are batched.
+
+    Tokenizers change between library versions; results with different tokens are not of the same input.
+    """
+    rows = {
+        int(i): ids[attended.bool()].tolist()
+        for batch in made
+        for i, ids, attended in zip(batch.index, batch.input_ids, batch.attention_mask, strict=True)
+    }
+    digest = hashlib.sha256()
+    for i in sorted(rows):
+        digest.update(f"{i}:{','.join(map(str, rows[i]))}\n".encode())
+    return digest.hexdigest()

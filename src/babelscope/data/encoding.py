@@ -1,0 +1,85 @@
+"""Texts as token ids, with the tokens that the tokenizer added told apart by position."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One text of T tokens.
+
+    Attributes:
+        ids: token ids (T).
+        special: which of them the tokenizer added around the text (T). It is known by position: a pad token may be an
+            end token as well, and a text may spell out a special token.
+    """
+
+    ids: list[int]
+    special: list[bool]
+
+
+def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_length: int = 512) -> list[Encoding]:
+    """Tokenize texts with special tokens, cutting long ones before their end token.
+
+    Args:
+        texts: S texts.
+        tokenizer: of the model.
+        max_length: most tokens of a text, special ones included; the tokenizer's own limit holds as well.
+
+    Raises:
+        ValueError: if max_length leaves no room for the text, or a text has no ordinary token.
+    """
+    if not texts:
+        return []
+    longest = min(max_length, tokenizer.model_max_length)
+    added = tokenizer.num_special_tokens_to_add()
+    if longest <= added:
+        raise ValueError(
+            f"Expected `max_length` to be more than the {added} special tokens of a text, but got {longest}; raise it"
+        )
+    rows = tokenizer(
+        list(texts),
+        truncation=True,
+        max_length=longest,
+        padding=False,
+        return_attention_mask=False,
+        return_special_tokens_mask=True,
+    )
+    encodings = []
+    for i, (ids, mask) in enumerate(zip(rows["input_ids"], rows["special_tokens_mask"], strict=True)):
+        if all(mask):
+            raise ValueError(
+                f"Expected every text to have an ordinary token, but text {i} ({texts[i][:40]!r}) has none; remove it"
+            )
+        encodings.append(Encoding(list(ids), [bool(flag) for flag in mask]))
+    return encodings
+
+
+def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the id to pad with: of the pad, end or unknown token, else 0; masks decide what is padding, never this id.
+
+    LLaMA has no pad token. A sequence classification head needs the same id as its ``config.pad_token_id``.
+    """
+    ids = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id)
+    return next((int(i) for i in ids if i is not None), 0)
+
+
+def pad(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    """Stack rows of different lengths as (B, T), filled up on the right."""
+    width = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long)
+
+
+def attend(rows: Sequence[Sequence[int]]) -> Tensor:
+    """Return the attention mask (B, T) of rows padded on the right: 1 on tokens, 0 on padding."""
+    return pad([[1] * len(row) for row in rows], 0)
+
+
+def count_added(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """Count the special tokens that a tokenizer puts before and after a text."""
+    mask = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
+    return mask.index(0), mask[::-1].index(0)

@@ -1,0 +1,21 @@
+"""Rows of a data set on the Hugging Face Hub."""
+
+from typing import Any
+
+
+def load_rows(dataset: str, language: str, split: str) -> list[dict[str, Any]]:
+    """Load one language and split of a Hub data set, from the local cache where it is there.
+
+    Raises:
+        OSError: if it can neither be reached nor found, or may not be read without an account.
+    """
+    import datasets
+
+    try:
+        return list(datasets.load_dataset(dataset, language, split=split))
+    except (OSError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise OSError(
+            f"Expected to load {language} ({split}) of {dataset} from the Hugging Face Hub, but got {reason}; "
+            f"without a network or access to it, give a local copy as corpus.folder"
+        ) from error

@@ -1,0 +1,103 @@
+"""Read text files strictly, with errors that name the file, the line and the remedy."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a UTF-8 file as lines; a byte order mark and carriage returns at line ends are removed.
+
+    Only a line feed ends a line: U+2028 and its like occur inside sentences.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a line is not valid UTF-8.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a text file, but found none at {path}; check the folder and its layout")
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"Expected UTF-8 text, but got byte 0x{raw[error.start]:02x} in {path}, line {line}; "
+            f"convert the file to UTF-8"
+        ) from error
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines[:-1] if not lines[-1] else lines
+
+
+def read_sentences(path: Path) -> list[str]:
+    """Read one sentence per line.
+
+    Raises:
+        ValueError: if a line is empty; `read_lines` raises for the file itself.
+    """
+    lines = read_lines(path)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise ValueError(
+                f"Expected a sentence in every line, but {path}, line {number} is empty; "
+                f"remove this line from the file of every language"
+            )
+    return lines
+
+
+def find_folder(folder: str | Path, *inside: str) -> Path:
+    """Return the data folder of a published layout: one of ``folder/inside``, deepest first, or the folder itself.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+    """
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"Expected `corpus.folder` to be a folder, but found none at {root}; correct the path")
+    return next((root / path for path in inside if (root / path).is_dir()), root)
+
+
+def check_languages(languages: Sequence[str], known: Iterable[str] | None = None, *, place: str | Path = "") -> None:
+    """Refuse a list of languages that is empty, has repetitions, or goes beyond the known ones.
+
+    Raises:
+        ValueError: naming the first such language and the nearest known codes.
+        FileNotFoundError: if no language is known.
+    """
+    if isinstance(languages, str) or not languages:
+        raise ValueError(f"Expected `languages` to be a list of FLORES codes, but got {languages!r}; write [eng_Latn]")
+    for i, language in enumerate(languages):
+        if language in languages[:i]:
+            raise ValueError(f"Expected every language once in `languages`, but got {language} twice; remove one")
+    if known is None:
+        return
+    codes = sorted(known)
+    if not codes:
+        raise FileNotFoundError(f"Expected languages at {place}, but found none; correct `corpus.folder` or its layout")
+    for language in languages:
+        if language not in codes:
+            near = ", ".join(get_close_matches(language, codes, n=3, cutoff=0.0))
+            raise ValueError(
+                f"Expected `languages` to be among the {len(codes)} of {place}, but got {language!r}; nearest: {near}"
+            )
+
+
+def parse_split(
+    split: str, known: Collection[str], *, corpus: str, aliases: Mapping[str, str] | None = None
+) -> list[str]:
+    """Turn "dev", a union such as "dev+test", or "all" into a list of a corpus's own splits.
+
+    Raises:
+        ValueError: if a part is unknown or occurs twice.
+    """
+    if split == "all":
+        return list(known)
+    parts = [(aliases or {}).get(part, part) for part in re.split(r"\s*\+\s*", split.strip())]
+    for i, part in enumerate(parts):
+        if part not in known or part in parts[:i]:
+            raise ValueError(
+                f"Expected `split` of corpus {corpus} to be one of {', '.join(known)}, a union such as "
+                f"{'+'.join(list(known)[-2:])}, or all, but got {split!r}"
+            )
+    return parts

@@ -1,0 +1,150 @@
+"""Sentences of one file with their ids, and their alignment over languages."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babelscope.data.corpora import Corpus
+from babelscope.data.reading import read_lines, read_sentences
+
+COLUMNS = ("index_id", "category", "text")
+# a cell is quoted as CSV when a quoted field would look like that and had a reason to be quoted
+QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+
+
+@dataclass(frozen=True)
+class Table:
+    """The sentences of one language and split in the order of a file.
+
+    Attributes:
+        place: the file, for errors.
+        ids, texts, labels: one of each per sentence (S); labels may be None.
+        first: line number of the first sentence in the file.
+    """
+
+    place: str
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    labels: tuple[str, ...] | None = None
+    first: int = 1
+
+
+def table_of_lines(path: Path) -> Table:
+    """Read one sentence per line; its id is the number of the line."""
+    texts = read_sentences(path)
+    return Table(str(path), tuple(str(i) for i in range(1, len(texts) + 1)), tuple(texts))
+
+
+def table_of_columns(path: Path) -> Table:
+    """Read tab-separated columns index_id, category and text, whether cells are quoted as in CSV or plain text.
+
+    Raises:
+        ValueError: if the header or a line does not have these columns, or an id is repeated.
+    """
+    lines = read_lines(path)
+    header = tuple(lines[0].split("\t")) if lines else ()
+    if header != COLUMNS:
+        raise ValueError(f"Expected the header {' '.join(COLUMNS)} in {path}, line 1, but got {' '.join(header)!r}")
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        cells = line.split("\t")
+        if len(cells) != len(COLUMNS):
+            raise ValueError(
+                f"Expected {len(COLUMNS)} cells separated by tabs, but got {len(cells)} in {path}, line {number}"
+            )
+        rows.append(dict(zip(COLUMNS, map(_unquote, cells), strict=True)))
+    return table_of_rows(rows, str(path), first=2)
+
+
+def table_of_rows(
+    rows: Sequence[Mapping[str, Any]],
+    place: str,
+    *,
+    key: str = "index_id",
+    label: str | None = "category",
+    first: int = 1,
+) -> Table:
+    """Turn rows with an id, a text and perhaps a label into a table.
+
+    Raises:
+        ValueError: if a column is missing, a cell is empty, or an id is repeated.
+    """
+    columns = [column for column in (key, "text", label) if column is not None]
+    seen = set()
+    for number, row in enumerate(rows, start=first):
+        missing = [column for column in columns if column not in row]
+        if missing:
+            raise ValueError(f"Expected the column {missing[0]!r} in {place}, but it has {', '.join(row)}")
+        empty = [column for column in columns if not str(row[column]).strip()]
+        if empty:
+            raise ValueError(
+                f"Expected no empty cell, but {empty[0]!r} of {place}, line {number} is; "
+                f"remove this sentence from every language"
+            )
+        if row[key] in seen:
+            raise ValueError(f"Expected unique values of {key}, but got {row[key]!r} again in {place}, line {number}")
+        seen.add(row[key])
+    labels = None if label is None else tuple(str(row[label]) for row in rows)
+    return Table(place, tuple(str(row[key]) for row in rows), tuple(row["text"] for row in rows), labels, first)
+
+
+def align(name: str, languages: Sequence[str], splits: Sequence[str], read: Callable[[str, str], Table]) -> Corpus:
+    """Join the tables of all languages and splits by id; the first language gives the order.
+
+    Args:
+        name: of the corpus.
+        languages: FLORES codes.
+        splits: names; an id of the corpus is "SPLIT-ID".
+        read: gives the table of a language and a split.
+
+    Raises:
+        ValueError: if languages differ in the number of sentences, their ids or their labels.
+    """
+    ids: list[str] = []
+    labels: list[str] = []
+    texts: dict[str, list[str]] = {language: [] for language in languages}
+    for split in splits:
+        first = read(languages[0], split)
+        ids += [f"{split}-{key}" for key in first.ids]
+        labels += first.labels or ()
+        texts[languages[0]] += first.texts
+        for language in languages[1:]:
+            texts[language] += _reordered(read(language, split), first)
+    return Corpus(
+        name=name,
+        ids=tuple(ids),
+        texts={language: tuple(sentences) for language, sentences in texts.items()},
+        labels=tuple(labels) if labels else None,
+    )
+
+
+def _reordered(table: Table, first: Table) -> list[str]:
+    """Return the texts of a table in the order of the first one, after comparing the two."""
+    if len(table.ids) != len(first.ids):
+        raise ValueError(
+            f"Expected the same sentences in every language, but {table.place} has {len(table.ids)} "
+            f"and {first.place} has {len(first.ids)}; align the files"
+        )
+    row = {key: i for i, key in enumerate(table.ids)}
+    for i, key in enumerate(first.ids):
+        if key not in row:
+            raise ValueError(
+                f"Expected the same ids in every language, but {table.place} lacks {key!r} "
+                f"of {first.place}, line {first.first + i}; align the files"
+            )
+        if table.labels and first.labels and table.labels[row[key]] != first.labels[i]:
+            raise ValueError(
+                f"Expected the same labels in every language, but {table.place}, line {table.first + row[key]} "
+                f"has {table.labels[row[key]]!r} and {first.place}, line {first.first + i} has {first.labels[i]!r}"
+            )
+    return [table.texts[row[key]] for key in first.ids]
+
+
+def _unquote(cell: str) -> str:
+    """Undo CSV quoting where a cell has it; a stray quote is text.
+
+    A CSV writer quotes a cell because it holds a quote, which it doubles; ``"One."`` is a text in quotation marks.
+    """
+    return cell[1:-1].replace('""', '"') if QUOTED.fullmatch(cell) else cell

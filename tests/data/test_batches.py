@@ -1,0 +1,55 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from babelscope.data import batches, token_fingerprint
+from tests.data import vocabularies
+
+TEXTS = st.lists(st.lists(st.sampled_from([*vocabularies.WORDS, "</s>", "?"]), min_size=1, max_size=9), max_size=20)
+KINDS = [vocabularies.masked(), vocabularies.span(), vocabularies.causal(), vocabularies.llama()]
+
+
+@pytest.mark.parametrize("tokenizer", KINDS, ids=["masked", "span", "causal", "llama"])
+@given(words=TEXTS, max_tokens=st.integers(1, 60))
+def test_every_text_comes_once_within_the_budget(tokenizer, words, max_tokens):
+    texts = [" ".join(row) for row in words]
+    made = batches(texts, tokenizer, max_tokens=max_tokens)
+    assert sorted(i for batch in made for i in batch.index.tolist()) == list(range(len(texts)))
+    lengths = [int(n) for batch in made for n in batch.attention_mask.sum(dim=1)]
+    assert lengths == sorted(lengths, reverse=True)
+    for batch in made:
+        rows, width = batch.input_ids.shape
+        assert rows == 1 or rows * width <= max_tokens
+        assert batch.attention_mask.shape == batch.ordinary.shape == (rows, width)
+        assert (batch.attention_mask.diff(dim=1) <= 0).all()  # padding on the right
+        assert not (batch.ordinary & (batch.attention_mask == 0)).any()
+        for ids, attended, ordinary, i in zip(
+            batch.input_ids, batch.attention_mask.bool(), batch.ordinary, batch.index, strict=True
+        ):
+            assert ids[attended].tolist() == tokenizer(texts[i])["input_ids"]
+            assert ids[ordinary].tolist() == tokenizer(texts[i], add_special_tokens=False)["input_ids"]
+            assert ordinary.sum() == len(words[i])
+
+
+def test_types_and_ties():
+    (batch,) = batches(["w1 w2", "w3 w4", "w5 w6 w7"], vocabularies.masked())
+    assert batch.index.tolist() == [2, 0, 1]
+    assert [x.dtype for x in (batch.input_ids, batch.attention_mask, batch.index)] == [torch.long] * 3
+    assert batch.ordinary.dtype == torch.bool
+    assert batches([], vocabularies.masked()) == []
+
+
+def test_a_budget_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="`max_tokens` to be positive, but got 0"):
+        batches(["w1"], vocabularies.masked(), max_tokens=0)
+
+
+def test_fingerprint_is_of_the_tokens_not_of_the_batches():
+    texts = ["w1 w2", "w3", "w4 w5 w6"]
+    tokenizer = vocabularies.masked()
+    whole = token_fingerprint(batches(texts, tokenizer))
+    assert whole == token_fingerprint(batches(texts, tokenizer, max_tokens=1))
+    others = [texts[::-1], ["w1 w2", "w3", "w4 w5 w7"], texts[:2], ["w1", "w2 w3", "w4 w5 w6"]]
+    assert whole not in {token_fingerprint(batches(other, tokenizer)) for other in others}
+    assert whole != token_fingerprint(batches(texts, tokenizer, max_length=4))
