@@ -1,0 +1,147 @@
+"""Where the layers of each model family are: one row of data per family, and nothing else names a family."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+Objective = Literal["masked", "span", "causal"]
+Task = Literal["base", "topic", "lm"]
+"""Which head is on top: none, a classifier, or the language model of the family's objective."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Where the modules of one model family are; a new family is one more row, here or in a configuration."""
+
+    model_type: str
+    """`config.model_type` of Hugging Face."""
+    stack: str
+    """Path from the backbone to the module to call for hidden states; "" is the backbone itself."""
+    tokens: str
+    """Path from the backbone to the token table."""
+    inputs: tuple[str, ...]
+    """Paths from the backbone to everything before block 0."""
+    blocks: str
+    """Path from the backbone to the list of blocks."""
+    ffn_out: str
+    """Path from a block to the down-projection; its input is the FFN activation."""
+    ffn_gate: str
+    """Path from a block to the nonlinearity; its output is the gate."""
+    final_norm: str | None
+    """Path from the backbone to the norm after the last block; None where blocks end in one themselves."""
+    decoder: str | None = None
+    """Path from the backbone to a second stack that reads the first; a backbone loaded without it is fine."""
+    objective: Objective
+    """What the family was pre-trained on, hence which language-modelling head it has."""
+    lora_targets: tuple[str, ...]
+    """Names of the linear layers that LoRA adapts by default."""
+    float16: bool = True
+    """False where the activations of published checkpoints overflow 65504."""
+
+    def __post_init__(self) -> None:
+        # a configuration file has lists
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "lora_targets", tuple(self.lora_targets))
+
+
+def _bert(model_type: str, final_norm: str | None = None) -> Family:
+    return Family(
+        model_type=model_type,
+        stack="",
+        tokens="embeddings.word_embeddings",
+        inputs=("embeddings",),
+        blocks="encoder.layer",
+        ffn_out="output.dense",
+        ffn_gate="intermediate.intermediate_act_fn",
+        final_norm=final_norm,
+        objective="masked",
+        lora_targets=("query", "value"),
+    )
+
+
+def _t5(model_type: str) -> Family:
+    return Family(
+        model_type=model_type,
+        stack="encoder",
+        tokens="shared",
+        inputs=("shared", "encoder.embed_tokens"),
+        blocks="encoder.block",
+        ffn_out="layer.1.DenseReluDense.wo",
+        ffn_gate="layer.1.DenseReluDense.act",
+        final_norm="encoder.final_layer_norm",
+        decoder="decoder",
+        objective="span",
+        lora_targets=("q", "v"),
+        float16=False,
+    )
+
+
+def _llama(model_type: str) -> Family:
+    return Family(
+        model_type=model_type,
+        stack="",
+        tokens="embed_tokens",
+        inputs=("embed_tokens",),
+        blocks="layers",
+        ffn_out="mlp.down_proj",
+        ffn_gate="mlp.act_fn",
+        final_norm="norm",
+        objective="causal",
+        lora_targets=("q_proj", "v_proj"),
+    )
+
+
+_ROWS = (
+    _bert("xlm-roberta"),
+    _bert("xlm-roberta-xl", final_norm="encoder.LayerNorm"),
+    _bert("bert"),
+    _bert("roberta"),
+    _t5("mt5"),
+    _t5("umt5"),
+    Family(
+        model_type="bloom",
+        stack="",
+        tokens="word_embeddings",
+        inputs=("word_embeddings", "word_embeddings_layernorm"),
+        blocks="h",
+        ffn_out="mlp.dense_4h_to_h",
+        ffn_gate="mlp.gelu_impl",
+        final_norm="ln_f",
+        objective="causal",
+        lora_targets=("query_key_value",),
+    ),
+    Family(
+        model_type="gpt2",
+        stack="",
+        tokens="wte",
+        inputs=("wte", "wpe"),
+        blocks="h",
+        ffn_out="mlp.c_proj",
+        ffn_gate="mlp.act",
+        final_norm="ln_f",
+        objective="causal",
+        lora_targets=("c_attn",),
+    ),
+    _llama("llama"),
+    _llama("qwen2"),
+    _llama("qwen3"),
+    _llama("gemma2"),
+    _llama("mistral"),
+)
+
+FAMILIES: dict[str, Family] = {row.model_type: row for row in _ROWS}
+
+
+def family_of(model_type: str) -> Family:
+    """Look up the row of a model type.
+
+    Raises:
+        ValueError: if there is none; the message lists the known ones and shows the row to write.
+    """
+    if model_type in FAMILIES:
+        return FAMILIES[model_type]
+    row = json.dumps(vars(FAMILIES["llama"]))
+    raise ValueError(
+        f"Expected `model_type` to be one of {', '.join(sorted(FAMILIES))}, but got {model_type!r}; "
+        f"describe it by a row in `model.family`, like that of llama: {row}"
+    )

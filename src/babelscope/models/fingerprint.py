@@ -1,0 +1,53 @@
+"""A hash of everything in a loaded model that its hidden states depend on."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from babelscope.models.families import Family
+from babelscope.models.parts import parts_of
+
+# what a configuration says of heads, files and libraries does not change a hidden state
+_ASIDE = {"_name_or_path", "architectures", "dtype", "transformers_version", "id2label", "label2id", "problem_type"}
+_ASIDE |= {"use_cache", "tie_word_embeddings", "output_hidden_states", "is_decoder", "is_encoder_decoder"}
+_ASIDE |= {"pad_token_id", "num_labels", "base_model_name_or_path", "revision", "inference_mode", "auto_mapping"}
+_ASIDE |= {"modules_to_save", "task_type"}
+
+
+def weights_fingerprint(model: nn.Module, family: Family | None = None) -> str:
+    """Hash the weights, and the settings that act on them, of what lies between token ids and the last layer.
+
+    The same weights have the same hash under any head; another dtype, one changed weight or an adapter gives another.
+    Names, dtypes, shapes and bytes of all tensors are hashed in the order of their names.
+    """
+    parts = parts_of(model, family)
+    places: dict[str, nn.Module] = {"inputs": nn.ModuleList(parts.inputs), "blocks": nn.ModuleList(parts.blocks)}
+    if parts.final_norm is not None:
+        places["final_norm"] = parts.final_norm
+    tensors = {f"{name}.{key}": t for name, part in places.items() for key, t in part.state_dict().items()}
+    digest = hashlib.sha256(json.dumps(_settings(model), sort_keys=True, default=_plain).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> Any:
+    # NumPy has no bfloat16, so bytes are read as such
+    return tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+
+
+def _settings(model: Any) -> Mapping[str, Any]:
+    """The model's own settings, and those of its adapters: LoRA's alpha is in no tensor."""
+    adapters = {name: config.to_dict() for name, config in getattr(model, "peft_config", {}).items()}
+    found = {"config": model.config.to_diff_dict(), **adapters}
+    return {name: {k: v for k, v in settings.items() if k not in _ASIDE} for name, settings in found.items()}
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, set) else str(value)

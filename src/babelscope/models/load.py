@@ -1,0 +1,198 @@
+"""Load a checkpoint for a task: its model, adapted and frozen, its tokenizer and its parts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTextEncoding,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging
+
+from babelscope.models.adapters import attach
+from babelscope.models.checkpoint import Checkpoint, find, in_one_line
+from babelscope.models.families import Family, Task, family_of
+from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.freeze import freeze as freeze_parts
+from babelscope.models.parts import Parts, parts_of
+from babelscope.models.policies import Policy
+from babelscope.models.tokenizer import load_tokenizer, share_padding
+from babelscope.models.trainable import TrainableMap, trainable_map
+
+__all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint"]
+
+DType = Literal["float32", "bfloat16", "float16"]
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_LANGUAGE_MODELS = {"masked": AutoModelForMaskedLM, "span": AutoModelForSeq2SeqLM, "causal": AutoModelForCausalLM}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to be trained or probed."""
+
+    model: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    parts: Parts
+    trainable: TrainableMap
+
+
+def load(
+    checkpoint: str | Path,
+    *,
+    task: Task = "base",
+    revision: str | None = None,
+    dtype: DType = "float32",
+    labels: int | None = None,
+    adapter: Callable[[Any], nn.Module] | None = None,
+    freeze: Policy | None = None,
+    trust_remote_code: bool = False,
+    family: Family | None = None,
+) -> Loaded:
+    """Load a checkpoint, add adapters, freeze, and find the parts; in that order.
+
+    Args:
+        checkpoint: A folder or a Hub id. A folder of saved adapters loads the model that they were made for, too.
+        task: Which head: none ("base"; of an encoder-decoder only the encoder), a classifier, a language model.
+        revision: Of a Hub id; of a folder, a subfolder such as "step=100".
+        dtype: Of all weights; never what the checkpoint happens to have.
+        labels: Number of classes, with task "topic"; by default what the checkpoint says.
+        adapter: Adds adapters to the model, as `adapters.lora` does.
+        freeze: What to freeze, applied after the adapters.
+        trust_remote_code: Run code that comes with the checkpoint.
+        family: The row to read the model by; by default the one of its model type.
+
+    Raises:
+        ValueError: if an argument is not one of those above, or the checkpoint cannot be read, lacks weights that the
+            task needs, or is of an unknown model type.
+    """
+    if task not in ("base", "topic", "lm"):
+        raise ValueError(f"Expected `task` to be base, topic or lm, but got {task!r}; choose one of them.")
+    found = find(checkpoint, revision, trust_remote_code)
+    if found.adapter is not None and task not in ("base", found.adapter_task):
+        raise ValueError(
+            f"Expected `task` to be {found.adapter_task} or base for the adapter in {found.adapter}, which was trained "
+            f"so, but got {task}; choose one of these, or load the base checkpoint {found.place}."
+        )
+    head = task if found.adapter is None else found.adapter_task
+    config, family = _configure(found, labels if head == "topic" else None, family)
+    model = _load_weights(found, config, head, _choose_dtype(dtype, family), family)
+    tokenizer = load_tokenizer(found)
+    share_padding(tokenizer, model)
+    whole: nn.Module = model
+    if found.adapter is not None:
+        whole = attach(model, found.adapter)
+        if task != head:  # adapters stay active in the backbone that they were injected into; T5's keeps its decoder
+            whole = model.base_model
+    if adapter is not None:
+        whole = adapter(whole)
+    parts = parts_of(whole, family)
+    return Loaded(whole, tokenizer, parts, trainable_map(parts) if freeze is None else freeze_parts(parts, freeze))
+
+
+def auto_class(task: Task, config: PreTrainedConfig, family: Family | None = None) -> Any:
+    """Choose the class of Hugging Face that has the task's head for a family."""
+    objective = (family or family_of(config.model_type)).objective
+    if task == "topic":
+        return AutoModelForSequenceClassification
+    if task == "lm":
+        return _LANGUAGE_MODELS[objective]
+    return AutoModelForTextEncoding if objective == "span" else AutoModel
+
+
+def _choose_dtype(dtype: str, family: Family) -> torch.dtype:
+    if dtype not in _DTYPES:
+        raise ValueError(f"Expected `model.dtype` to be one of {', '.join(_DTYPES)}, but got {dtype!r}; choose one.")
+    if dtype == "float16" and not family.float16:
+        raise ValueError(
+            f"Expected `model.dtype` of a {family.model_type} model to be float32 or bfloat16, but got float16, in "
+            "which its activations overflow; use model.dtype=bfloat16."
+        )
+    return _DTYPES[dtype]
+
+
+def _configure(found: Checkpoint, labels: int | None, family: Family | None) -> tuple[PreTrainedConfig, Family]:
+    changes = found.labels() if labels is None else {"num_labels": labels}
+    try:
+        with _quiet(found.local):
+            written, _ = PreTrainedConfig.get_config_dict(found.place, revision=found.revision)
+    except (OSError, ValueError) as error:
+        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
+    # before transformers meets it, whose message names no remedy of ours
+    family = family_of(str(written.get("model_type"))) if family is None else family
+    try:
+        config = AutoConfig.from_pretrained(
+            found.place, revision=found.revision, trust_remote_code=found.trust_remote_code, **changes
+        )
+        return config, family
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
+
+
+def _load_weights(
+    found: Checkpoint, config: PreTrainedConfig, task: Task, dtype: torch.dtype, family: Family
+) -> PreTrainedModel:
+    try:
+        with _quiet(found.local):
+            model, report = auto_class(task, config, family).from_pretrained(
+                found.place,
+                config=config,
+                revision=found.revision,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=found.trust_remote_code,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # to name them below
+            )
+    # a torn file is a SafetensorError, which is an Exception and nothing else
+    except Exception as error:
+        raise ValueError(in_one_line("weights that can be read", found, error)) from error
+    if report["mismatched_keys"]:
+        name, stored, wanted = min(report["mismatched_keys"])
+        raise ValueError(
+            f"Expected the weights in `model.checkpoint` to have the shapes of {type(model).__name__}, but in {found} "
+            f"{name} is {tuple(stored)} and not {tuple(wanted)}; correct its config.json, or give the number of labels "
+            "that it was trained with."
+        )
+    _refuse_random(found, model, set(report["missing_keys"]), task, family)
+    return model
+
+
+def _refuse_random(found: Checkpoint, model: PreTrainedModel, missing: set[str], task: Task, family: Family) -> None:
+    """Refuse a checkpoint without weights that nobody will train: only a classifier, and BERT's pooler, may be new."""
+    parts = parts_of(model, family)
+    new = [*parts.rest, *(parts.head if task == "topic" else ())]
+    may_miss = {id(p) for module in new for p in module.parameters()}
+    bad = sorted(n for n, p in model.named_parameters() if n in missing and id(p) not in may_miss)
+    if bad:
+        raise ValueError(
+            f"Expected `model.checkpoint` to hold all weights of {type(model).__name__}, but {found} lacks {len(bad)}, "
+            f"among them {bad[0]}; give a checkpoint saved with this architecture, or another task than {task}."
+        )
+
+
+@contextmanager
+def _quiet(local: bool) -> Iterator[None]:
+    """Keep transformers' loading report to itself, and, for files that need no download, its progress bars."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    if local and bars:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if local and bars:
+            logging.enable_progress_bar()

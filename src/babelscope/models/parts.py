@@ -1,0 +1,170 @@
+"""The parts of one loaded model: resolved by its family's row, checked once, and used by everything else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from peft import PeftModel
+from torch import nn
+from transformers import PreTrainedModel
+
+from babelscope.models.families import Family, family_of
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The modules of one loaded model.
+
+    Layer "0" is the input of block 0, layer "i" the output of block i (counting from 1), and "final" is after the
+    final norm, where the family has one. Hugging Face's last hidden state is that of "final".
+    """
+
+    model: nn.Module
+    """The model as it was given: with its head, and with its adapters."""
+    family: Family
+    stack: nn.Module
+    """Call this one for hidden states."""
+    tokens: nn.Module
+    """The token table; `tokens.weight` is (V, D)."""
+    inputs: tuple[nn.Module, ...]
+    """All before block 0."""
+    blocks: tuple[nn.Module, ...]
+    ffn_out: tuple[nn.Module, ...]
+    """One per block: its input is the FFN activation (B, T, F)."""
+    ffn_gate: tuple[nn.Module, ...]
+    """One per block: its output is the gate (B, T, F)."""
+    final_norm: nn.Module | None
+    decoder: nn.Module | None
+    """The second stack of an encoder-decoder."""
+    lm_head: nn.Module | None
+    """The output embedding (D to V) of a language model; None for bare and classifying models."""
+    head: tuple[nn.Module, ...]
+    """The modules outside the backbone that hold parameters: a classifier, or a language-modelling head, whole."""
+    rest: tuple[nn.Module, ...]
+    """Modules of the backbone in none of these, such as BERT's pooler."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers in order: "0", "1", ..., "L" and, with a final norm, "final"."""
+        names = tuple(str(i) for i in range(len(self.blocks) + 1))
+        return names if self.final_norm is None else (*names, "final")
+
+    @property
+    def width(self) -> int:
+        """D, the size of a hidden state."""
+        return int(self.tokens.weight.shape[1])  # type: ignore[index]
+
+    @property
+    def tied(self) -> bool:
+        """Whether the output embedding is the token table, by identity: configurations can be wrong about it."""
+        return self.lm_head is not None and self.lm_head.weight is self.tokens.weight
+
+
+def parts_of(model: nn.Module, family: Family | None = None) -> Parts:
+    """Find the parts of a model with any head, or of a PEFT model around one.
+
+    Args:
+        model: A Hugging Face model: bare, language model or classifier; plain or with injected adapters.
+        family: The row to read it by; by default the one of `config.model_type`.
+
+    Raises:
+        ValueError: if the model type is unknown, or the model is not what its row says.
+    """
+    whole = _without_peft(model)
+    if not isinstance(whole, PreTrainedModel):
+        raise ValueError(
+            f"Expected `model` to be a Hugging Face or PEFT model, but got {type(model).__name__}; pass the one inside."
+        )
+    backbone: nn.Module = whole.base_model
+    family = family_of(whole.config.model_type) if family is None else family
+    blocks = tuple(_at(backbone, family.blocks, family).children())
+    inputs = tuple(_at(backbone, path, family) for path in family.inputs)
+    final_norm = None if family.final_norm is None else _at(backbone, family.final_norm, family)
+    decoder = _at(backbone, family.decoder, family) if family.decoder and hasattr(backbone, family.decoder) else None
+    lm_head = whole.get_output_embeddings()
+    head = tuple(_outside(whole, backbone, lm_head))
+    inner = (*inputs, *blocks, final_norm, decoder, *head)
+    known = {id(module) for part in inner if part is not None for module in part.modules()}
+    parts = Parts(
+        model=model,
+        family=family,
+        stack=_at(backbone, family.stack, family),
+        tokens=_at(backbone, family.tokens, family),
+        inputs=inputs,
+        blocks=blocks,
+        ffn_out=tuple(_at(block, family.ffn_out, family) for block in blocks),
+        ffn_gate=tuple(_at(block, family.ffn_gate, family) for block in blocks),
+        final_norm=final_norm,
+        decoder=decoder,
+        lm_head=lm_head,
+        head=head,
+        rest=tuple(_outermost_unknown(backbone, known)),
+    )
+    _check(parts, whole)
+    return parts
+
+
+def _without_peft(model: nn.Module) -> nn.Module:
+    if not isinstance(model, PeftModel):
+        return model
+    for name, config in model.peft_config.items():
+        if config.is_prompt_learning:
+            raise ValueError(
+                f"Expected adapters that are injected into the model (LoRA, IA3), but adapter {name!r} is "
+                f"{config.peft_type.value}: prompt learning adds positions that no sentence has; use adapter=lora."
+            )
+    # keeps injected adapters active, unlike PeftModel.base_model, which is the tuner
+    return model.get_base_model()
+
+
+def _at(root: nn.Module, path: str, family: Family) -> nn.Module:
+    try:
+        return root.get_submodule(path)
+    except AttributeError as error:
+        raise ValueError(
+            f"Expected {path!r} in a {family.model_type} model, but {type(root).__name__} has no such module; "
+            f"correct that path in the row of family {family.model_type!r}."
+        ) from error
+
+
+def _outside(whole: nn.Module, backbone: nn.Module, lm_head: nn.Module | None) -> Iterator[nn.Module]:
+    """Yield the children that hold parameters and are no part of the backbone."""
+    for child in whole.children():
+        # a T5 language model is its own backbone, so that only its output embedding is a head
+        apart = child is not backbone if backbone is not whole else any(m is lm_head for m in child.modules())
+        if apart and any(True for _ in child.parameters()):
+            yield child
+
+
+def _outermost_unknown(root: nn.Module, known: set[int]) -> Iterator[nn.Module]:
+    """Yield the modules below `root` that hold parameters and no known module."""
+    for child in root.children():
+        if id(child) in known or not any(True for _ in child.parameters()):
+            continue
+        if any(id(module) in known for module in child.modules()):
+            yield from _outermost_unknown(child, known)
+        else:
+            yield child
+
+
+def _check(parts: Parts, whole: PreTrainedModel) -> None:
+    """Check the contract without a forward pass."""
+    config, name = whole.config, parts.family.model_type
+    remedy = f"correct the row of family {name!r}."
+
+    def require(what: str, expected: object, found: object) -> None:
+        if expected != found:
+            raise ValueError(f"Expected {what} of a {name} model to be {expected}, but got {found}; {remedy}")
+
+    require("the number of blocks", config.num_hidden_layers, len(parts.blocks))
+    require("the width", config.hidden_size, parts.width)
+    for i, out in enumerate(parts.ffn_out):
+        # GPT-2's Conv1D calls its output size nf
+        require(f"`ffn_out` of block {i}", config.hidden_size, getattr(out, "out_features", getattr(out, "nf", None)))
+    if parts.tokens is not whole.get_input_embeddings():
+        raise ValueError(f"Expected `tokens` of a {name} model to be its input embeddings, but it is not; {remedy}")
+    read = parts.stack.get_input_embeddings().weight  # type: ignore[operator]
+    if read is not parts.tokens.weight:
+        raise ValueError(
+            f"Expected the stack of a {name} model to read the token table, but it reads a table of its own; "
+            "the checkpoint was loaded with its embeddings untied: load it with another version of transformers."
+        )

@@ -1,0 +1,46 @@
+"""Load a checkpoint's tokenizer, able to pad."""
+
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from babelscope.models.checkpoint import Checkpoint, in_one_line
+
+
+def load_tokenizer(found: Checkpoint) -> PreTrainedTokenizerBase:
+    """Load the tokenizer, from beside the adapters where they have one.
+
+    Raises:
+        ValueError: if there is none that can be read.
+    """
+    own = found.adapter is not None and (found.adapter / "tokenizer_config.json").is_file()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            found.adapter if own else found.place,
+            revision=None if own else found.revision,
+            trust_remote_code=found.trust_remote_code,
+        )
+    # the Rust parser raises a bare Exception on a file it cannot read
+    except Exception as error:
+        raise ValueError(in_one_line("a tokenizer that can be read", found, error)) from error
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def share_padding(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:
+    """Give tokenizer and model one padding token; where there is none it is the end of sentence, or unknown.
+
+    The token table never grows: masks, not ids, say what is padding, so any token can stand there.
+
+    Raises:
+        ValueError: if no special token can serve.
+    """
+    rows = len(model.get_input_embeddings().weight)  # type: ignore[arg-type]
+    for token in (tokenizer.pad_token, tokenizer.eos_token, tokenizer.unk_token):
+        # a padding token that somebody added to the tokenizer alone has no row in the table
+        if token is not None and tokenizer.get_vocab().get(token, rows) < rows:
+            tokenizer.pad_token = token
+            model.config.pad_token_id = tokenizer.pad_token_id
+            return
+    raise ValueError(
+        f"Expected the tokenizer of `model.checkpoint` to have a padding, end-of-sentence or unknown token among the "
+        f"{rows} rows of the token table, but it has none; set pad_token in its tokenizer_config.json."
+    )

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from babelscope.models.adapters import lora
+from babelscope.models.families import FAMILIES
+from babelscope.models.fingerprint import weights_fingerprint
+from tests.models.tiny import tiny_model
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_the_head_is_no_part_of_it(model_type):
+    base, topic, lm = (tiny_model(model_type, task) for task in ("base", "topic", "lm"))
+    for model in (topic, lm):
+        missing = model.base_model.load_state_dict(base.state_dict(), strict=False)
+        assert not missing.unexpected_keys or all("pooler" in key for key in missing.unexpected_keys)
+    assert weights_fingerprint(base) == weights_fingerprint(topic) == weights_fingerprint(lm)
+
+
+def test_one_changed_bit_changes_it():
+    model = tiny_model("bloom")
+    before = weights_fingerprint(model)
+    assert weights_fingerprint(tiny_model("bloom")) == before
+    with torch.no_grad():
+        model.h[3].mlp.dense_4h_to_h.bias[5] += 1e-3
+    assert weights_fingerprint(model) != before
+
+
+def test_dtypes_differ():
+    found = {weights_fingerprint(tiny_model("llama").to(d)) for d in (torch.float32, torch.bfloat16, torch.float16)}
+    assert len(found) == 3
+
+
+def test_settings_that_act_on_the_weights_count():
+    assert weights_fingerprint(tiny_model("llama")) != weights_fingerprint(tiny_model("llama", rms_norm_eps=1e-3))
+
+
+def test_adapters_and_their_scale_count():
+    torch.manual_seed(0)
+    plain = weights_fingerprint(tiny_model("llama"))
+    one = lora(tiny_model("llama"), r=2, alpha=4)
+    other = lora(tiny_model("llama"), r=2, alpha=8)
+    other.load_state_dict(one.state_dict())
+    assert len({plain, weights_fingerprint(one), weights_fingerprint(other)}) == 3

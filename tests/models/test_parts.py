@@ -1,0 +1,176 @@
+import json
+from itertools import product
+
+import pytest
+import torch
+from peft import PromptTuningConfig, get_peft_model
+from torch import nn
+
+from babelscope.models.adapters import lora
+from babelscope.models.families import FAMILIES, Family
+from babelscope.models.parts import Parts, parts_of
+from tests.models.tiny import DEPTH, WIDTH, tiny_inputs, tiny_model
+
+TASKS = ("base", "lm", "topic")
+ALL = list(product(FAMILIES, TASKS))
+
+
+def hooked_states(parts: Parts, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    seen: dict[str, torch.Tensor] = {}
+
+    def first(output):
+        return output if isinstance(output, torch.Tensor) else output[0]
+
+    handles = [
+        parts.blocks[0].register_forward_pre_hook(
+            lambda module, args, kwargs: seen.update({"0": args[0] if args else kwargs["hidden_states"]}),
+            with_kwargs=True,
+        )
+    ]
+    norms = [] if parts.final_norm is None else [parts.final_norm]
+    modules = dict(zip(parts.layers[1:], [*parts.blocks, *norms], strict=True))
+    for name, module in modules.items():
+        handles.append(module.register_forward_hook(lambda m, a, out, name=name: seen.update({name: first(out)})))
+    with torch.no_grad():
+        parts.stack(**inputs)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+def published_states(model, inputs) -> tuple[torch.Tensor, ...]:
+    with torch.no_grad():
+        if getattr(model, "decoder", None) is not None or model.config.is_encoder_decoder:
+            encoder = model.get_encoder()
+            return encoder(**inputs, output_hidden_states=True).hidden_states
+        return model(**inputs, output_hidden_states=True).hidden_states
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
+@pytest.mark.parametrize(("model_type", "task"), ALL)
+def test_hooks_see_the_hidden_states_of_hugging_face(model_type, task, adapted):
+    model = tiny_model(model_type, task)
+    inputs = tiny_inputs()
+    before = hooked_states(parts_of(model), inputs)
+    if adapted:
+        family = FAMILIES[model_type]
+        targets = (*family.lora_targets, family.ffn_out.removeprefix("layer.1."))
+        model = lora(model, r=2, targets=[target.rsplit(".", 1)[-1] for target in targets]).eval()
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter)
+    parts = parts_of(model)
+    seen = hooked_states(parts, inputs)
+    published = published_states(model.get_base_model() if adapted else model, inputs)
+
+    assert len(published) == DEPTH + 1
+    assert tuple(seen) == parts.layers
+    names = [str(i) for i in range(DEPTH)] + [parts.layers[-1]]
+    for name, expected in zip(names, published, strict=True):
+        torch.testing.assert_close(seen[name], expected, rtol=0, atol=0)
+    if adapted:
+        torch.testing.assert_close(seen["0"], before["0"])
+        assert not torch.allclose(seen["1"], before["1"]), "the adapters were bypassed"
+
+
+@pytest.mark.parametrize(("model_type", "task"), ALL)
+def test_every_parameter_belongs_to_one_part(model_type, task):
+    model = tiny_model(model_type, task)
+    parts = parts_of(model)
+    modules = [*parts.inputs, *parts.blocks, *parts.head, *parts.rest]
+    modules += [m for m in (parts.final_norm, parts.decoder) if m is not None]
+    found = {id(p) for module in modules for p in module.parameters()}
+    own = {id(p) for p in model.parameters(recurse=False)}
+    assert found | own == {id(p) for p in model.parameters()}
+    assert len(parts.blocks) == DEPTH
+    assert parts.width == WIDTH
+    assert (parts.lm_head is not None) == (task == "lm")
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_tokens_are_what_the_stack_reads(model_type):
+    parts = parts_of(tiny_model(model_type))
+    ids = tiny_inputs()["input_ids"]
+    with torch.no_grad():
+        parts.tokens.weight.zero_()
+    states = hooked_states(parts, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+    if model_type in {"mt5", "umt5", "llama", "mistral", "qwen2", "qwen3", "gemma2"}:
+        assert states["0"].abs().max() == 0
+
+
+@pytest.mark.parametrize("model_type", ["bert", "bloom", "llama"])
+def test_ffn_gate_and_ffn_out_frame_the_activation(model_type):
+    parts = parts_of(tiny_model(model_type))
+    seen: dict[str, torch.Tensor] = {}
+    parts.ffn_gate[1].register_forward_hook(lambda m, a, out: seen.update(gate=out))
+    parts.ffn_out[1].register_forward_pre_hook(lambda m, args: seen.update(activation=args[0]))
+    with torch.no_grad():
+        parts.stack(**tiny_inputs())
+    assert seen["gate"].shape == seen["activation"].shape
+    # a gated model multiplies the gate by a second projection
+    assert torch.equal(seen["gate"], seen["activation"]) == (model_type != "llama")
+
+
+@pytest.mark.parametrize(
+    ("model_type", "tied"), [("xlm-roberta", True), ("bloom", True), ("mt5", True), ("llama", False)]
+)
+def test_tied_is_read_from_identity(model_type, tied):
+    parts = parts_of(tiny_model(model_type, "lm"))
+    assert parts.tied == tied
+    parts.model.config.tie_word_embeddings = not tied
+    assert parts_of(parts.model).tied == tied
+
+
+def test_blocks_are_counted():
+    model = tiny_model("llama")
+    del model.layers[-1]
+    with pytest.raises(ValueError, match="the number of blocks of a llama model to be 4, but got 3"):
+        parts_of(model)
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+def test_prompt_learning_is_refused():
+    model = get_peft_model(tiny_model("llama", "lm"), PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3))
+    with pytest.raises(ValueError, match=r"prompt learning adds positions .*; use adapter=lora\.$"):
+        parts_of(model)
+
+
+def test_unknown_model_type_lists_the_known_ones_and_shows_a_row_that_works():
+    model = tiny_model("llama")
+    model.config.model_type = "lama"
+    with pytest.raises(ValueError, match="but got 'lama'") as caught:
+        parts_of(model)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(name in message for name in FAMILIES)
+    row = json.loads(message[message.index("{") :])
+    family = Family(**row)
+    assert family == FAMILIES["llama"]
+    assert len(parts_of(model, family).blocks) == DEPTH
+
+
+def test_a_row_may_be_given_for_a_model_type_without_one():
+    model = tiny_model("llama")
+    model.config.model_type = "lama"
+    assert parts_of(model, FAMILIES["llama"]).layers == ("0", "1", "2", "3", "4", "final")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("blocks", "h", "Expected 'h' in a llama model, but LlamaModel has no such module"),
+        ("ffn_out", "mlp.up_proj", "`ffn_out` of block 0 of a llama model to be 32, but got 48"),
+        ("tokens", "layers.0.mlp.down_proj", "the width of a llama model to be 32, but got 48"),
+        ("tokens", "layers.0.mlp.up_proj", "`tokens` of a llama model to be its input embeddings"),
+        ("final_norm", "ln_f", "Expected 'ln_f' in a llama model"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_refused(field, value, message):
+    row = Family(**{**vars(FAMILIES["llama"]), field: value, "ffn_gate": ""})
+    with pytest.raises(ValueError, match=message):
+        parts_of(tiny_model("llama"), row)
+
+
+def test_only_hugging_face_models_have_parts():
+    with pytest.raises(ValueError, match="Expected `model` to be a Hugging Face or PEFT model, but got Linear"):
+        parts_of(nn.Linear(2, 2))

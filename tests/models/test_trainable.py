@@ -1,0 +1,41 @@
+from itertools import product
+
+import pytest
+
+from babelscope.models.families import FAMILIES
+from babelscope.models.parts import parts_of
+from babelscope.models.trainable import trainable_map
+from tests.models.tiny import tiny_model
+
+
+@pytest.mark.parametrize(("model_type", "task"), list(product(FAMILIES, ["base", "lm", "topic"])))
+def test_every_parameter_is_counted_once(model_type, task):
+    model = tiny_model(model_type, task)
+    found = trainable_map(parts_of(model)).total
+    assert found.parameters == found.trainable == sum(p.numel() for p in model.parameters())
+
+
+def test_rows_are_in_the_order_of_the_model():
+    rows = trainable_map(parts_of(tiny_model("mt5", "topic"))).to_rows()
+    assert [r["part"] for r in rows] == [
+        "inputs",
+        *(f"block {i}" for i in range(4)),
+        "final_norm",
+        "decoder",
+        "head",
+    ]
+    assert set(rows[0]) == {"part", "parameters", "trainable", "share"}
+    assert rows[0]["share"] == 1.0
+
+
+def test_a_shared_tensor_is_counted_in_the_first_part():
+    rows = {row.part: row for row in trainable_map(parts_of(tiny_model("bloom", "lm"))).rows}
+    assert rows["lm_head"].parameters == 0
+    assert rows["lm_head"].share == 0
+
+
+def test_it_prints_as_a_table():
+    lines = str(trainable_map(parts_of(tiny_model("llama")))).splitlines()
+    assert lines[0].split() == ["part", "parameters", "trainable", "share"]
+    assert lines[-1].split()[0] == "all"
+    assert lines[-1].split()[-1] == "100.0%"
