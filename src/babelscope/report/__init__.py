@@ -1,0 +1,1 @@
+"""Rows on disk, and the tables, figures and page made from them."""

@@ -1,0 +1,86 @@
+"""Several runs beside each other: how early, middle and last layers went, and where two runs differ."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.style import DIVERGING, MUTED, RUNS, SYMBOLS, clean, draw, moments
+from babelscope.report.summary import by_layer, by_third
+from babelscope.report.table import sort_layers
+from babelscope.report.words import plain, words_of
+
+
+def draw_third(rows: pd.DataFrame, metric: str, third: str) -> go.Figure:
+    """Draw one metric's mean over the early, middle or last layers against the steps, one line per run."""
+    words, values = words_of(metric), by_third(rows, metric)
+    here = values[values["third"] == third]
+    traces = []
+    if words.null in rows["metric"].unique():
+        null = by_third(rows, words.null)
+        by_step = null[null["third"] == third].groupby("step")["value"].mean()
+        dashed = {"color": MUTED, "width": 1.5, "dash": "dash"}
+        hover = "chance, step %{x}: %{y:.3f}<extra></extra>"
+        traces.append(
+            go.Scatter(x=by_step.index.tolist(), y=clean(by_step), mode="lines", line=dashed, hovertemplate=hover)
+        )
+    for place, run in enumerate(rows["run"].unique()):
+        line = here[here["run"] == run]
+        traces.append(
+            go.Scatter(
+                x=line["step"].tolist(),
+                y=clean(line["value"]),
+                mode="lines+markers",
+                line={"color": RUNS[place % len(RUNS)], "width": 2.5},
+                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                hovertemplate=f"{plain(run)}, step %{{x}}: %{{y:.3f}}<extra></extra>",
+            )
+        )
+    limits = {"range": [-0.02, 1.04]} if words.unit_interval else {}
+    return draw(
+        traces,
+        f"{third.capitalize()} layers",
+        height=270,
+        xaxis={"title": {"text": "training steps"}, "showgrid": False, "nticks": 5},
+        yaxis={"title": {"text": plain(words.name)}, **limits},
+    )
+
+
+def draw_difference(rows: pd.DataFrame, metric: str, run: str, base: str) -> go.Figure | None:
+    """Draw one metric of `run` minus `base`, layers by steps that both measured; None where they share none."""
+    words, values = words_of(metric), by_layer(rows, metric)
+    grids = {
+        name: values[values["run"] == name].pivot(index="layer", columns="step", values="value") for name in (run, base)
+    }
+    shared = grids[run].sub(grids[base]).dropna(how="all").dropna(how="all", axis=1)
+    if shared.empty:
+        return None
+    shared = shared.reindex(sort_layers(shared.index))
+    counted, names = moments(values[(values["run"] == run) & values["step"].isin(shared.columns)])
+    bound = max(0.05, float(np.nanmax(np.abs(shared.to_numpy()))))
+    heat = go.Heatmap(
+        z=[clean(line) for line in shared.to_numpy()],
+        x=list(names.values()),
+        y=list(shared.index),
+        xgap=2,
+        ygap=2,
+        texttemplate="%{z:+.2f}" if shared.shape[1] <= 10 else None,
+        hovertemplate=f"layer %{{y}}, {counted}: %{{x}}<br>{plain(words.name)} %{{z:+.3f}}<extra></extra>",
+        colorscale=DIVERGING,
+        zmin=-bound,
+        zmax=bound,
+        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+    )
+    return draw(
+        [heat],
+        f"{plain(words.name)} of {plain(run)} minus {plain(words.name)} of {plain(base)}",
+        height=90 + max(20 * len(shared), 190),
+        xaxis={
+            "type": "category",
+            "title": {"text": counted},
+            "showgrid": False,
+            "ticks": "",
+            "nticks": 12,
+            "tickangle": 0,
+        },
+        yaxis={"type": "category", "title": {"text": "layer"}, "showgrid": False, "ticks": ""},
+    )

@@ -1,0 +1,73 @@
+"""One run, one layer, language by language: in which languages a language's nearest neighbours lie."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.style import DIVERGING, SEQUENTIAL, clean, draw
+from babelscope.report.words import plain, words_of
+
+
+def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None = None) -> go.Figure:
+    """Draw a language x language matrix of one layer at one step; without `step`, the change from first to last.
+
+    The diagonal is left out, so that the colours show the other languages; languages are grouped by writing system.
+    """
+    words, change = words_of(metric), step is None
+    pairs = rows[(rows["metric"] == metric) & (rows["other"] != "")]
+    first, last = pairs["step"].min(), pairs["step"].max()
+    languages = sorted(
+        {*pairs["language"].unique(), *pairs["other"].unique()}, key=lambda code: (code.rpartition("_")[2], code)
+    )
+    grid = _grid(pairs, layer, last if step is None else step, languages)
+    others = pairs.loc[pairs["language"] != pairs["other"], "value"]
+    colours = {"colorscale": SEQUENTIAL[words.kind], "zmin": 0, "zmax": float(others.quantile(0.99)) or 1.0}
+    if change:
+        grid = grid - _grid(pairs, layer, first, languages)
+        # one bound for all layers, so that the colours mean the same while the layer changes
+        bound = float(others.quantile(0.99)) / 2 or 1.0
+        colours = {"colorscale": DIVERGING, "zmin": -bound, "zmax": bound}
+    names = [plain(language) for language in languages]
+    digits = "%{z:+.3f}" if change else "%{z:.3f}"
+    heat = go.Heatmap(
+        z=[
+            [None if row == column else value for column, value in enumerate(clean(line))]
+            for row, line in enumerate(grid.to_numpy())
+        ],
+        x=names,
+        y=names,
+        xgap=1,
+        ygap=1,
+        hoverongaps=False,
+        hovertemplate=f"%{{y}}: {digits} of its neighbours are %{{x}}<extra></extra>",
+        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+        **colours,
+    )
+    what = "change from first to last" if change else "at the first step" if step == first else f"at step {step}"
+    side = max(15 * len(languages), 220)
+    return draw(
+        [heat],
+        f"{plain(words.title)}, layer {plain(layer)}, {what}",
+        height=side + 110,
+        margin={"l": 74, "b": 84},
+        xaxis={
+            "type": "category",
+            "tickangle": -60,
+            "showgrid": False,
+            "dtick": 1,
+            "ticks": "",
+            "tickfont": {"size": 10},
+        },
+        yaxis={
+            "type": "category",
+            "autorange": "reversed",
+            "showgrid": False,
+            "dtick": 1,
+            "ticks": "",
+            "tickfont": {"size": 10},
+        },
+    )
+
+
+def _grid(pairs: pd.DataFrame, layer: str, step: int, languages: list[str]) -> pd.DataFrame:
+    here = pairs[(pairs["layer"] == layer) & (pairs["step"] == step)]
+    return here.pivot(index="language", columns="other", values="value").reindex(index=languages, columns=languages)

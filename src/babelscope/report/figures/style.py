@@ -1,0 +1,86 @@
+"""Colours, frames and labels that all figures share; every colour of a line can be seen on light and dark ground."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+SEQUENTIAL = {
+    "alignment": ((0, "#f4f1e6"), (0.25, "#bcd9c6"), (0.5, "#6db5a8"), (0.75, "#2b7f8c"), (1, "#123c5c")),
+    "separability": ((0, "#f7f0e6"), (0.25, "#f3cf9f"), (0.5, "#e0935c"), (0.75, "#b4513f"), (1, "#5e1d3a")),
+    "other": ((0, "#f1f0f4"), (0.25, "#cdcae0"), (0.5, "#9d97c4"), (0.75, "#6a62a1"), (1, "#352f6b")),
+}
+DIVERGING = ((0, "#a63d1f"), (0.25, "#e0936a"), (0.5, "#efece6"), (0.75, "#6aa5c4"), (1, "#17527d"))
+RUNS = ("#2a86b8", "#d9792b", "#8a6cc0", "#2f9a6c", "#cc5a86", "#978b25", "#6478cf", "#a0714f")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "pentagon", "star")
+ACCENT, STRONG, MUTED = "#d9792b", "#2a86b8", "#8b8f98"
+MARGIN = {"l": 56, "r": 16, "t": 8, "b": 44}
+
+
+def draw(
+    traces: Sequence[Any], title: str, *, height: int = 360, margin: Mapping[str, int] | None = None, **layout: Any
+) -> go.Figure:
+    """Put traces into a frame of the house's style."""
+    frame = {"height": height, "margin": MARGIN | dict(margin or {}), "showlegend": False, "hovermode": "closest"}
+    return go.Figure(list(traces), {"title": {"text": title}} | frame | layout)
+
+
+def moments(rows: pd.DataFrame) -> tuple[str, dict[int, str]]:
+    """Name the measured steps: by completed epochs where each epoch was measured once, else by training step.
+
+    Returns:
+        what the names count, and the name of every step in order.
+    """
+    pairs = rows[["step", "epoch"]].drop_duplicates().sort_values("step")
+    by_epoch = pairs["epoch"].is_unique and pairs["step"].is_unique
+    names = pairs["epoch"] if by_epoch else pairs["step"]
+    named = {int(step): str(name) for step, name in zip(pairs["step"], names, strict=True)}
+    return ("completed epochs" if by_epoch else "training steps"), named
+
+
+def end_labels(
+    ends: Sequence[tuple[str, float, str]], x: Any, span: float, *, height: int = 300
+) -> list[dict[str, Any]]:
+    """Label lines at their right ends, moved apart where they would overlap.
+
+    Args:
+        ends: text, y and colour of every label.
+        x: where the lines end.
+        span: how much of the y axis is seen.
+        height: pixels that the span takes.
+    """
+    gap = span * 15 / height
+    placed: list[dict[str, Any]] = []
+    previous = float("-inf")
+    for text, y, colour in sorted((end for end in ends if not isnan(end[1])), key=lambda end: end[1]):
+        at = max(y, previous + gap)
+        previous = at
+        font = {"color": colour, "size": 12}
+        place = {
+            "x": x,
+            "y": y,
+            "yshift": (at - y) / span * height,
+            "xanchor": "left",
+            "xshift": 8,
+            "yanchor": "middle",
+        }
+        placed.append({"text": text, "showarrow": False, "font": font, **place})
+    return placed
+
+
+def fit_beside(names: Sequence[str]) -> bool:
+    """Tell whether names are few and short enough to stand at the ends of their lines."""
+    return len(names) <= 4 and all(len(name) <= 14 for name in names)
+
+
+def clean(values: Iterable[float]) -> list[float | None]:
+    """Round to what an eye can use and turn NaN into a gap."""
+    return [None if isnan(value) else round(float(value), 4) for value in values]
+
+
+def rgba(colour: str, alpha: float) -> str:
+    """Make a colour translucent."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"

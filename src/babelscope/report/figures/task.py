@@ -1,0 +1,110 @@
+"""The task: how it was learnt, and how far it carries into every other language."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.style import MUTED, RUNS, SYMBOLS, clean, draw, end_labels, fit_beside
+from babelscope.report.words import plain
+
+
+def draw_task(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
+    """Draw one task metric over the steps, one line per run; several languages are averaged without weights."""
+    chosen = rows[(rows["metric"] == metric) & (rows["layer"] == "")]
+    curves = chosen.groupby(["run", "step"], sort=False)["value"].mean()
+    traces, ends = [], []
+    for place, run in enumerate(rows["run"].unique()):
+        if run not in curves.index.get_level_values("run"):
+            continue
+        curve, colour = curves.loc[run].sort_index(), RUNS[place % len(RUNS)]
+        traces.append(
+            go.Scatter(
+                x=[int(step) for step in curve.index],
+                y=clean(curve),
+                mode="lines+markers",
+                line={"color": colour, "width": 2.5},
+                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                hovertemplate=f"{plain(run)}, step %{{x}}: %{{y:.3f}}<extra></extra>",
+            )
+        )
+        ends.append((plain(run), float(curve.iloc[-1]), colour))
+    beside = fit_beside(list(rows["run"].unique()))
+    accuracy = metric.endswith("accuracy")
+    last = int(curves.index.get_level_values("step").max())
+    high = 1.02 if accuracy else 1.08 * float(curves.max())
+    return draw(
+        traces,
+        plain(title),
+        height=290,
+        margin={"r": 108 if beside else 16},
+        xaxis={
+            "title": {"text": "training steps"},
+            "showgrid": False,
+            "nticks": 6,
+            "range": [-0.03 * last, 1.03 * last],
+        },
+        yaxis={"range": [0, high], "title": {"text": "accuracy" if accuracy else "loss"}},
+        annotations=end_labels(ends if beside else [], last, high, height=238),
+    )
+
+
+def draw_transfer(table: pd.DataFrame, sources: Mapping[str, str], score: str) -> go.Figure:
+    """Draw the test score of every language (rows, best first) for every run (columns of `table`).
+
+    Args:
+        table: language x run.
+        sources: the source language of every run; its point is larger and ringed.
+        score: what the score is, such as "accuracy".
+    """
+    best_first = table.loc[table.mean(axis=1).sort_values(ascending=score == "loss").index]
+    names = [plain(code) for code in best_first.index]
+    stems_x, stems_y = [], []
+    for name, low, high in zip(names, best_first.min(axis=1), best_first.max(axis=1), strict=True):
+        stems_x += [*clean([low, high]), None]
+        stems_y += [name, name, None]
+    traces = [
+        go.Scatter(
+            x=stems_x, y=stems_y, mode="lines", line={"color": MUTED, "width": 1}, hoverinfo="skip", showlegend=False
+        )
+    ]
+    for place, run in enumerate(best_first.columns):
+        is_source = [language == sources.get(run) for language in best_first.index]
+        traces.append(
+            go.Scatter(
+                x=clean(best_first[run]),
+                y=names,
+                name=plain(run),
+                mode="markers",
+                showlegend=True,
+                marker={
+                    "opacity": 1,
+                    "color": RUNS[place % len(RUNS)],
+                    "symbol": SYMBOLS[place % len(SYMBOLS)],
+                    "size": [13 if mark else 9 for mark in is_source],
+                    "line": {"width": [2 if mark else 0 for mark in is_source], "color": MUTED},
+                },
+                text=["source language" if mark else "zero-shot" for mark in is_source],
+                hovertemplate=f"%{{y}}, {plain(run)}<br>{score} %{{x:.3f}} (%{{text}})<extra></extra>",
+            )
+        )
+    is_source = [language in set(sources.values()) for language in best_first.index]
+    ticks = [f"<b>{name} (source)</b>" if mark else name for name, mark in zip(names, is_source, strict=True)]
+    axis = {"range": [0, 1.02]} if score == "accuracy" else {"rangemode": "tozero"}
+    return draw(
+        traces,
+        f"Test {score} in every language, at the last tested step",
+        height=110 + 19 * len(names),
+        margin={"l": 132, "t": 34},
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
+        xaxis={"title": {"text": score}, **axis},
+        yaxis={
+            "autorange": "reversed",
+            "showgrid": False,
+            "tickvals": names,
+            "ticktext": ticks,
+            "dtick": 1,
+            "ticks": "",
+        },
+    )

@@ -1,0 +1,160 @@
+"""The page: one self-contained HTML file that shows one run or several, without a network."""
+
+import json
+from collections.abc import Sequence
+from html import escape, unescape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import plotly.graph_objects as go
+import yaml
+from plotly.offline import get_plotlyjs
+from plotly.utils import PlotlyJSONEncoder
+
+from babelscope.report.cards import key_numbers
+from babelscope.report.files import write_text
+from babelscope.report.panels import Choice, Panel, compare_runs, show_run
+from babelscope.report.runs import baseline_first, facts_of, labels
+from babelscope.report.settings import settings_html
+from babelscope.report.table import Run
+
+
+def write_page(runs: Sequence[Run], path: Path) -> Path:
+    """Write the page of one run or several, whole.
+
+    Raises:
+        ValueError: there is no run, or none has rows.
+        OSError: the file cannot be written.
+    """
+    return write_text(path, render(runs))
+
+
+def render(runs: Sequence[Run]) -> str:
+    """Render the page of one run or several as HTML that loads nothing from elsewhere.
+
+    Raises:
+        ValueError: there is no run, or none has rows.
+    """
+    runs = baseline_first([run for run in runs if len(run.rows)])
+    if not runs:
+        raise ValueError("Expected argument `runs` to hold a run with rows, but got none; finish a run first.")
+    title = _title(runs)
+    sections = [
+        _header(runs, title),
+        _numbers(runs),
+        _section("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
+        _section("comparison", "Comparison" if len(runs) > 1 else "Training", "".join(map(_panel, compare_runs(runs)))),
+        _section("runs", "Layer by layer", _tabs(runs)),
+        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; "
+        "every number here was measured in these runs.</footer>",
+    ]
+    assets = files("babelscope.report")
+    return Template(assets.joinpath("page.html").read_text(encoding="utf-8")).substitute(
+        title=f"Babelscope: {escape(title)}",
+        style=assets.joinpath("style.css").read_text(encoding="utf-8"),
+        body="\n".join(filter(None, sections)),
+        plotly=get_plotlyjs(),
+        script=assets.joinpath("page.js").read_text(encoding="utf-8"),
+    )
+
+
+def _title(runs: Sequence[Run]) -> str:
+    facts = [facts_of(run) for run in runs]
+    models = list(dict.fromkeys(fact["Model"] for fact in facts if "Model" in fact))
+    number = max(int(fact.get("Languages", "0")) for fact in facts)
+    where = models[0] if len(models) == 1 else f"{len(models)} models" if models else "one model"
+    return f"{number} language{'s' if number > 1 else ''} inside {where}" if number else f"Training of {where}"
+
+
+def _steps(runs: Sequence[Run]) -> int:
+    return max(run.rows["step"].nunique() for run in runs)
+
+
+def _header(runs: Sequence[Run], title: str) -> str:
+    facts: dict[str, list[str]] = {}
+    for run in runs:
+        for name, value in facts_of(run).items():
+            facts.setdefault(name, []).append(value)
+    named = {name: "; ".join(dict.fromkeys(values)) for name, values in facts.items()}
+    if len(runs) > 1:
+        named["Runs"] = f"{len(runs)}: {', '.join(labels(runs)[:6])}{', ...' if len(runs) > 6 else ''}"
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in named.items())
+    toggle = '<button id="theme" type="button" title="Switch between light and dark">light / dark</button>'
+    brand = f'<p class="brand">Babelscope {toggle}</p>'
+    return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
+
+
+def _numbers(runs: Sequence[Run]) -> str:
+    cards = "".join(
+        f'<div class="card"><strong>{escape(card.value)}</strong>'
+        f"<span>{escape(card.what)}</span><em>{escape(card.note)}</em></div>"
+        for card in key_numbers(runs)
+    )
+    return cards and f'<section class="cards" aria-label="Key numbers">{cards}</section>'
+
+
+def _section(name: str, title: str, body: str) -> str:
+    return body and f'<section id="{name}"><h2>{escape(title)}</h2>{body}</section>'
+
+
+def _tabs(runs: Sequence[Run]) -> str:
+    names = [escape(label) for label in labels(runs)]
+    buttons = "".join(
+        f'<button type="button" role="tab" data-run="{place}">{name}</button>' for place, name in enumerate(names)
+    )
+    tabs = f'<nav class="tabs" role="tablist" aria-label="Run">{buttons}</nav>' if len(runs) > 1 else ""
+    bodies = [
+        f'<div class="run" data-run="{place}">{"".join(map(_panel, show_run(run)))}{_details(run)}</div>'
+        for place, run in enumerate(runs)
+    ]
+    return tabs + "".join(bodies)
+
+
+def _details(run: Run) -> str:
+    texts = {"Configuration (run.yaml)": yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)}
+    if run.manifest:
+        texts["What was measured (manifest.json)"] = json.dumps(run.manifest, indent=2, ensure_ascii=False)
+    return "".join(
+        f"<details><summary>{name}</summary><pre>{escape(text)}</pre></details>" for name, text in texts.items()
+    )
+
+
+def _panel(panel: Panel) -> str:
+    legend = "".join(f'<li class="mark{place % 8}">{escape(name)}</li>' for place, name in enumerate(panel.legend))
+    legend = legend and f'<ul class="legend">{legend}</ul>'
+    head = f'<h3>{escape(panel.title)}</h3><p class="reading">{escape(panel.reading)}</p>{legend}'
+    return (
+        f'<article class="panel {panel.shape}">{head}'
+        '<form class="choices"></form><p class="reading note"></p><div class="figures"></div>'
+        f'<script type="application/json">{_data(panel)}</script></article>'
+    )
+
+
+def _data(panel: Panel) -> str:
+    """Serialise a panel for a script element, where "<" could end it."""
+    value = {
+        "choices": [_choice(choice) for choice in panel.choices],
+        "views": {key: [_figure(figure) for figure in figures] for key, figures in panel.views.items()},
+    }
+    text = json.dumps(value, cls=PlotlyJSONEncoder, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _choice(choice: Choice) -> dict[str, object]:
+    return {
+        "label": choice.label,
+        "options": choice.options,
+        "kind": choice.kind,
+        "start": choice.start,
+        "notes": choice.notes,
+    }
+
+
+def _figure(figure: go.Figure) -> dict[str, object]:
+    """Take a figure apart: the page sets the title as a caption and gives the template by its theme."""
+    parts = figure.to_plotly_json()
+    layout = dict(parts["layout"])
+    layout.pop("template", None)
+    caption = unescape(layout.pop("title", {}).get("text", ""))
+    return {"caption": caption, "data": parts["data"], "layout": layout}

@@ -1,0 +1,233 @@
+"""Panels of the page: a figure or a few, how to read them, and the choices (metric, step, layer) a reader has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import plotly.graph_objects as go
+
+from babelscope.report.figures.comparison import draw_difference, draw_third
+from babelscope.report.figures.freezing import draw_freezing
+from babelscope.report.figures.layers import draw_curves, draw_heat_map
+from babelscope.report.figures.neighbours import draw_pairs
+from babelscope.report.figures.style import fit_beside, moments
+from babelscope.report.figures.task import draw_task, draw_transfer
+from babelscope.report.runs import gather, labels, source_of
+from babelscope.report.summary import THIRDS, by_third, score_of, transfer_table
+from babelscope.report.table import Run, sort_layers
+from babelscope.report.words import layer_metrics, words_of
+
+MOST_STEPS = 12
+"""More steps than this are thinned out evenly where every step is a figure of its own; first and last stay."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing a reader can choose."""
+
+    label: str
+    options: list[str]
+    kind: str = "buttons"
+    """"buttons" or "slider"."""
+    start: int = 0
+    """Place of the option shown first."""
+    notes: list[str] = field(default_factory=list)
+    """How to read the figures under each option, where that depends on it."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Figures shown together, one set per combination of choices."""
+
+    title: str
+    reading: str
+    views: dict[str, list[go.Figure]]
+    """Keyed by the places of the chosen options, such as "0,2"; "" without choices."""
+    choices: list[Choice] = field(default_factory=list)
+    shape: str = ""
+    """"grid" or "pairs" for figures side by side, "square" or "narrow" for figures that do not fill the width."""
+    legend: list[str] = field(default_factory=list)
+    """Names of the runs in the figures, in the order of their colours."""
+
+
+def compare_runs(runs: Sequence[Run]) -> list[Panel]:
+    """Make the panels that show all runs together; those without rows are left out."""
+    panels = [_thirds(runs), _differences(runs), _task(runs), _transfer(runs), _freezing(runs)]
+    return [panel for panel in panels if panel and panel.views]
+
+
+def show_run(run: Run) -> list[Panel]:
+    """Make the panels that show one run layer by layer; those without rows are left out."""
+    return [panel for panel in (_heat_maps(run), _curves(run), _pairs(run)) if panel and panel.views]
+
+
+def _thirds(runs: Sequence[Run]) -> Panel | None:
+    rows = gather(runs)
+    metrics = [metric for metric in layer_metrics(rows) if not by_third(rows, metric).empty]
+    if rows["step"].nunique() < 2 or not metrics:
+        return None
+    views = {
+        str(place): [
+            draw_third(rows, metric, third) for third in THIRDS if third in set(by_third(rows, metric)["third"])
+        ]
+        for place, metric in enumerate(metrics)
+    }
+    return Panel(
+        "What training did to early, middle and last layers",
+        "Each line is one run; each point the mean over a third of the layers (without the final norm) and over all "
+        "languages. A dashed line is what chance gives.",
+        views,
+        [_metric_choice(metrics)],
+        "grid",
+        labels(runs),
+    )
+
+
+def _differences(runs: Sequence[Run]) -> Panel | None:
+    rows, (base, *others) = gather(runs), labels(runs)
+    metrics = layer_metrics(rows)
+    views: dict[str, list[go.Figure]] = {}
+    for place, metric in enumerate(metrics):
+        figures = [draw_difference(rows, metric, other, base) for other in others]
+        if found := [figure for figure in figures if figure]:
+            views[str(place)] = found
+    return Panel(
+        "Where the settings differ",
+        f"Every cell is a layer at a step: the value in the named run minus the value in {base}. "
+        "Blue is higher than there, orange lower; a single seed stands behind every cell, so read patterns, not cells.",
+        views,
+        [Choice("Metric", [words_of(metric).name for metric in metrics])],
+        "pairs",
+    )
+
+
+def _task(runs: Sequence[Run]) -> Panel | None:
+    rows = gather(runs)
+    titles = {
+        "validation_accuracy": "Validation accuracy, source language",
+        "test_accuracy": "Test accuracy, mean over all tested languages",
+        "train_loss": "Training loss (nats)",
+        "validation_loss": "Validation loss, source language (nats)",
+    }
+    of_task = rows[(rows["layer"] == "") & rows["metric"].isin(titles)]
+    steps = of_task.groupby("metric")["step"].nunique()
+    shown = [metric for metric in titles if steps.get(metric, 0) > 1]
+    if not shown:
+        return None
+    return Panel(
+        "How the task was learnt",
+        "Each line is one run, measured at every validation in the language it was trained on unless the title says "
+        "otherwise. Compare alignment between runs only where they have learnt the task about equally well.",
+        {"": [draw_task(rows, metric, titles[metric]) for metric in shown]},
+        shape="grid",
+        legend=[] if fit_beside(labels(runs)) else labels(runs),
+    )
+
+
+def _transfer(runs: Sequence[Run]) -> Panel | None:
+    table = transfer_table(runs)
+    if table.empty:
+        return None
+    sources = {label: source_of(run) for label, run in zip(labels(runs), runs, strict=True)}
+    score = next(filter(None, (score_of(run.rows) for run in runs)))
+    return Panel(
+        "How far the task carries into other languages",
+        "Only the source language was seen in training: every other language is tested as it is (zero-shot). "
+        "Languages are sorted by their mean over the runs, and a stem joins the runs of one language.",
+        {"": [draw_transfer(table, sources, score)]},
+    )
+
+
+def _freezing(runs: Sequence[Run]) -> Panel | None:
+    maps = {label: run.manifest.get("trainable") or [] for label, run in zip(labels(runs), runs, strict=True)}
+    maps = {label: parts for label, parts in maps.items() if parts}
+    if not maps or all(run.rows["step"].nunique() < 2 for run in runs):
+        return None
+    return Panel(
+        "What was trained and what was frozen",
+        "Blue parts were trained, grey ones kept their weights bit by bit; a paler blue was trained in part, as with "
+        "adapters. Every part has the same height, whatever its size: the numbers are parameters.",
+        {"": [draw_freezing(maps)]},
+        shape="narrow",
+    )
+
+
+def _heat_maps(run: Run) -> Panel | None:
+    metrics = layer_metrics(run.rows)
+    views = {"0": [draw_heat_map(run.rows, metric) for metric in metrics]} if metrics else {}
+    choices = []
+    if views and run.rows["step"].nunique() > 1:
+        views["1"] = [draw_heat_map(run.rows, metric, change=True) for metric in metrics]
+        choices = [Choice("Show", ["value", "change since the first measurement"])]
+    views = views if choices else {"": views["0"]} if views else {}
+    return Panel(
+        "Every layer at every step",
+        "The network's input is at the bottom, its output at the top; training goes from left to right. "
+        "Green-blue scales are alignment (more overlap is darker), orange ones separability (languages further apart "
+        "are darker).",
+        views,
+        choices,
+        "pairs",
+    )
+
+
+def _curves(run: Run) -> Panel | None:
+    metrics = layer_metrics(run.rows)
+    counted, names = moments(run.rows[run.rows["layer"] != ""])
+    steps = _thin(list(names))
+    views = {
+        f"{place},{when}": [draw_curves(run.rows, metric, step, source=source_of(run))]
+        for place, metric in enumerate(metrics)
+        for when, step in enumerate(steps)
+    }
+    return Panel(
+        "Every language through the layers",
+        "The bold line is the mean over languages, the band their middle 80 %, each thin line one language (point at "
+        "it for its name). The dotted line is the first measurement, the dashed one what chance gives.",
+        views,
+        [
+            _metric_choice(metrics),
+            Choice(counted.capitalize(), [names[step] for step in steps], "slider", len(steps) - 1),
+        ],
+    )
+
+
+def _pairs(run: Run) -> Panel | None:
+    pairs = run.rows[run.rows["other"] != ""]
+    if pairs.empty:
+        return None
+    metrics = sorted(pairs["metric"].unique())
+    layers, first, last = sort_layers(pairs["layer"].unique()), int(pairs["step"].min()), int(pairs["step"].max())
+    moments_shown: dict[str, int | None] = {"first step": first}
+    if last > first:
+        moments_shown |= {"last step": last, "change": None}
+    views = {
+        f"{place},{depth},{when}": [draw_pairs(run.rows, metric, layer, step=step)]
+        for place, metric in enumerate(metrics)
+        for depth, layer in enumerate(layers)
+        for when, step in enumerate(moments_shown.values())
+    }
+    return Panel(
+        "Whose sentences are the neighbours",
+        "Row by row: the share of a language's nearest neighbours that are sentences of each other language, grouped "
+        "by writing system. An even row is a shared space, dark blocks are islands; neighbours need not be "
+        "translations.",
+        views,
+        [
+            Choice("Metric", [words_of(metric).name for metric in metrics]),
+            Choice("Layer", layers, "slider", len(layers) // 2),
+            Choice("When", list(moments_shown), start=min(1, len(moments_shown) - 1)),
+        ],
+        "square",
+    )
+
+
+def _metric_choice(metrics: list[str]) -> Choice:
+    words = [words_of(metric) for metric in metrics]
+    return Choice("Metric", [word.name for word in words], notes=[word.reading for word in words])
+
+
+def _thin(steps: list[int]) -> list[int]:
+    if len(steps) <= MOST_STEPS:
+        return steps
+    return [steps[place] for place in np.linspace(0, len(steps) - 1, MOST_STEPS).round().astype(int)]

@@ -1,0 +1,99 @@
+"""What tells runs apart: their settings and the short labels they carry in tables and figures."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from babelscope.report.table import Run
+
+
+def setting_of(run: Run) -> dict[str, str]:
+    """Name a run's freezing policy and adapter; "" where the manifest does not say."""
+    setting = run.manifest.get("setting") or {}
+    return {"freeze": str(setting.get("freeze") or ""), "adapter": str(setting.get("adapter") or "")}
+
+
+def source_of(run: Run) -> str:
+    """Name the language that was fine-tuned on; "" for a run without a task."""
+    return str(run.manifest.get("source_language") or _at(run.config, "task", "language") or "")
+
+
+def model_of(run: Run) -> str:
+    """Name the model; "" where neither manifest nor config says."""
+    measured, name = str(run.manifest.get("model") or ""), _at(run.config, "model", "name")
+    if measured and not Path(measured).is_absolute():
+        return measured
+    # a page is shared, so it says no machine's folder
+    return str(name or Path(measured).name or _at(run.config, "model", "checkpoint") or "")
+
+
+def facts_of(run: Run) -> dict[str, str]:
+    """Say in words what was run: model, corpus, languages, source language, training; what is unknown is left out."""
+    rows, corpus = run.rows, run.manifest.get("corpus") or {}
+    languages = corpus.get("languages") or []
+    number = (
+        languages
+        if isinstance(languages, int)
+        else len(languages) or rows.loc[rows["language"] != "", "language"].nunique()
+    )
+    measured = rows[rows["layer"] != ""] if (rows["layer"] != "").any() else rows
+    steps, epochs = measured["step"].nunique(), measured["epoch"].max() if len(rows) else 0
+    sentences = corpus.get("sentences")
+    named = str(corpus.get("name") or "")
+    facts = {
+        "Model": model_of(run),
+        "Corpus": f"{named}, {sentences} sentences per language" if named and sentences else named,
+        "Languages": str(number or ""),
+        "Fine-tuned on": source_of(run),
+        "Measured": f"{steps} times in {epochs} epochs" if steps > 1 else ("once" if steps else ""),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """Give each run a short, distinct label: the settings in which the runs differ, else its folder's name."""
+    traits = [_traits(run) for run in runs]
+    differing = [name for name in traits[0] if len({trait[name] for trait in traits}) > 1] if traits else []
+    shown = differing or ["freeze"]
+    found = [", ".join(trait[name] for name in shown if trait[name]) for trait in traits]
+    found = [label or run.folder.name for label, run in zip(found, runs, strict=True)]
+    twice = {label for label, count in Counter(found).items() if count > 1}
+    found = [
+        f"{label} ({run.folder.name})" if label in twice else label for label, run in zip(found, runs, strict=True)
+    ]
+    twice = {label for label, count in Counter(found).items() if count > 1}
+    return [f"{label} #{place}" if label in twice else label for place, label in enumerate(found, start=1)]
+
+
+def baseline_first(runs: Sequence[Run]) -> list[Run]:
+    """Put the runs without freezing first, so that the others are read against them; otherwise keep the order."""
+    return sorted(runs, key=lambda run: setting_of(run)["freeze"] != "none")
+
+
+def gather(runs: Sequence[Run]) -> pd.DataFrame:
+    """Join the rows of several runs, with each run's label as its `run`."""
+    return pd.concat(
+        [run.rows.assign(run=label) for label, run in zip(labels(runs), runs, strict=True)], ignore_index=True
+    )
+
+
+def _traits(run: Run) -> dict[str, str]:
+    setting, seed = setting_of(run), run.config.get("seed")
+    return {
+        "model": model_of(run),
+        "revision": str(run.manifest.get("revision") or ""),
+        "source": source_of(run),
+        "freeze": f"freeze={setting['freeze']}" if setting["freeze"] else "",
+        "adapter": f"adapter={setting['adapter']}" if setting["adapter"] else "",
+        "seed": f"seed={seed}" if seed is not None else "",
+    }
+
+
+def _at(config: Mapping[str, Any], *keys: str) -> Any:
+    value: Any = config
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

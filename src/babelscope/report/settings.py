@@ -1,0 +1,65 @@
+"""The table of settings in HTML: alignment by depth before and after, and what the task gained."""
+
+from collections.abc import Sequence
+from html import escape
+
+import pandas as pd
+
+from babelscope.report.summary import THIRDS, settings_table
+from babelscope.report.table import Run
+
+HEADS = {"ilo": "ILO", "separability": "Separability"}
+
+
+def settings_html(runs: Sequence[Run]) -> str:
+    """Render the table of settings; columns for which no run has a value are left out, "" if none has any."""
+    table = settings_table(runs)
+    groups = {
+        head: [third for third in THIRDS if table[f"{metric}_{third}_last"].notna().any()]
+        for metric, head in HEADS.items()
+    }
+    scores = [name for name in ("validation", "test", "zero_shot") if table[name].notna().any()]
+    if not scores and not any(groups.values()):
+        return ""
+    score = next(filter(None, table["score"]), "").capitalize()
+    top = "".join(f'<th colspan="{len(names)}">{head}</th>' for head, names in groups.items() if names)
+    top += f'<th colspan="{len(scores)}">{escape(score)}</th>' if scores else ""
+    words = {"validation": "source, validation", "test": "source, test", "zero_shot": "zero-shot mean"}
+    second = "".join(f"<th>{third}</th>" for names in groups.values() for third in names)
+    second += "".join(f"<th>{words[name]}</th>" for name in scores)
+    moved = any(run.rows["step"].nunique() > 1 for run in runs)
+    rows = [_row(row, groups, scores, moved=moved) for _, row in table.iterrows()]
+    return (
+        '<div class="scroll"><table><thead>'
+        f'<tr><th rowspan="2">Setting</th>{top}</tr><tr>{second}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        '<p class="reading">ILO and separability: mean over a third of the layers (the final norm left out) and all '
+        "languages, at the first and at the last measured step, with the change below. Zero-shot is the unweighted "
+        "mean over all languages but the source.</p>"
+    )
+
+
+def _row(row: pd.Series, groups: dict[str, list[str]], scores: list[str], *, moved: bool) -> str:
+    cells = [f'<th scope="row">{escape(str(row["label"]))}</th>']
+    cells += [
+        _change(row[f"{metric}_{third}_first"], row[f"{metric}_{third}_last"], moved=moved)
+        for metric, head in HEADS.items()
+        for third in groups[head]
+    ]
+    cells += [f'<td class="score">{_number(row[name])}</td>' for name in scores]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _change(first: float, last: float, *, moved: bool) -> str:
+    if pd.isna(last):
+        return "<td></td>"
+    if not moved:
+        return f"<td>{_number(last)}</td>"
+    change = last - first
+    way = "up" if change > 0.005 else "down" if change < -0.005 else "even"
+    shown = "0.00" if way == "even" else f"{change:+.2f}".replace("-", "−")
+    return f'<td>{_number(first)} <i>→</i> {_number(last)}<small class="{way}">{shown}</small></td>'
+
+
+def _number(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.2f}"

@@ -1,0 +1,180 @@
+"""Tidy rows in Parquet: the one form in which results exist on disk.
+
+A run folder holds `run.yaml` (the composed config), `manifest.json` (what exactly was measured), `results/*.parquet`
+and, once made, `report.html`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from babelscope.report.files import replace, write_json, write_text
+
+__all__ = [
+    "COLUMNS",
+    "Run",
+    "find_runs",
+    "layer_key",
+    "read",
+    "read_run",
+    "run_folders",
+    "sort_layers",
+    "write",
+    "write_json",
+    "write_text",
+]
+
+SCHEMA = pa.schema(
+    [
+        ("run", pa.string()),
+        ("step", pa.int64()),
+        ("epoch", pa.int64()),
+        ("layer", pa.string()),
+        ("metric", pa.string()),
+        ("language", pa.string()),
+        ("other", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
+KEYS = ["run", "step", "layer", "metric", "language", "other"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder, read."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    """The composed config (run.yaml)."""
+    manifest: Mapping[str, Any]
+    """What exactly was measured (manifest.json); empty when the run has not written one."""
+    rows: pd.DataFrame
+    """All rows, sorted by step, layer, metric, language, other."""
+
+
+def write(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write rows to `folder/results/NAME.parquet`; the same name again replaces them, so repeating a step is harmless.
+
+    Raises:
+        ValueError: the name is a path, or a row lacks a column or has one too many.
+        OSError: the folder cannot be written or the disk is full; no part of the file stays.
+    """
+    if not name or name != Path(name).name or name.startswith("."):
+        raise ValueError(f"Expected argument `name` to be a plain file name without extension, but got {name!r}.")
+    rows = list(rows)
+    for row in rows:
+        if row.keys() != set(COLUMNS):
+            raise ValueError(
+                f"Expected argument `rows` to have exactly the columns {', '.join(COLUMNS)}, but got "
+                f"{', '.join(map(str, row))}; use '' for a layer, language or other that does not apply."
+            )
+    table = pa.table({column: [_PLAIN[column](row[column]) for row in rows] for column in COLUMNS}, schema=SCHEMA)
+    return replace(folder / "results" / f"{name}.parquet", lambda file: pq.write_table(table, file, compression="zstd"))
+
+
+_PLAIN = {**dict.fromkeys(COLUMNS, str), "step": int, "epoch": int, "value": float}  # also unpacks 0-d tensors
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """Read all parts of a run's rows, sorted by step, layer (by depth), metric, language, other.
+
+    Raises:
+        ValueError: a part cannot be read or has other columns, or the same row is in two parts.
+    """
+    parts = [_read_part(path) for path in sorted((folder / "results").glob("*.parquet"))]
+    rows = pa.concat_tables(parts or [SCHEMA.empty_table()]).to_pandas()
+    if (twice := rows.duplicated(KEYS)).any():
+        row = ", ".join(f"{key}={value}" for key, value in rows.loc[twice, KEYS].iloc[0].items() if value != "")
+        raise ValueError(
+            f"Expected every row once in {folder / 'results'}, but got {row} twice; remove one of the parts."
+        )
+    depth = rows["layer"].map({layer: layer_key(layer) for layer in rows["layer"].unique()})
+    order = ["step", "depth", "metric", "language", "other"]
+    return rows.assign(depth=depth).sort_values(order, kind="stable").drop(columns="depth").reset_index(drop=True)
+
+
+def _read_part(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, schema=SCHEMA, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"Expected {path} to be a readable Parquet part, but got: {reason}; remove it and run that step again."
+        ) from error
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        ValueError: the folder is not a run folder, or one of its files cannot be read.
+    """
+    if not _is_run(folder):
+        raise ValueError(
+            f"Expected {folder} to be a run folder with run.yaml and results/, but got {_contents(folder)}."
+        )
+    try:
+        config = yaml.safe_load((folder / "run.yaml").read_text(encoding="utf-8")) or {}
+        manifest = _read_json(folder / "manifest.json")
+    except (yaml.YAMLError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"Expected run.yaml and manifest.json in {folder} to be readable, but got: {reason}."
+        ) from error
+    return Run(folder=folder, config=config, manifest=manifest, rows=read(folder))
+
+
+def run_folders(root: Path) -> list[Path]:
+    """List the run folders at or under `root`, at any depth, sorted, without reading them.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = sorted(path.parent for path in root.rglob("run.yaml") if _is_run(path.parent))
+    if not found:
+        raise ValueError(f"Expected run folders (run.yaml and results/) under {root}, but got {_contents(root)}.")
+    return found
+
+
+def find_runs(root: Path) -> list[Run]:
+    """Read every run folder at or under `root`.
+
+    Raises:
+        ValueError: there is none, or one cannot be read.
+    """
+    return [read_run(folder) for folder in run_folders(root)]
+
+
+def layer_key(layer: str) -> float:
+    """Give the place of a layer in the order "" < "0" < "1" < ... < "10" < ... < "final"."""
+    if not layer:
+        return -1.0
+    return float(layer) if layer.isdecimal() else float("inf")
+
+
+def sort_layers(layers: Iterable[str]) -> list[str]:
+    """Sort distinct layer names by depth; "final" is last and "" (no layer) is left out."""
+    return sorted(set(layers) - {""}, key=lambda layer: (layer_key(layer), layer))
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "run.yaml").is_file() and (folder / "results").is_dir()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _contents(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(path.name for path in folder.iterdir())
+    return f"a folder with {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}" if names else "an empty folder"

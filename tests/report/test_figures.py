@@ -1,0 +1,117 @@
+import pandas as pd
+import pytest
+
+from babelscope.report import summary
+from babelscope.report.figures import comparison, freezing, layers, neighbours, style, task
+from babelscope.report.runs import gather, source_of
+from babelscope.report.words import layer_metrics, words_of
+
+LAYERS = ["0", "1", "2", "3", "4", "5", "6", "final"]
+
+
+def value(rows, metric, step, layer):
+    chosen = summary.by_layer(rows, metric)
+    return chosen[(chosen["step"] == step) & (chosen["layer"] == layer)]["value"].item()
+
+
+def test_layer_metrics_leave_out_nulls_and_pairs(runs):
+    found = layer_metrics(runs[0].rows)
+    assert found == ["ilo", "bridge", "reach", "separability", "separability_centred", "knn_lid"]
+
+
+def test_a_metric_under_another_name_keeps_its_words():
+    words = words_of("ilo_wide/ilo")
+    assert (words.name, words.null, words.kind) == ("ILO (ilo_wide)", "ilo_wide/ilo_null", "alignment")
+    assert words_of("two_nn").title == "two nn"
+
+
+def test_heat_map_has_layers_by_steps(runs):
+    rows = runs[0].rows
+    heat = layers.draw_heat_map(rows, "ilo").data[0]
+    assert list(heat.y) == LAYERS
+    assert list(heat.x) == list("012345")
+    assert heat.z[3][5] == pytest.approx(value(rows, "ilo", 200, "3"), abs=1e-4)
+    change = layers.draw_heat_map(rows, "ilo", change=True).data[0]
+    assert change.z[3][0] == 0
+    expected = value(rows, "ilo", 200, "3") - value(rows, "ilo", 0, "3")
+    assert change.z[3][5] == pytest.approx(expected, abs=1e-4)
+    assert change.zmin == -change.zmax
+
+
+def test_curves_show_mean_null_start_and_source(runs):
+    figure = layers.draw_curves(runs[0].rows, "ilo", 200, source=source_of(runs[0]))
+    texts = {note.text for note in figure.layout.annotations}
+    assert texts == {"mean", "mixing null", "first measured", "eng_Latn (source)"}
+    everyone = next(trace for trace in figure.data if trace.meta == "languages")
+    assert len(set(everyone.customdata)) == 24
+    first = layers.draw_curves(runs[0].rows, "separability", 0)
+    assert {note.text for note in first.layout.annotations} == {"separability", "chance"}
+
+
+def test_a_breakdown_by_writing_system_is_drawn_as_thin_lines():
+    keys = {"run": "a", "step": 0, "epoch": 0, "language": "", "other": ""}
+    values = {"script_separability": 0.8, "script_separability/Latn": 0.9, "script_separability/Thai": 0.7}
+    rows = pd.DataFrame([keys | {"layer": la, "metric": m, "value": v} for la in "01" for m, v in values.items()])
+    assert layer_metrics(rows) == ["script_separability"]
+    figure = layers.draw_curves(rows, "script_separability", 0)
+    everyone = next(trace for trace in figure.data if trace.meta == "languages")
+    assert set(everyone.customdata) == {"Latn", "Thai"}
+
+
+def test_pairs_leave_the_diagonal_out(runs):
+    figure = neighbours.draw_pairs(runs[0].rows, "neighbour_share", "3", step=0)
+    heat = figure.data[0]
+    assert [heat.z[i][i] for i in range(24)] == [None] * 24
+    assert [code[-4:] for code in heat.y] == sorted(code[-4:] for code in heat.y)
+    change = neighbours.draw_pairs(runs[0].rows, "neighbour_share", "3").data[0]
+    assert change.zmin == -change.zmax
+
+
+def test_transfer_is_sorted_and_marks_the_source(runs):
+    table = summary.transfer_table(runs)
+    figure = task.draw_transfer(table, dict.fromkeys(table.columns, "eng_Latn"), "accuracy")
+    assert figure.data[1].y[0] == "eng_Latn"
+    assert figure.data[1].text[:2] == ("source language", "zero-shot")
+    assert figure.layout.yaxis.ticktext[0] == "<b>eng_Latn (source)</b>"
+
+
+def test_task_curves_follow_the_runs(runs):
+    figure = task.draw_task(gather(runs), "validation_loss", "Loss")
+    assert [len(trace.x) for trace in figure.data] == [6, 6]
+
+
+def test_freezing_tells_trained_from_frozen():
+    parts = {
+        "a": [
+            {"part": "inputs", "parameters": 2_000, "trainable": 0},
+            {"part": "block 0", "parameters": 10, "trainable": 4},
+        ]
+    }
+    heat = freezing.draw_freezing(parts).data[0]
+    assert [line[0] for line in heat.z] == [0, 0.4]
+    assert [line[0] for line in heat.text] == ["2 k frozen", "4 of 10 trained"]
+
+
+def test_difference_needs_shared_steps(runs, make_run):
+    rows = gather(runs)
+    early, none = "freeze=early", "freeze=none"
+    heat = comparison.draw_difference(rows, "ilo", early, none).data[0]
+    of = {name: rows[rows["run"] == name] for name in (early, none)}
+    expected = value(of[early], "ilo", 200, "0") - value(of[none], "ilo", 200, "0")
+    assert heat.z[0][5] == pytest.approx(expected, abs=1e-4)
+    shifted = rows.assign(step=rows["step"] + (rows["run"] == early))
+    assert comparison.draw_difference(shifted, "ilo", early, none) is None
+
+
+def test_steps_are_named_by_step_where_epochs_repeat(runs):
+    rows = runs[0].rows
+    assert style.moments(rows)[0] == "completed epochs"
+    counted, names = style.moments(rows.assign(epoch=0))
+    assert counted == "training steps"
+    assert list(names.values()) == ["0", "40", "80", "120", "160", "200"]
+
+
+def test_labels_at_line_ends_do_not_overlap():
+    placed = style.end_labels([("a", 0.5, "#000000"), ("b", 0.5, "#000000"), ("c", float("nan"), "#000000")], 1, 1.0)
+    assert [label["text"] for label in placed] == ["a", "b"]
+    assert placed[1]["yshift"] - placed[0]["yshift"] >= 14
