@@ -1,0 +1,136 @@
+"""Interlingual overlap: do sentences of a language live among sentences of many others?"""
+
+from collections.abc import Callable
+from math import comb
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.rerank import Distance
+from babelscope.metrics.sample import LayerSample
+
+Search = Callable[..., tuple[Tensor, Tensor]]
+"""A function of (x, k, *, distance) that returns (N, k) distances and indices, such as `nearest_neighbours`."""
+
+
+def ilo(
+    sample: LayerSample,
+    *,
+    k: int = 5,
+    threshold: int = 3,
+    distance: Distance = "cosine",
+    search: Search = nearest_neighbours,
+    strict: bool = False,
+) -> dict[str, Tensor]:
+    """Measure interlingual overlap per language (Wilie et al. 2025), beside its value under full mixing.
+
+    With D_i the languages other than its own among the k nearest neighbours of point i, and for language l:
+    bridge = share of its points with |D_i| >= threshold; reach = |union of its D_i| / (K - 1); ilo = their harmonic
+    mean, 0 where either is 0. A single language has no other to reach: all three are 0.
+
+    Args:
+        sample: S points in K languages, of equal or unequal numbers.
+        k: Neighbours per point, own language included.
+        threshold: Other languages that make a point a bridge.
+        distance: "cosine" or "euclidean".
+        search: Where the neighbours come from.
+        strict: Refuse a threshold that K languages cannot meet, where every score is 0 by definition.
+
+    Returns:
+        ilo, bridge, reach: (K,). neighbour_share: (K, K), the share of row's neighbours that lie in column's language.
+        bridge_null, ilo_null: 0-d, see `mixing_null`, for K languages of the mean size.
+
+    Raises:
+        ValueError: If k or threshold is impossible for the sample.
+    """
+    languages, points = sample.languages, len(sample.x)
+    _check(k, threshold, points)
+    if strict and threshold > languages - 1:
+        raise ValueError(
+            f"Expected argument `threshold` to be at most the number of other languages, but got {threshold} with "
+            f"{languages} languages; lower metrics.ilo.threshold or add languages"
+        )
+    _, neighbours = search(sample.x, k, distance=distance)
+    theirs = sample.language[neighbours]
+    met = torch.zeros(points, languages, dtype=torch.bool, device=theirs.device).scatter_(1, theirs, True)
+    met[torch.arange(points, device=met.device), sample.language] = False
+
+    size = torch.bincount(sample.language, minlength=languages).double()
+    bridges = sample.language[met.sum(1) >= threshold]
+    bridge = torch.bincount(bridges, minlength=languages) / size
+    of, reached = met.nonzero(as_tuple=True)
+    reached_by = torch.zeros(languages, languages, dtype=torch.float64, device=met.device)
+    reached_by[sample.language[of], reached] = 1
+    reach = reached_by.sum(1) / max(languages - 1, 1)
+    slots = torch.bincount((sample.language.unsqueeze(1) * languages + theirs).flatten(), minlength=languages**2)
+    null = mixing_null(k, threshold, languages, points / languages)
+    return {
+        "ilo": _harmonic_mean(bridge, reach),
+        "bridge": bridge,
+        "reach": reach,
+        "neighbour_share": slots.view(languages, languages) / (size * k).unsqueeze(1),
+        "bridge_null": bridge.new_tensor(null.bridge),
+        "ilo_null": bridge.new_tensor(null.ilo),
+    }
+
+
+class Null(NamedTuple):
+    """Expected scores when languages mix fully, so that neighbours tell nothing about language."""
+
+    bridge: float
+    reach: float
+    ilo: float
+
+
+def mixing_null(k: int, threshold: int, languages: int, sentences: float | None = None) -> Null:
+    """Return what bridge, reach and ilo are where each neighbour's language is a uniform draw from all K.
+
+    bridge = sum over d >= threshold other languages and m >= d of the k neighbours that lie in them, of
+    C(k, m) C(K - 1, d) Surj(m, d) / K^k, in whole numbers until the one division; reach = 1 - (1 - 1/K)^(k n).
+
+    Args:
+        k: Neighbours per point.
+        threshold: Other languages that make a point a bridge.
+        languages: K.
+        sentences: n, sentences per language; None for the limit of many, where every language is reached.
+
+    Raises:
+        ValueError: If an argument is below 1 or the threshold exceeds k.
+    """
+    _check(k, threshold, k + 1)
+    if languages < 1:
+        raise ValueError(f"Expected argument `languages` to be at least 1, but got {languages}; count the languages")
+    others = languages - 1
+    outcomes = sum(
+        comb(k, m) * comb(others, d) * _surjections(m, d)
+        for d in range(threshold, min(k, others) + 1)
+        for m in range(d, k + 1)
+    )
+    bridge = outcomes / languages**k
+    missed = 0.0 if sentences is None else (others / languages) ** (k * sentences)
+    reach = 1 - missed if others else 0.0
+    return Null(bridge, reach, 2 * bridge * reach / (bridge + reach) if bridge else 0.0)
+
+
+def _surjections(m: int, d: int) -> int:
+    """Number of ways in which m draws hit each of d languages."""
+    return sum((-1) ** j * comb(d, j) * (d - j) ** m for j in range(d + 1))
+
+
+def _harmonic_mean(a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(a * b > 0, 2 * a * b / (a + b), 0.0)
+
+
+def _check(k: int, threshold: int, points: int) -> None:
+    if not 1 <= k < points:
+        raise ValueError(
+            f"Expected argument `k` to be at least 1 and smaller than the number of points, but got k={k} with "
+            f"{points} points; lower metrics.ilo.k or add sentences"
+        )
+    if not 1 <= threshold <= k:
+        raise ValueError(
+            f"Expected argument `threshold` to be from 1 to k, but got {threshold} with k={k}; "
+            f"change metrics.ilo.threshold"
+        )

@@ -1,0 +1,50 @@
+"""Language identification by nearest neighbours: is a sentence's neighbourhood in its own language?"""
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.ilo import Search
+from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.rerank import Distance
+from babelscope.metrics.sample import LayerSample
+
+
+def knn_lid(
+    sample: LayerSample, *, k: int = 5, distance: Distance = "cosine", search: Search = nearest_neighbours
+) -> dict[str, Tensor]:
+    """Predict language by the majority among the k nearest points of other sentences.
+
+    A point's own translations do not vote: as in the linear probe's folds, no sentence is on both sides, and a space
+    that is merely aligned is not mistaken for one that has lost its languages. Among languages with equally many votes
+    that of the nearest voter wins.
+
+    Args:
+        sample: S points in K languages.
+        k: Voters per point.
+        distance: "cosine" or "euclidean".
+        search: Where the neighbours come from.
+
+    Returns:
+        knn_lid: (K,) share of each language's points that are given their own language.
+
+    Raises:
+        ValueError: If fewer than k points remain beside a sentence and its translations.
+    """
+    points = len(sample.x)
+    translations = int(sample.sentence.unique(return_counts=True)[1].max()) - 1
+    if not 1 <= k < points - translations:
+        raise ValueError(
+            f"Expected argument `k` to be at least 1 and smaller than the number of points of other sentences, but got "
+            f"k={k} with {points - translations - 1} of them; lower metrics.knn_lid.k or add sentences"
+        )
+    _, neighbours = search(sample.x, k + translations, distance=distance)
+    own = sample.sentence[neighbours] == sample.sentence.unsqueeze(1)
+    # False sorts before True and equals keep their order: the first k columns are the nearest that may vote.
+    voters = neighbours.gather(1, own.to(torch.uint8).argsort(dim=1, stable=True)[:, :k])
+    theirs = sample.language[voters]
+    votes = theirs.new_zeros(points, sample.languages).scatter_add_(1, theirs, torch.ones_like(theirs))
+    # The first maximum belongs to the nearest voter.
+    first = votes.gather(1, theirs).argmax(dim=1, keepdim=True)
+    hit = theirs.gather(1, first).squeeze(1) == sample.language
+    size = torch.bincount(sample.language, minlength=sample.languages)
+    return {"knn_lid": torch.bincount(sample.language[hit], minlength=sample.languages).double() / size}

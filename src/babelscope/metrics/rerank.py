@@ -1,0 +1,191 @@
+"""From fast candidates to exact neighbours: float64 distances, and a proof per row that no other point is nearer.
+
+Both distances are monotone in |u_i - u_j|, where u is the row itself (euclidean) or its direction (cosine, as
+1 - cos = |u_i - u_j|^2 / 2). Candidates are found on p, the rows u centred and scaled, in float32: centring changes no
+difference but makes rounding relative to the spread of the points, so a space whose cosines are all near 1 stays sharp.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Distance = Literal["cosine", "euclidean"]
+PAIR_ELEMENTS = 2**18  # float64 numbers per chunk of differences: 2 MiB, to stay in cache
+ROWS = 512  # rows per chunk of the float64 search
+SINGLE, DOUBLE = 2.0**-24, 2.0**-53  # unit roundoffs
+TINY = 2.0**-126  # the smallest normal float32: what flushing to zero may cost
+
+
+@dataclass(frozen=True)
+class Points:
+    """N points prepared for search; build them with `prepare`."""
+
+    x: Tensor
+    """(N, D) float32 rows as given."""
+    length: Tensor
+    """(N,) float64 |x| for cosine (1 for a zero row), else 1: x / length is u."""
+    zero: Tensor
+    """(N,) whether the row has no direction; its cosine distance to every point is 1."""
+    centre: Tensor
+    """(D,) float64 mean of u."""
+    scale: float
+    """Largest |u|."""
+    p: Tensor
+    """(N, D) float32 (u - centre) / scale."""
+    size: Tensor
+    """(N,) float64 |p|."""
+    distance: Distance
+
+    def directions(self, index: Tensor) -> Tensor:
+        """Return u (..., D) in float64 for an index of any shape."""
+        return self.x[index].double() / self.length[index].unsqueeze(-1)
+
+    @property
+    def half_squares(self) -> Tensor:
+        """(N,) float32 |p|^2 / 2: p_i . p_j less this orders j by nearness to i."""
+        return (self.size.square() / 2).float()
+
+
+def prepare(x: Tensor, k: int, distance: Distance) -> Points:
+    """Check the arguments of a neighbour search and prepare x (N, D) for it."""
+    if x.ndim != 2 or x.dtype != torch.float32 or 0 in x.shape:
+        raise ValueError(
+            f"Expected argument `x` to be a non-empty float32 tensor of shape (N, D), but got {x.dtype} of shape "
+            f"{tuple(x.shape)}; pool to (N, D) and call .float()"
+        )
+    if distance not in ("cosine", "euclidean"):
+        raise ValueError(
+            f"Expected argument `distance` to be 'cosine' or 'euclidean', but got {distance!r}; choose one"
+        )
+    if not 1 <= k < len(x):
+        raise ValueError(
+            f"Expected argument `k` to be at least 1 and smaller than the number of points, but got k={k} with "
+            f"{len(x)} points; change k or add sentences"
+        )
+    if not bool(torch.isfinite(x).all()):
+        row = int((~torch.isfinite(x)).any(1).nonzero()[0])
+        raise ValueError(f"Expected argument `x` to be finite, but row {row} is not; drop it or look for overflow")
+    chunks = torch.arange(len(x), device=x.device).split(max(1, PAIR_ELEMENTS // x.shape[1]))
+    norm = torch.cat([sum_folded(x[rows].double().square()).sqrt() for rows in chunks])
+    zero = (norm == 0) if distance == "cosine" else torch.zeros_like(norm, dtype=torch.bool)
+    length = torch.where(zero, 1.0, norm) if distance == "cosine" else torch.ones_like(norm)
+    scale = float((norm / length).max()) or 1.0
+    points = Points(x, length, zero, x.new_zeros(0).double(), scale, x, norm, distance)
+    centre = torch.stack([points.directions(rows).sum(0) for rows in chunks]).sum(0) / len(x)
+    p = torch.cat([((points.directions(rows) - centre) / scale).float() for rows in chunks])
+    size = torch.cat([p[rows].double().square().sum(1).sqrt() for rows in chunks])
+    return Points(x, length, zero, centre, scale, p, size, distance)
+
+
+def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the k nearest of each row exactly, ordered by (distance, index).
+
+    Args:
+        points: N prepared points.
+        rows: (B,) indices of the points whose neighbours are sought.
+        candidates: (B, m) indices, m > k, by descending score; no point that is left out scores above the last, and
+            the row itself is left out or last.
+        scores: (B, m) scores p_i . p_j - |p_j|^2 / 2, computed in float32 in any order of summation.
+        k: Neighbours to keep.
+
+    Returns:
+        (B, k) float64 distances and (B, k) int64 indices.
+    """
+    count, width = scores.shape
+    distances = points.length.new_empty(count, k)
+    indices = torch.empty_like(candidates[:, :k])
+    doubtful = torch.arange(count, device=rows.device)
+    reach = points.length.new_empty(count)
+    # Most rows are settled by their first k candidates, the rest by all of them, and what is left by a float64 search.
+    for few in (k, width - 1):
+        own, others = rows[doubtful], candidates[doubtful, :few].sort(dim=1).values
+        nearest, order = _distances(points, own, others).sort(dim=1, stable=True)
+        distances[doubtful], indices[doubtful] = nearest[:, :k], others.gather(1, order[:, :k])
+        reach[doubtful] = _differences(points, nearest[:, k - 1])
+        doubtful = doubtful[~_certify(points, own, reach[doubtful], scores[doubtful, few])]
+    for some in doubtful.split(ROWS):
+        distances[some], indices[some] = _search(points, rows[some], reach[some], k)
+    return distances, indices
+
+
+def _certify(points: Points, rows: Tensor, reach: Tensor, floor: Tensor) -> Tensor:
+    """Whether every point that scores at most `floor` (B,) is certainly further away than `reach` (B,)."""
+    nearest = points.size[rows].square() / 2 - floor.double() - _score_error(points, rows, reach, SINGLE)
+    return nearest.clamp(min=0).mul(2).sqrt() > _differences_seen(points, rows, reach, SINGLE)
+
+
+def sum_folded(x: Tensor) -> Tensor:
+    """Sum the last dimension, in place, by folding halves: the same bits at any position, batch size and device."""
+    while (width := x.shape[-1]) > 1:
+        half = (width + 1) // 2
+        x[..., : width - half] += x[..., half:]
+        x = x[..., :half]
+    return x[..., 0]
+
+
+def _distances(points: Points, rows: Tensor, others: Tensor) -> Tensor:
+    """Exact float64 distances (B, m) of rows (B,) to others (B, m)."""
+    step = max(1, PAIR_ELEMENTS // (others.shape[1] * points.x.shape[1]))
+    squares = torch.cat(
+        [
+            sum_folded((points.directions(theirs) - points.directions(own).unsqueeze(1)).square_())
+            for own, theirs in zip(rows.split(step), others.split(step), strict=True)
+        ]
+    )
+    if points.distance == "euclidean":
+        return squares.sqrt_()
+    return torch.where(points.zero[rows].unsqueeze(1) | points.zero[others], 1.0, squares / 2)
+
+
+def _differences(points: Points, distances: Tensor) -> Tensor:
+    """|u_i - u_j| / scale that a distance stands for."""
+    return (distances if points.distance == "euclidean" else (2 * distances).sqrt()) / points.scale
+
+
+def _differences_seen(points: Points, rows: Tensor, reach: Tensor, unit: float) -> Tensor:
+    """How far apart two points within `reach` may lie once p is rounded: each moves by `unit` of its own size."""
+    width = points.x.shape[1]
+    moved = 1.01 * (unit + 4 * DOUBLE) * (points.size[rows] + _sizes_within(points, rows, reach))
+    return reach * (1 + (width + 16) * DOUBLE) + moved + 2 * width**0.5 * TINY
+
+
+def _score_error(points: Points, rows: Tensor, reach: Tensor, unit: float) -> Tensor:
+    """Rounding error of a score: |fl(a.b) - a.b| <= g |a||b|, g = n unit / (1 - n unit) (Higham 2002, section 3.1)."""
+    terms = points.x.shape[1] + 4
+    gamma = 1.01 * terms * unit / (1 - terms * unit)
+    other = _sizes_within(points, rows, reach)
+    return gamma * (points.size[rows] * other + other.square()) + 2 * terms * TINY
+
+
+def _sizes_within(points: Points, rows: Tensor, reach: Tensor) -> Tensor:
+    """Largest |p_j| that matters to each row: a point further out than |p_i| + reach cannot be a neighbour."""
+    return ((points.size[rows] + reach) * (1 + 2.0**-20)).clamp(max=float(points.size.max()))
+
+
+def _search(points: Points, rows: Tensor, reach: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Find the k nearest of few rows among all points that float64 products cannot exclude from `reach`."""
+    own = (points.directions(rows) - points.centre) / points.scale
+    size = points.size[rows] * (1 + 2.0**-20)
+    error = _score_error(points, rows, reach, DOUBLE)
+    bound = own.square().sum(1) / 2 - _differences_seen(points, rows, reach, DOUBLE).square() / 2 - error
+    bound -= 2.0**-50 * size.square()
+    left, right = [], []
+    for columns in torch.arange(len(points.x), device=rows.device).split(max(1, PAIR_ELEMENTS // points.x.shape[1])):
+        other = (points.directions(columns) - points.centre) / points.scale
+        score = own @ other.T - other.square().sum(1) / 2
+        score.masked_fill_(columns == rows.unsqueeze(1), -torch.inf)
+        row, column = (score >= bound.unsqueeze(1)).nonzero(as_tuple=True)
+        left.append(row)
+        right.append(columns[column])
+    row, column = torch.cat(left), torch.cat(right)
+    distances = _distances(points, rows[row], column.unsqueeze(1)).squeeze(1)
+    # Three stable sorts order the pairs by (row, distance, index).
+    order = column.argsort(stable=True)
+    order = order[distances[order].argsort(stable=True)]
+    order = order[row[order].argsort(stable=True)]
+    counts = torch.bincount(row, minlength=len(rows))
+    first = counts.cumsum(0) - counts
+    chosen = order[first.unsqueeze(1) + torch.arange(k, device=rows.device)]
+    return distances[chosen], column[chosen]

@@ -1,0 +1,79 @@
+"""What every layer metric receives: one layer's pooled states, and whose they are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LayerSample:
+    """One layer's states of S points, a point being one sentence in one of K languages.
+
+    Raises:
+        ValueError: If shapes, types or devices do not fit, a language has no point, or a state is not finite.
+    """
+
+    x: Tensor
+    """(S, D) float32 pooled states."""
+    language: Tensor
+    """(S,) int64 language of each point, from 0 to K - 1, each at least once."""
+    sentence: Tensor
+    """(S,) int64 sentence of each point; translations of one sentence share their number."""
+    names: tuple[str, ...] = ()
+    """K FLORES codes in the order of `language`; may be left empty."""
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 2 or self.x.dtype != torch.float32 or 0 in self.x.shape:
+            raise ValueError(
+                f"Expected argument `x` to be a non-empty float32 tensor of shape (S, D), "
+                f"but got {self.x.dtype} of shape {tuple(self.x.shape)}; pool to (S, D) and call .float()"
+            )
+        for field, value in (("language", self.language), ("sentence", self.sentence)):
+            if value.shape != self.x.shape[:1] or value.dtype != torch.int64 or value.device != self.x.device:
+                raise ValueError(
+                    f"Expected argument `{field}` to be an int64 tensor of shape ({len(self.x)},) on {self.x.device}, "
+                    f"but got {value.dtype} of shape {tuple(value.shape)} on {value.device}; index the rows of x"
+                )
+        self._check_languages()
+        if not torch.isfinite(self.x).all():
+            row, column = (~torch.isfinite(self.x)).nonzero()[0].tolist()
+            raise ValueError(
+                f"Expected argument `x` to be finite, but got {self.x[row, column].item()} for language "
+                f"{self.name(int(self.language[row]))}, sentence {int(self.sentence[row])}; "
+                f"run the model in bfloat16 or float32 rather than float16, or look for diverged training"
+            )
+
+    def _check_languages(self) -> None:
+        if int(self.language.min()) < 0:
+            raise ValueError(
+                f"Expected argument `language` to hold indices from 0, but got {int(self.language.min())}; "
+                f"number the languages 0 to K - 1"
+            )
+        present = int(self.language.max()) + 1
+        if self.names and present > len(self.names):
+            raise ValueError(
+                f"Expected argument `names` to name every language, but got {len(self.names)} names and index "
+                f"{present - 1}; give one name per language or leave names empty"
+            )
+        points = torch.bincount(self.language, minlength=self.languages)
+        if not bool(points.all()):
+            absent = int((points == 0).nonzero()[0])
+            raise ValueError(
+                f"Expected argument `language` to use every index below {self.languages}, but language "
+                f"{self.name(absent)} has no point; drop the language or renumber the rest"
+            )
+
+    @property
+    def languages(self) -> int:
+        """K, the number of languages."""
+        return len(self.names) or int(self.language.max()) + 1
+
+    def name(self, language: int) -> str:
+        """Return the FLORES code of a language index, or the index itself where no names are given."""
+        return self.names[language] if self.names else str(language)
+
+
+LayerMetric = Callable[[LayerSample], dict[str, Tensor]]
+"""The rank of each tensor is its scope: 0-d the layer, 1-d per language, 2-d per (language, other language)."""

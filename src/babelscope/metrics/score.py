@@ -1,0 +1,90 @@
+"""The one loop over layers, and the only place where tensors become rows."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from babelscope.metrics.sample import LayerMetric, LayerSample
+
+COLUMNS = ("layer", "metric", "language", "other", "value")
+
+
+def score(
+    layers: Iterable[tuple[str, LayerSample]], metrics: Mapping[str, LayerMetric], **keys: Any
+) -> Iterator[dict[str, Any]]:
+    """Measure every layer with every metric, as tidy rows of `keys`, layer, metric, language, other and value.
+
+    The metric column is the result's key, or "name/key" for a metric configured under another name than its
+    function's. A result per language is followed by its unweighted mean, whose language is empty.
+
+    Args:
+        layers: Layer names with their samples; drawn one at a time, so one layer is in memory.
+        metrics: Configured name of each metric function.
+        keys: Columns that every row repeats, such as step and epoch.
+
+    Raises:
+        ValueError: If two metrics write one column, a result has no valid scope, or a metric refuses the sample.
+        RuntimeError: If a metric fails in any other way.
+    """
+    if taken := sorted(set(keys) & set(COLUMNS)):
+        raise ValueError(f"Expected argument `keys` not to use a column of the rows, but got {taken}; rename the key")
+    for layer, sample in layers:
+        owner: dict[str, str] = {}
+        for name, metric in metrics.items():
+            for key, result in _measure(layer, sample, name, metric).items():
+                column = _column(name, metric, key)
+                if column in owner:
+                    raise ValueError(
+                        f"Expected argument `metrics` to write each column once, but "
+                        f"{owner[column]!r} and {name!r} both write {column!r}; name one of them differently"
+                    )
+                owner[column] = name
+                for language, other, value in _values(layer, sample, column, result):
+                    yield {
+                        **keys,
+                        "layer": layer,
+                        "metric": column,
+                        "language": language,
+                        "other": other,
+                        "value": value,
+                    }
+
+
+def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) -> dict[str, Tensor]:
+    try:
+        return metric(sample)
+    except ValueError as error:
+        raise ValueError(f"Metric {name!r}, layer {layer!r}: {error}") from error
+    except Exception as error:
+        raise RuntimeError(f"Metric {name!r}, layer {layer!r}: {type(error).__name__}: {error}") from error
+
+
+def _column(name: str, metric: LayerMetric, key: str) -> str:
+    function = metric.func if isinstance(metric, partial) else metric
+    return key if getattr(function, "__name__", name) == name else f"{name}/{key}"
+
+
+def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Iterator[tuple[str, str, float]]:
+    languages = sample.languages
+    if tuple(result.shape) not in {(), (languages,), (languages, languages)}:
+        raise ValueError(
+            f"Expected result {column!r} of layer {layer!r} to be 0-d, ({languages},) or ({languages}, {languages}), "
+            f"but got shape {tuple(result.shape)}; reduce it inside the metric"
+        )
+    values = result.detach().double().cpu()
+    if not bool(values.isfinite().all()):
+        raise ValueError(
+            f"Expected result {column!r} of layer {layer!r} to be finite, but got {values.tolist()}; define it"
+        )
+    if values.ndim == 0:
+        yield "", "", values.item()
+    if values.ndim == 1:
+        for language, value in enumerate(values.tolist()):
+            yield sample.name(language), "", value
+        yield "", "", values.mean().item()
+    if values.ndim == 2:
+        for language, row in enumerate(values.tolist()):
+            for other, value in enumerate(row):
+                yield sample.name(language), sample.name(other), value

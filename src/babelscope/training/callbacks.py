@@ -1,0 +1,106 @@
+"""Layer scores while training: the callback for a Lightning Trainer."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import Tensor, nn
+
+from babelscope.data.corpora import Corpus
+from babelscope.metrics.sample import LayerMetric
+from babelscope.models.families import Family
+from babelscope.states.embed import Pooled
+from babelscope.states.pool import Pool, mean
+from babelscope.training.probe import Probe
+from babelscope.training.scalars import layer_scalars
+
+
+class LayerScores(pl.Callback):
+    """Score every layer on a parallel corpus before training and at every validation epoch.
+
+    Works in any Lightning Trainer around any Hugging Face model of a known family. The corpus is not the task's
+    validation set: it is parallel, fixed, and should hold no sentence that is trained on. Weights, modes and random
+    state are as if the callback were not there.
+
+    Args:
+        corpus: Parallel sentences that are embedded at every measurement.
+        tokenizer: The model's tokenizer.
+        metrics: Functions of one layer, by name.
+        pool: From token states to one vector per sentence.
+        folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only.
+        run: Identifier written to every row.
+        family: Where the layers are, for a model type that is not known.
+        max_tokens: Positions per batch.
+        every_n_epochs: Measure at every n-th validation epoch.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        tokenizer: Any,
+        metrics: Mapping[str, LayerMetric],
+        *,
+        pool: Pool = mean,
+        folder: str | Path | None = None,
+        run: str = "",
+        family: Family | None = None,
+        max_tokens: int = 4096,
+        every_n_epochs: int = 1,
+        attribute: str = "model",
+    ):
+        if every_n_epochs < 1:
+            raise ValueError(f"Expected argument `every_n_epochs` to be at least 1, but got {every_n_epochs}.")
+        self.probe = Probe.of(
+            corpus, tokenizer, metrics, pool=pool, folder=folder, run=run, family=family, max_tokens=max_tokens
+        )
+        self.every_n_epochs, self.attribute = every_n_epochs, attribute
+        self.rows: list[dict[str, Any]] = []
+        """Rows of every measurement of this process's life, on rank 0."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure step 0, before anything is learnt; a resumed run has it already."""
+        if trainer.global_step == 0:
+            self._measure(trainer, pl_module, epoch=0)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure after every n-th epoch of training."""
+        epoch = trainer.current_epoch + 1
+        if not trainer.sanity_checking and trainer.state.fn == "fit" and epoch % self.every_n_epochs == 0:
+            self._measure(trainer, pl_module, epoch=epoch)
+
+    def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+        with isolate_rng():
+            # every rank embeds its share, for a forward pass can be a collective; only rank 0 scores
+            model = _model_of(pl_module, self.attribute)
+            pooled = self.probe.embed(model, rank=trainer.global_rank, world=trainer.world_size)
+            if trainer.world_size > 1:
+                pooled = _sum_over_ranks(trainer, pooled)
+            if trainer.is_global_zero:
+                rows = self.probe.score(pooled, step=trainer.global_step, epoch=epoch)
+                self.rows += rows
+                for logger in trainer.loggers:
+                    logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=trainer.global_step)
+        trainer.strategy.barrier("layer_scores")
+
+
+def _model_of(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
+    model = getattr(pl_module, attribute, None)
+    if not isinstance(model, nn.Module):
+        children = [name for name, child in pl_module.named_children() if hasattr(child, "config")]
+        raise ValueError(
+            f"Expected argument `attribute` to name the Hugging Face model of {type(pl_module).__name__}, but got "
+            f"{attribute!r}; its submodules with a config: {', '.join(children) or 'none'}."
+        )
+    return model
+
+
+def _sum_over_ranks(trainer: pl.Trainer, pooled: Pooled) -> Pooled:
+    # points of other shares are 0, so the sum is the whole, exactly; one layer at a time bounds the memory
+    def whole(x: Tensor) -> Tensor:
+        return trainer.strategy.reduce(x.to(trainer.strategy.root_device), reduce_op="sum").cpu()
+
+    return replace(pooled, layers={layer: whole(x) for layer, x in pooled.layers.items()})

@@ -1,0 +1,103 @@
+"""Fine-tuning of a Hugging Face model on one language, tested in every other."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torchmetrics import Accuracy, MeanMetric, Metric
+
+Optimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
+Schedule = Callable[..., torch.optim.lr_scheduler.LRScheduler]
+
+
+class FineTuner(pl.LightningModule):
+    """Trains `model` by its own loss; logs `validation_*/LANGUAGE` and `test_*/LANGUAGE`.
+
+    Args:
+        model: A Hugging Face model with a head, adapters and freezing already applied.
+        source: The training language, which is also the language of validation.
+        languages: Languages of the test loaders, in their order.
+        optimizer: Makes the optimizer from parameter groups.
+        schedule: Makes the schedule from (optimizer, num_warmup_steps, num_training_steps).
+        warmup: Share of all steps that warm up.
+        labels: Number of classes; None for language modelling, which is scored by its loss in nats per target.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        source: str,
+        languages: Sequence[str],
+        optimizer: Optimizer,
+        schedule: Schedule,
+        warmup: float = 0.1,
+        labels: int | None = None,
+    ):
+        super().__init__()
+        self.model = model
+        self.source, self.languages = source, tuple(languages)
+        self.make_optimizer, self.make_schedule, self.warmup = optimizer, schedule, warmup
+        # checkpoints hold what is trained; frozen weights come back from the model's own checkpoint
+        self.strict_loading = False
+        self.losses = nn.ModuleDict({name: MeanMetric() for name in self._scored()})
+        self.accuracies = nn.ModuleDict(
+            {} if labels is None else {n: Accuracy(task="multiclass", num_classes=labels) for n in self._scored()}
+        )
+
+    def on_fit_start(self) -> None:
+        """Train with dropout: `fit` leaves modules in the eval mode of `from_pretrained`; frozen ones stay there."""
+        for module in self.model.modules():
+            own = list(module.parameters())
+            module.training = not own or any(parameter.requires_grad for parameter in own)
+        for module in self.model.modules():
+            if list(module.parameters()) and not module.training:
+                module.eval()  # the dropout inside a frozen block, too
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the model's own loss."""
+        loss: Tensor = self.model(**batch).loss
+        self.log("train_loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Score one batch of the source language."""
+        self._score("validation", self.source, batch)
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Score one batch of one language."""
+        self._score("test", self.languages[dataloader_idx], batch)
+
+    def configure_optimizers(self) -> Any:
+        """Optimize what is trainable, without weight decay on biases and norms."""
+        trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        matrices = [parameter for parameter in trainable if parameter.ndim > 1]
+        vectors = [parameter for parameter in trainable if parameter.ndim <= 1]
+        optimizer = self.make_optimizer([{"params": matrices}, {"params": vectors, "weight_decay": 0.0}])
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = self.make_schedule(optimizer, num_warmup_steps=round(self.warmup * total), num_training_steps=total)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Leave frozen weights out: a LoRA checkpoint need not carry its backbone."""
+        everything = self.named_parameters(remove_duplicate=False)  # tied weights have two names
+        frozen = {name for name, parameter in everything if not parameter.requires_grad}
+        return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name not in frozen}
+
+    def _scored(self) -> tuple[str, ...]:
+        return ("validation", *self.languages)
+
+    def _score(self, stage: str, language: str, batch: dict[str, Tensor]) -> None:
+        output = self.model(**batch)
+        key = "validation" if stage == "validation" else language
+        targets = int((batch["labels"] != -100).sum())
+        losses: Metric = self.losses[key]  # type: ignore[assignment]
+        losses.update(output.loss.detach().float(), weight=targets)
+        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "add_dataloader_idx": False}
+        self.log(f"{stage}_loss/{language}", losses, **options)
+        if key in self.accuracies:
+            accuracy: Metric = self.accuracies[key]  # type: ignore[assignment]
+            accuracy.update(output.logits.argmax(dim=-1), batch["labels"])
+            self.log(f"{stage}_accuracy/{language}", accuracy, **options)

@@ -1,0 +1,47 @@
+"""Task scores as rows: source-language validation at every epoch, zero-shot test in every language."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from babelscope.report.table import write
+
+
+class TaskScores(pl.Callback):
+    """Write the task's metrics, logged as `NAME/LANGUAGE`, as rows of the run.
+
+    Args:
+        folder: Run folder; None keeps the rows in `rows` only.
+        run: Identifier written to every row.
+    """
+
+    def __init__(self, *, folder: str | Path | None = None, run: str = ""):
+        self.folder, self.run = None if folder is None else Path(folder), run
+        self.rows: list[dict[str, Any]] = []
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the validation scores of this epoch."""
+        if not trainer.sanity_checking:
+            epoch = trainer.current_epoch + 1 if trainer.state.fn == "fit" else 0
+            self._write(trainer, "validation", epoch)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the zero-shot scores."""
+        self._write(trainer, "test", trainer.current_epoch)
+
+    def _write(self, trainer: pl.Trainer, stage: str, epoch: int) -> None:
+        scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if not trainer.is_global_zero:
+            return
+        keys: Mapping[str, Any] = {"run": self.run, "step": trainer.global_step, "epoch": epoch}
+        rows = [
+            {**keys, "layer": "", "metric": metric, "language": language, "other": "", "value": value}
+            for name, value in scores.items()
+            for metric, _, language in [name.partition("/")]
+            if metric.startswith(f"{stage}_") and language
+        ]
+        self.rows += rows
+        if self.folder is not None and rows:
+            write(self.folder, f"{stage}-{trainer.global_step:08d}", rows)

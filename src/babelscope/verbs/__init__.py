@@ -1,0 +1,1 @@
+"""The verbs: each builds from its configuration, calls, and writes."""

@@ -1,0 +1,72 @@
+"""What the terminal shows: results go where people look."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from babelscope.report.summary import THIRDS, change_by_layer, settings_table
+from babelscope.report.table import Run, sort_layers
+
+console = Console() if Console().is_terminal else Console(width=120)
+
+
+def progress(batches: Sequence[Any]) -> Any:
+    """Show how far the embedding is, where a person watches."""
+    return track(batches, description="Embedding", console=console, transient=True)
+
+
+def print_trainable(rows: Sequence[dict[str, Any]]) -> None:
+    """Print what is trained and what is frozen, block by block."""
+    table = _table("part", "parameters", "trainable", "share")
+    for row in rows:
+        share = row["trainable"] / row["parameters"] if row["parameters"] else 0.0
+        table.add_row(row["part"], f"{row['parameters']:,}", f"{row['trainable']:,}", f"{share:.1%}")
+    _show("What trains", table)
+
+
+def print_layers(run: Run, metrics: Sequence[str]) -> None:
+    """Print each layer's value, before and after where there are two steps."""
+    changes = {metric: change_by_layer(run.rows, metric).set_index("layer") for metric in metrics}
+    changes = {metric: change for metric, change in changes.items() if len(change)}
+    steps = run.rows.loc[run.rows["layer"] != "", "step"]
+    moved = steps.nunique() > 1
+    table = _table("layer", *changes)
+    for layer in sort_layers({layer for change in changes.values() for layer in change.index}):
+        values = [change.loc[layer] for change in changes.values()]
+        table.add_row(layer, *(f"{v['first']:.3f} → {v['last']:.3f}" if moved else f"{v['last']:.3f}" for v in values))
+    _show("Every layer, before → after" if moved else "Every layer", table)
+
+
+def print_settings(runs: Sequence[Run]) -> None:
+    """Print one line per run: alignment by thirds of the depth, before and after, and what the task scored."""
+    values = settings_table(runs)
+    table = _table("run", *(f"ILO {third}" for third in THIRDS), "task", "source", "zero-shot")
+    for _, row in values.iterrows():
+        ilo = [_pair(row[f"ilo_{third}_first"], row[f"ilo_{third}_last"]) for third in THIRDS]
+        table.add_row(row["label"], *ilo, row["score"], _number(row["test"]), _number(row["zero_shot"]))
+    _show("ILO by thirds of the depth, before → after; source-language test score and mean over the others", table)
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(first, box=SIMPLE)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _show(title: str, table: Table) -> None:
+    console.print(f"\n[bold]{title}[/bold]")
+    console.print(table)
+
+
+def _pair(first: float, last: float) -> str:
+    return _number(first) if first == last else f"{_number(first)} → {_number(last)}"
+
+
+def _number(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"

@@ -1,0 +1,46 @@
+"""What a run's numbers depend on, beyond its configuration."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from babelscope.data.corpora import Corpus
+from babelscope.models.load import Loaded
+
+LIBRARIES = ("babelscope", "torch", "transformers", "tokenizers", "peft", "pytorch-lightning", "scikit-learn")
+
+
+def describe(
+    loaded: Loaded,
+    corpus: Corpus,
+    *,
+    weights: str,
+    tokens: str,
+    pool: str,
+    setting: Mapping[str, str],
+    source: str = "",
+) -> dict[str, Any]:
+    """Describe model, text, pooling, libraries and machine of a run, for its manifest.json."""
+    model = loaded.model
+    return {
+        "model": getattr(model.config, "name_or_path", "") or type(model).__name__,
+        "model_type": loaded.parts.family.model_type,
+        "weights": weights,
+        "corpus": {
+            "name": corpus.name,
+            "fingerprint": corpus.fingerprint(),
+            "sentences": len(corpus.ids),
+            "languages": list(corpus.languages),
+        },
+        "tokens": tokens,
+        "pool": pool,
+        "dtype": str(next(loaded.parts.stack.parameters()).dtype).removeprefix("torch."),
+        "layers": list(loaded.parts.layers),
+        "setting": dict(setting),
+        "source_language": source,
+        "trainable": loaded.trainable.to_rows(),
+        "versions": {library: version(library) for library in LIBRARIES},
+        "host": platform.node(),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,43 @@
+"""wandb as a mirror of the rows: opened as a run begins, closed whatever happens."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import wandb
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from babelscope.report.table import Run
+
+
+@contextmanager
+def mirrored(loggers: Sequence[Logger], config: dict[str, Any], sections: Sequence[str]) -> Iterator[None]:
+    """Give wandb the configuration and the axis of each section; finish it with the exit code of what runs inside.
+
+    Without a finish, the jobs of one process would share one wandb run.
+    """
+    mirrors = [logger for logger in loggers if isinstance(logger, WandbLogger)]
+    for logger in mirrors:
+        logger.log_hyperparams(config)
+        for section in sections:
+            logger.experiment.define_metric(f"{section}/*", step_metric="epoch")
+    try:
+        yield
+    except BaseException:
+        _finish(mirrors, 1)
+        raise
+    _finish(mirrors, 0)
+
+
+def log_table(loggers: Sequence[Logger], run: Run) -> None:
+    """Log the long table once, at the end: every log of a table is a file of its own."""
+    rows: pd.DataFrame = run.rows
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.log({"rows": wandb.Table(dataframe=rows)})
+
+
+def _finish(mirrors: Sequence[WandbLogger], exit_code: int) -> None:
+    if mirrors and wandb.run is not None:
+        wandb.finish(exit_code=exit_code)

@@ -1,0 +1,24 @@
+"""What libraries say at every start and no user can act on."""
+
+import logging
+import os
+import warnings
+
+from transformers.utils import logging as transformers_logging
+
+
+def quiet() -> None:
+    """Leave the terminal to progress, tables and real warnings."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    os.environ.setdefault("WANDB_SILENT", "true")
+    transformers_logging.disable_progress_bar()
+    for message in (
+        ".*isinstance.treespec, LeafSpec.*",  # Lightning asks torch in an old way
+        ".*does not have many workers.*",  # sentences are in memory: workers would only cost start-up
+        ".*in eval mode at the start of training.*",  # frozen blocks, on purpose
+        ".*srun.*command is available.*",
+        ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
+        ".*Experiment logs directory .* exists and is not empty.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)

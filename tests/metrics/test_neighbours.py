@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from babelscope.metrics import nearest_neighbours
+from babelscope.metrics.rerank import sum_folded
+from tests.metrics.planted import brute_force
+
+
+def randn(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+CASES = {
+    "random": randn(300, 33),
+    "anisotropic": 20 + randn(300, 33),
+    "collapsed": 1 + 1e-5 * randn(300, 33),
+    "equal": torch.ones(300, 4),
+    "all zero": torch.zeros(300, 4),
+    "some zero": torch.cat([randn(260, 33), torch.zeros(40, 33)]),
+    "duplicates": randn(20, 33).repeat(15, 1),
+    "tight clusters": randn(6, 33).repeat_interleave(50, 0) + 1e-3 * randn(300, 33, seed=1),
+    "huge": randn(300, 33) * 1e30 * torch.logspace(0, 6, 300)[:, None],
+    "outlier": torch.cat([1e-3 * randn(299, 33), torch.full((1, 33), 1e6)]),
+    "tiny": 1e-30 * randn(300, 33),
+    "one wide": randn(300, 1),
+}
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+@pytest.mark.parametrize("case", CASES)
+def test_equals_a_float64_search_of_all_pairs(case, distance):
+    x = CASES[case]
+    for k in (1, 5, 299):
+        distances, indices = nearest_neighbours(x, k, distance=distance, block=128)
+        expected, order = brute_force(x, k, distance)
+        np.testing.assert_allclose(distances.numpy(), expected, rtol=1e-8, atol=1e-15 * expected.max())
+        if k < 299:  # at the far end mathematically equal distances differ in the reference's rounding
+            assert (indices.numpy() == order).mean() > 0.999
+        assert not (indices == torch.arange(len(x)).unsqueeze(1)).any()
+
+
+def test_ties_come_in_order_of_index():
+    x = torch.randint(-2, 3, (400, 5), generator=torch.Generator().manual_seed(0)).float()
+    _, indices = nearest_neighbours(x, 7, distance="euclidean")  # exact in whole numbers
+    np.testing.assert_array_equal(indices.numpy(), brute_force(x, 7, "euclidean")[1])
+
+
+def test_a_duplicate_is_a_neighbour_and_self_never():
+    x = randn(50, 8)
+    x[31] = x[4]
+    distances, indices = nearest_neighbours(x, 5)
+    assert indices[4, 0] == 31
+    assert indices[31, 0] == 4
+    assert distances[4, 0] == 0
+    assert not (indices == torch.arange(50).unsqueeze(1)).any()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(2, 40), st.integers(1, 5), st.integers(0, 10**6), st.data())
+def test_blocks_permutation_scale_and_rotation_change_nothing(count, width, seed, data):
+    x = randn(count, width + 1, seed=seed)
+    k = data.draw(st.integers(1, count - 1))
+    distances, indices = nearest_neighbours(x, k)
+    for block in (1, 7):
+        again = nearest_neighbours(x, k, block=block)
+        assert torch.equal(distances, again[0])
+        assert torch.equal(indices, again[1])
+    assert torch.equal(indices, nearest_neighbours(x * 4, k)[1])
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(distances[order], nearest_neighbours(x[order], k)[0])
+    rotation = torch.linalg.qr(randn(width + 1, width + 1, seed=seed + 1))[0]
+    torch.testing.assert_close(nearest_neighbours(x @ rotation, k)[0], distances, atol=1e-5, rtol=1e-4)
+
+
+def test_lower_precision_settings_are_overruled_and_restored():
+    x = 5 + randn(600, 64)
+    expected = nearest_neighbours(x, 5)
+    try:
+        torch.set_float32_matmul_precision("medium")
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = nearest_neighbours(x, 5)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert torch.equal(found[1], expected[1])
+
+
+def test_the_folded_sum_does_not_depend_on_position():
+    x = randn(1000, 37).double()
+    together = sum_folded(x.clone())
+    assert torch.equal(together.flip(0), sum_folded(x.flip(0).clone()))
+    assert all(sum_folded(row.clone()) == value for row, value in zip(x[:50], together[:50], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"k": 0}, "argument `k`"),
+        ({"k": 10}, "argument `k`"),
+        ({"k": 2, "distance": "manhattan"}, "argument `distance`"),
+        ({"k": 2, "block": 0}, "argument `block`"),
+    ],
+)
+def test_impossible_arguments_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        nearest_neighbours(randn(10, 3), **options)
+
+
+@pytest.mark.parametrize("x", [randn(10, 3).double(), randn(10), torch.full((10, 3), float("nan"))])
+def test_what_is_no_table_of_points_is_refused(x):
+    with pytest.raises(ValueError, match="argument `x`"):
+        nearest_neighbours(x, 2)

@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from babelscope.metrics import LayerSample
+
+X = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+LANGUAGE = torch.tensor([0, 0, 1, 1])
+SENTENCE = torch.tensor([7, 9, 7, 9])
+
+
+def test_languages_are_counted_with_and_without_names():
+    assert LayerSample(X, LANGUAGE, SENTENCE).languages == 2
+    sample = LayerSample(X, LANGUAGE, SENTENCE, ("eng_Latn", "jpn_Jpan"))
+    assert (sample.languages, sample.name(1)) == (2, "jpn_Jpan")
+
+
+@pytest.mark.parametrize(
+    ("x", "language", "sentence", "names", "message"),
+    [
+        (X.double(), LANGUAGE, SENTENCE, (), "argument `x`"),
+        (X[0], LANGUAGE, SENTENCE, (), "argument `x`"),
+        (X[:0], LANGUAGE[:0], SENTENCE[:0], (), "argument `x`"),
+        (X, LANGUAGE[:3], SENTENCE, (), "argument `language`"),
+        (X, LANGUAGE, SENTENCE.int(), (), "argument `sentence`"),
+        (X, LANGUAGE - 1, SENTENCE, (), "from 0"),
+        (X, LANGUAGE * 2, SENTENCE, (), "language 1 has no point"),
+        (X, LANGUAGE, SENTENCE, ("eng_Latn",), "argument `names`"),
+        (X, LANGUAGE, SENTENCE, ("a", "b", "c"), "language c has no point"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(x, language, sentence, names, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        LayerSample(x, language, sentence, names)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_non_finite_states_are_refused_by_language_and_sentence(value):
+    x = X.clone()
+    x[2, 1] = value
+    with pytest.raises(ValueError, match="language jpn_Jpan, sentence 7"):
+        LayerSample(x, LANGUAGE, SENTENCE, ("eng_Latn", "jpn_Jpan"))

@@ -1,0 +1,73 @@
+from functools import partial
+
+import pytest
+import torch
+
+from babelscope.metrics import LayerSample, ilo, score
+
+SAMPLE = LayerSample(torch.eye(4), torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1]), ("eng_Latn", "jpn_Jpan"))
+
+
+def scopes(sample, scale=1.0):
+    return {
+        "layerwise": torch.tensor(scale),
+        "each": scale * torch.tensor([1.0, 3.0]),
+        "pairs": torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
+    }
+
+
+def test_rank_becomes_columns_and_means_follow():
+    rows = list(score([("0", SAMPLE)], {"scopes": scopes}, step=3))
+    assert rows[0] == {"step": 3, "layer": "0", "metric": "layerwise", "language": "", "other": "", "value": 1.0}
+    found = {(r["metric"], r["language"], r["other"]): r["value"] for r in rows}
+    assert len(rows) == len(found) == 1 + 3 + 4
+    assert found["each", "jpn_Jpan", ""] == 3
+    assert found["each", "", ""] == 2
+    assert found["pairs", "eng_Latn", "jpn_Jpan"] == 2
+
+
+def test_a_metric_under_another_name_gets_its_own_columns():
+    metrics = {"scopes": scopes, "double": partial(scopes, scale=2.0)}
+    names = {row["metric"] for row in score([("0", SAMPLE)], metrics)}
+    assert {"each", "double/each"} <= names
+
+
+def test_clashing_columns_are_refused():
+    class Nameless:
+        def __call__(self, sample):
+            return {"each": torch.ones(2)}
+
+    with pytest.raises(ValueError, match="both write 'each'"):
+        list(score([("0", SAMPLE)], {"scopes": scopes, "other": Nameless()}))
+    with pytest.raises(ValueError, match="layer"):
+        list(score([], {}, layer="0"))
+
+
+def test_an_error_names_layer_and_metric():
+    with pytest.raises(ValueError, match=r"Metric 'ilo', layer '7': .*`k`") as caught:
+        list(score([("7", SAMPLE)], {"ilo": ilo}))
+    assert caught.value.__cause__ is not None
+
+    def broken(sample):
+        raise KeyError("x")
+
+    with pytest.raises(RuntimeError, match="Metric 'broken', layer '7': KeyError"):
+        list(score([("7", SAMPLE)], {"broken": broken}))
+
+
+@pytest.mark.parametrize("result", [torch.ones(3), torch.ones(2, 2, 2), torch.tensor(float("nan"))])
+def test_results_without_scope_or_value_are_refused(result):
+    with pytest.raises(ValueError, match="Expected result 'odd' of layer '0'"):
+        list(score([("0", SAMPLE)], {"<lambda>": lambda sample: {"odd": result}}))
+
+
+def test_layers_are_drawn_one_at_a_time():
+    drawn = []
+
+    def layers():
+        for name in "01":
+            drawn.append(name)
+            yield name, SAMPLE
+
+    next(score(layers(), {"scopes": scopes}))
+    assert drawn == ["0"]
