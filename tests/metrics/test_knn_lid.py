@@ -10,6 +10,18 @@ def test_separate_languages_are_found_and_mixed_ones_are_at_chance():
     assert knn_lid(plant(6, 40, 24, noise=1.0))["knn_lid"].mean().item() == pytest.approx(1 / 6, abs=0.08)
 
 
+def test_centring_takes_an_offset_away_and_leaves_what_is_not_one():
+    offset = knn_lid(plant(6, 40, 24, offset=5.0, noise=0.5))
+    assert offset["knn_lid"].mean() == 1
+    assert offset["knn_lid_centred"].mean().item() == pytest.approx(1 / 6, abs=0.08)
+    # one language in its own plane: no offset, and still an island
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(80, 8, generator=generator)
+    x[:40, :4], x[40:, 4:] = 0, 0
+    apart = knn_lid(LayerSample(x, torch.arange(80) // 40, torch.arange(40).repeat(2)))
+    assert apart["knn_lid_centred"].min() > 0.9
+
+
 def test_own_translations_do_not_vote():
     # Every sentence is nearest to its translation, then to its language.
     x = torch.tensor([[0, 0], [10, 0], [0, 1], [10, 1], [0, 30], [10, 30], [0, 31], [10, 31]]).float()

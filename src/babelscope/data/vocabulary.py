@@ -1,7 +1,9 @@
 """Tokenizers trained from text, one kind per family, with the special tokens that the family's checkpoints have."""
 
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
@@ -77,14 +79,29 @@ def llama_bpe(texts: Iterable[str], *, size: int = 4000) -> PreTrainedTokenizerF
 
 
 def _unigram(texts: Iterable[str], size: int, special: Sequence[str]) -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram())
+    # by sentencepiece, as the published ones: the trainer of `tokenizers` numbers its pieces differently at every run
+    proto = BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=proto,
+        vocab_size=size - len(special) + 1,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        unk_id=0,
+        bos_id=-1,
+        eos_id=-1,
+        pad_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    pieces = SentencePieceProcessor(model_proto=proto.getvalue())
+    known = [(pieces.id_to_piece(i), pieces.get_score(i)) for i in range(1, pieces.get_piece_size())]
+    vocabulary = [(token, 0.0) for token in special] + known
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=special.index("<unk>")))
+    tokenizer.add_special_tokens(list(special))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=size, special_tokens=list(special), unk_token="<unk>", show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
 

@@ -1,4 +1,4 @@
-"""Interlingual overlap: do sentences of a language live among sentences of many others?"""
+"""Interlingual Local Overlap: do sentences of a language live among sentences of many others?"""
 
 from collections.abc import Callable
 from math import comb
@@ -24,7 +24,7 @@ def ilo(
     search: Search = nearest_neighbours,
     strict: bool = False,
 ) -> dict[str, Tensor]:
-    """Measure interlingual overlap per language (Wilie et al. 2025), beside its value under full mixing.
+    """Measure Interlingual Local Overlap per language (Wilie et al. 2025), beside its value under full mixing.
 
     With D_i the languages other than its own among the k nearest neighbours of point i, and for language l:
     bridge = share of its points with |D_i| >= threshold; reach = |union of its D_i| / (K - 1); ilo = their harmonic
@@ -77,7 +77,10 @@ def ilo(
 
 
 class Null(NamedTuple):
-    """Expected scores when languages mix fully, so that neighbours tell nothing about language."""
+    """Scores when languages mix fully, so that neighbours tell nothing about language.
+
+    Bridge and reach are expectations; ILO is their harmonic mean.
+    """
 
     bridge: float
     reach: float

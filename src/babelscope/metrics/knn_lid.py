@@ -26,6 +26,8 @@ def knn_lid(
 
     Returns:
         knn_lid: (K,) share of each language's points that are given their own language.
+        knn_lid_centred: (K,) the same once each language's mean is subtracted: what is left beyond an offset. A linear
+            probe cannot tell, for with equal class means its optimum is chance.
 
     Raises:
         ValueError: If fewer than k points remain beside a sentence and its translations.
@@ -37,14 +39,25 @@ def knn_lid(
             f"Expected argument `k` to be at least 1 and smaller than the number of points of other sentences, but got "
             f"k={k} with {points - translations - 1} of them; lower metrics.knn_lid.k or add sentences"
         )
-    _, neighbours = search(sample.x, k + translations, distance=distance)
+    size = torch.bincount(sample.language, minlength=sample.languages)
+    means = sample.x.new_zeros(sample.languages, sample.x.shape[1]).index_add_(0, sample.language, sample.x)
+    centred = sample.x - (means / size.unsqueeze(1))[sample.language]
+
+    def accuracy(x: Tensor) -> Tensor:
+        _, neighbours = search(x, k + translations, distance=distance)
+        hit = _vote(sample, neighbours, k) == sample.language
+        return torch.bincount(sample.language[hit], minlength=sample.languages).double() / size
+
+    return {"knn_lid": accuracy(sample.x), "knn_lid_centred": accuracy(centred)}
+
+
+def _vote(sample: LayerSample, neighbours: Tensor, k: int) -> Tensor:
+    """Return the language (S,) of most of the k nearest `neighbours` (S, k + translations) in other sentences."""
     own = sample.sentence[neighbours] == sample.sentence.unsqueeze(1)
     # False sorts before True and equals keep their order: the first k columns are the nearest that may vote.
     voters = neighbours.gather(1, own.to(torch.uint8).argsort(dim=1, stable=True)[:, :k])
     theirs = sample.language[voters]
-    votes = theirs.new_zeros(points, sample.languages).scatter_add_(1, theirs, torch.ones_like(theirs))
+    votes = theirs.new_zeros(len(voters), sample.languages).scatter_add_(1, theirs, torch.ones_like(theirs))
     # The first maximum belongs to the nearest voter.
     first = votes.gather(1, theirs).argmax(dim=1, keepdim=True)
-    hit = theirs.gather(1, first).squeeze(1) == sample.language
-    size = torch.bincount(sample.language, minlength=sample.languages)
-    return {"knn_lid": torch.bincount(sample.language[hit], minlength=sample.languages).double() / size}
+    return theirs.gather(1, first).squeeze(1)

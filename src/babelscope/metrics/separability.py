@@ -30,10 +30,13 @@ def separability(
 
     Returns:
         separability: (K,) recall of each language.
-        separability_control: 0-d mean recall of a probe trained on labels shuffled within the training folds.
-        selectivity: 0-d mean separability less the control's (Hewitt & Liang 2019).
-        separability_centred: (K,) recall once each language's mean is subtracted: what is left beyond an offset. The
-            means come from the training folds; a held-out point has its true language's training mean subtracted.
+        separability_control: 0-d mean recall of a probe trained on labels shuffled within the training folds: the null
+            of a probe without information, near 1/K.
+        selectivity: 0-d mean separability less the control's.
+        separability_centred: (K,) recall once each language's mean is subtracted. The means come from the training
+            folds; a held-out point has its true language's training mean subtracted. Equal class means leave a linear
+            probe nothing (Belrose et al. 2023), so a mean above 1/K says that the solver failed, not that languages
+            are apart; what is left beyond an offset is read by `knn_lid_centred`.
 
     Raises:
         ValueError: If there are too few languages or sentences, or the solver does not converge.

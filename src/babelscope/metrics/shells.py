@@ -62,7 +62,7 @@ class SampleMetric(Metric):
 
 
 class ILO(SampleMetric):
-    """Mean interlingual overlap of the languages; see `babelscope.metrics.ilo`."""
+    """Mean Interlingual Local Overlap of the languages; see `babelscope.metrics.ilo`."""
 
     def __init__(self, *, k: int = 5, threshold: int = 3, distance: Distance = "cosine") -> None:
         super().__init__(partial(ilo, k=k, threshold=threshold, distance=distance), "ilo")

@@ -91,7 +91,10 @@ def early(
 def last(
     depth: int, *, blocks_frozen: int | None = None, decoder: Literal["train", "freeze"] = "train"
 ) -> FreezePolicy:
-    """Freeze as many blocks as `early` does, but the last ones, with the final norm and the language-modelling head."""
+    """Freeze as many blocks as `early` does, but the last ones, with the final norm and the language-modelling head.
+
+    A head that shares the token table freezes the table, too.
+    """
     count = _count(depth, blocks_frozen)
     _first(count, depth)
     return FreezePolicy(blocks=[(-count, None)] if count else (), final_norm=True, lm_head=True, decoder=decoder)

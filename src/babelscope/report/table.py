@@ -140,7 +140,10 @@ def run_folders(root: Path) -> list[Path]:
     """
     found = sorted(path.parent for path in root.rglob("run.yaml") if _is_run(path.parent))
     if not found:
-        raise ValueError(f"Expected run folders (run.yaml and results/) under {root}, but got {_contents(root)}.")
+        raise ValueError(
+            f"Expected run folders (run.yaml and results/) under {root}, but got {_contents(root)}; give a folder "
+            "that holds runs, as runs=outputs."
+        )
     return found
 
 

@@ -30,7 +30,7 @@ class Words:
 WORDS = {
     "ilo": Words(
         "ILO",
-        "Interlingual overlap (ILO, 0 to 1)",
+        "Interlingual Local Overlap (ILO, 0 to 1)",
         "ILO is the harmonic mean of bridge and reach: near 1, sentences have neighbours in many other languages. "
         "It does not check that those neighbours are translations: points without any structure score the mixing "
         "null (dashed).",
@@ -61,7 +61,8 @@ WORDS = {
     "separability_centred": Words(
         "separability, centred",
         "Separability after language means are removed (recall, 0 to 1)",
-        "The same probe after each language's mean is subtracted: what remains is no mere shift of the whole language.",
+        "The same probe after each language's mean is subtracted. By theorem it is at chance: no linear probe sees past "
+        "equal means. Read what remains by neighbours.",
         "separability",
         "separability_control",
     ),
@@ -75,7 +76,7 @@ WORDS = {
     "selectivity": Words(
         "selectivity",
         "Selectivity: separability less that on shuffled labels",
-        "What the linear probe owes to the languages rather than to its own capacity.",
+        "How far the linear probe is above the same probe trained on shuffled labels.",
         "separability",
         unit_interval=False,
     ),
@@ -83,6 +84,12 @@ WORDS = {
         "language by neighbours",
         "Language identified from nearest neighbours (accuracy, 0 to 1)",
         "How often a sentence's nearest neighbours give away its language: high where languages form islands.",
+        "separability",
+    ),
+    "knn_lid_centred": Words(
+        "language by neighbours, centred",
+        "Language identified from nearest neighbours after language means are removed (accuracy, 0 to 1)",
+        "The same after each language's mean is subtracted: what remains is no mere shift of the whole language.",
         "separability",
     ),
     "neighbour_share": Words("share of neighbours", "Whose sentences are the neighbours (share of neighbours, 0 to 1)"),

@@ -7,17 +7,16 @@ written under a temporary name and renamed when it is whole.
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from babelscope.data.folders import whole_folder
 from babelscope.models.parts import Parts
 from babelscope.states.embed import Pooled, Prepared, Progress, embed
 from babelscope.states.pool import Pool
@@ -71,29 +70,18 @@ def embed_once(
 
 
 def _write(folder: Path, key: Mapping[str, Any], run: Callable[..., Pooled]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(mkdtemp(prefix=".writing-", dir=folder.parent))
+    with whole_folder(folder) as temporary:
 
-    def allocate(layer: str, shape: tuple[int, int]) -> Tensor:
-        file = _file(temporary, layer)
-        states = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
-        with file.open("r+b") as whole:  # a full disk is an OSError here; met through the map it would kill the process
-            os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
-        return torch.from_numpy(states)
+        def allocate(layer: str, shape: tuple[int, int]) -> Tensor:
+            file = _file(temporary, layer)
+            states = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+            with file.open("r+b") as whole:  # a full disk is an OSError here; through the map it would kill the process
+                os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
+            return torch.from_numpy(states)
 
-    try:
-        pooled = run(allocate=allocate)
-        for _ in pooled.samples():
+        for _ in run(allocate=allocate).samples():
             pass  # refuses states that are not finite before anything is kept
         (temporary / "manifest.json").write_text(json.dumps(key, indent=1))
-        if folder.exists():  # left without a manifest by an older version or a hand
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    except OSError:
-        if not (folder / "manifest.json").exists():  # else another process was first with the same states
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _file(folder: Path, layer: str) -> Path:

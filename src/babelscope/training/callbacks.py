@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.utilities.seed import isolate_rng
-from torch import Tensor, nn
+from torch import Tensor
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
@@ -16,6 +17,7 @@ from babelscope.states.embed import Pooled
 from babelscope.states.pool import Pool, mean
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
+from babelscope.training.wrapped import model_in
 
 
 class LayerScores(pl.Callback):
@@ -34,7 +36,8 @@ class LayerScores(pl.Callback):
         run: Identifier written to every row.
         family: Where the layers are, for a model type that is not known.
         max_tokens: Positions per batch.
-        every_n_epochs: Measure at every n-th validation epoch.
+        every_n_epochs: Measure after the epochs that are multiples of n: at each validation in them, or, where nothing
+            is validated, at their end.
         attribute: Attribute of the LightningModule that holds the Hugging Face model.
     """
 
@@ -52,12 +55,18 @@ class LayerScores(pl.Callback):
         every_n_epochs: int = 1,
         attribute: str = "model",
     ):
-        if every_n_epochs < 1:
-            raise ValueError(f"Expected argument `every_n_epochs` to be at least 1, but got {every_n_epochs}.")
         self.probe = Probe.of(
-            corpus, tokenizer, metrics, pool=pool, folder=folder, run=run, family=family, max_tokens=max_tokens
+            corpus,
+            tokenizer,
+            metrics,
+            pool=pool,
+            folder=folder,
+            run=run,
+            family=family,
+            max_tokens=max_tokens,
+            every_n_epochs=every_n_epochs,
         )
-        self.every_n_epochs, self.attribute = every_n_epochs, attribute
+        self.attribute = attribute
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
@@ -67,15 +76,22 @@ class LayerScores(pl.Callback):
             self._measure(trainer, pl_module, epoch=0)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure after every n-th epoch of training."""
+        """Measure at the validation of every n-th epoch of training."""
         epoch = trainer.current_epoch + 1
-        if not trainer.sanity_checking and trainer.state.fn == "fit" and epoch % self.every_n_epochs == 0:
+        if not trainer.sanity_checking and trainer.state.fn == "fit" and self.probe.due(epoch):
+            self._measure(trainer, pl_module, epoch=epoch)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure every n-th epoch of a training without validation."""
+        epoch = trainer.current_epoch + 1
+        if not trainer.enable_validation and self.probe.due(epoch):
             self._measure(trainer, pl_module, epoch=epoch)
 
     def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
-        with isolate_rng():
-            # every rank embeds its share, for a forward pass can be a collective; only rank 0 scores
-            model = _model_of(pl_module, self.attribute)
+        # validation runs in inference mode, in which a metric could not use autograd as it can offline
+        with isolate_rng(), torch.inference_mode(False):
+            model = model_in(pl_module, self.attribute)
+            # every rank embeds its share of the batches, and rank 0 scores
             pooled = self.probe.embed(model, rank=trainer.global_rank, world=trainer.world_size)
             if trainer.world_size > 1:
                 pooled = _sum_over_ranks(trainer, pooled)
@@ -85,17 +101,6 @@ class LayerScores(pl.Callback):
                 for logger in trainer.loggers:
                     logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=trainer.global_step)
         trainer.strategy.barrier("layer_scores")
-
-
-def _model_of(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
-    model = getattr(pl_module, attribute, None)
-    if not isinstance(model, nn.Module):
-        children = [name for name, child in pl_module.named_children() if hasattr(child, "config")]
-        raise ValueError(
-            f"Expected argument `attribute` to name the Hugging Face model of {type(pl_module).__name__}, but got "
-            f"{attribute!r}; its submodules with a config: {', '.join(children) or 'none'}."
-        )
-    return model
 
 
 def _sum_over_ranks(trainer: pl.Trainer, pooled: Pooled) -> Pooled:

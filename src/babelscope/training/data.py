@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Generator
 from torch.utils.data import DataLoader, DistributedSampler
 
 from babelscope.data.corpora import Corpus
@@ -14,7 +15,7 @@ class TaskData(pl.LightningDataModule):
     """Batches of one task.
 
     Training is sharded over processes. Validation and test are not: every process sees every sentence once, so that no
-    sentence is counted twice.
+    sentence is counted twice; the Trainer has to leave them so, with `use_distributed_sampler=False`.
 
     Args:
         task: Encodes and collates.
@@ -59,6 +60,7 @@ class TaskData(pl.LightningDataModule):
             batch_size=self.batch_size,
             sampler=sampler,
             collate_fn=self.task.collate,
+            generator=Generator(),  # its own, or every epoch would move torch's random state
         )
 
     def val_dataloader(self) -> DataLoader[Any]:

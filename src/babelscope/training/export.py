@@ -1,32 +1,25 @@
 """Checkpoints that any tool can load: Hugging Face folders written while training."""
 
 import os
-import shutil
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytorch_lightning as pl
 from peft import PeftModel
 
+from babelscope.data.folders import whole_folder
 from babelscope.models.adapters import save_adapted
+from babelscope.training.wrapped import model_in
 
 
 def save_folder(model: Any, tokenizer: Any, folder: Path) -> None:
     """Save a model (or its adapter) and tokenizer under a temporary name, then rename, so that a folder is whole."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(mkdtemp(prefix=".writing-", dir=folder.parent))
-    try:
+    with whole_folder(folder) as temporary:
         if isinstance(model, PeftModel):
             save_adapted(model, temporary)
         else:
             model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 class ExportModel(pl.Callback):
@@ -38,28 +31,37 @@ class ExportModel(pl.Callback):
         tokenizer: Saved beside the model.
         folder: Run folder.
         every_n_epochs: Keep the model of every n-th epoch, too; 0 keeps only the last.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model.
     """
 
-    def __init__(self, tokenizer: Any, *, folder: str | Path, every_n_epochs: int = 0):
-        self.tokenizer, self.folder, self.every_n_epochs = tokenizer, Path(folder) / "model", every_n_epochs
+    def __init__(self, tokenizer: Any, *, folder: str | Path, every_n_epochs: int = 0, attribute: str = "model"):
+        if every_n_epochs < 0:
+            raise ValueError(f"Expected argument `every_n_epochs` to be at least 0, but got {every_n_epochs}.")
+        self.tokenizer, self.folder = tokenizer, Path(folder) / "model"
+        self.every_n_epochs, self.attribute = every_n_epochs, attribute
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the model of this epoch."""
-        if trainer.sanity_checking or trainer.state.fn != "fit" or not self.every_n_epochs:
-            return
-        if (trainer.current_epoch + 1) % self.every_n_epochs == 0 and trainer.is_global_zero:
-            save_folder(pl_module.model, self.tokenizer, self.folder / f"step={trainer.global_step}")
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse a wrong attribute before hours of training, not after."""
+        model_in(pl_module, self.attribute)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the model of every n-th epoch."""
+        due = self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        if due and trainer.is_global_zero:
+            save_folder(
+                model_in(pl_module, self.attribute), self.tokenizer, self.folder / f"step={trainer.global_step}"
+            )
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the last model."""
         if trainer.is_global_zero:
-            _save_beside(pl_module.model, self.tokenizer, self.folder)
+            _save_beside(model_in(pl_module, self.attribute), self.tokenizer, self.folder)
 
 
 def _save_beside(model: Any, tokenizer: Any, folder: Path) -> None:
-    # the steps lie inside the folder, so the final files are moved in one by one, the configuration last
+    # the steps lie inside the folder, so the final files are moved in one by one, last those that make it a checkpoint
     final = folder / ".final"
     save_folder(model, tokenizer, final)
-    for file in sorted(final.iterdir(), key=lambda file: file.name == "config.json"):
+    for file in sorted(final.iterdir(), key=lambda file: file.name in ("adapter_config.json", "config.json")):
         os.replace(file, folder / file.name)
     final.rmdir()

@@ -1,5 +1,6 @@
 """Fine-tuning of a Hugging Face model on one language, tested in every other."""
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -7,6 +8,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torchmetrics import Accuracy, MeanMetric, Metric
+
+from babelscope.models.families import Family
+from babelscope.models.parts import parts_of
+from babelscope.models.trainable import named_parts
 
 Optimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
 Schedule = Callable[..., torch.optim.lr_scheduler.LRScheduler]
@@ -23,6 +28,8 @@ class FineTuner(pl.LightningModule):
         schedule: Makes the schedule from (optimizer, num_warmup_steps, num_training_steps).
         warmup: Share of all steps that warm up.
         labels: Number of classes; None for language modelling, which is scored by its loss in nats per target.
+        seed: With epoch and process, of dropout and masks, so that a resumed run is the one it would have been.
+        family: Where the parts are, for a model type that is not known.
     """
 
     def __init__(
@@ -35,10 +42,13 @@ class FineTuner(pl.LightningModule):
         schedule: Schedule,
         warmup: float = 0.1,
         labels: int | None = None,
+        seed: int = 0,
+        family: Family | None = None,
     ):
         super().__init__()
         self.model = model
         self.source, self.languages = source, tuple(languages)
+        self.seed, self.family = seed, family
         self.make_optimizer, self.make_schedule, self.warmup = optimizer, schedule, warmup
         # checkpoints hold what is trained; frozen weights come back from the model's own checkpoint
         self.strict_loading = False
@@ -48,13 +58,15 @@ class FineTuner(pl.LightningModule):
         )
 
     def on_fit_start(self) -> None:
-        """Train with dropout: `fit` leaves modules in the eval mode of `from_pretrained`; frozen ones stay there."""
-        for module in self.model.modules():
-            own = list(module.parameters())
-            module.training = not own or any(parameter.requires_grad for parameter in own)
-        for module in self.model.modules():
-            if list(module.parameters()) and not module.training:
-                module.eval()  # the dropout inside a frozen block, too
+        """Train with dropout except in wholly frozen parts; `fit` would leave all in `from_pretrained`'s eval mode."""
+        self.model.train()
+        for _, modules in named_parts(parts_of(self.model, self.family)):
+            for module in modules:
+                module.train(any(parameter.requires_grad for parameter in module.parameters()))
+
+    def on_train_epoch_start(self) -> None:
+        """Draw dropout and masks of this epoch and process as if nothing had been drawn before."""
+        torch.manual_seed(zlib.crc32(repr((self.seed, self.current_epoch, self.global_rank)).encode()))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the model's own loss."""
@@ -85,6 +97,15 @@ class FineTuner(pl.LightningModule):
         everything = self.named_parameters(remove_duplicate=False)  # tied weights have two names
         frozen = {name for name, parameter in everything if not parameter.requires_grad}
         return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name not in frozen}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights of another choice of what is trained."""
+        own, stored = set(self.state_dict()), set(checkpoint["state_dict"])
+        if own != stored:
+            raise ValueError(
+                f"Expected the checkpoint to hold the {len(own)} tensors that are trained here, but got {len(stored)}, "
+                f"and {min(own ^ stored)} is in one of them only; resume with the same freezing and adapter."
+            )
 
     def _scored(self) -> tuple[str, ...]:
         return ("validation", *self.languages)

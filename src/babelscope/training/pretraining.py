@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,6 +15,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase, get_linear_schedul
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.encoding import attend, pad, pad_id
+from babelscope.data.folders import whole_folder
 from babelscope.data.objectives import collator_for
 from babelscope.models.families import family_of
 from babelscope.models.load import auto_class
@@ -44,6 +43,8 @@ class Recipe:
         contrast: Weight of the contrastive term over translations.
         contrast_layers: Layers, in Babelscope's convention, whose pooled states it pulls together.
         temperature: Of the contrastive term.
+        token_spread: Standard deviation of the token table at the start; None: the family's own, which for mT5 is 1,
+            too far from the origin to be moved within some hundred steps.
         keep: Steps after which a revision `step=N` is kept.
     """
 
@@ -51,11 +52,12 @@ class Recipe:
     tokenizer: TrainTokenizer
     steps: int = 600
     pairs: int = 32
-    texts: int = 16
-    learning_rate: float = 2e-3
-    contrast: float = 1.0
-    contrast_layers: Sequence[str] = ("3", "4")
+    texts: int = 24
+    learning_rate: float = 2.5e-3
+    contrast: float = 2.0
+    contrast_layers: Sequence[str] = ("3",)
     temperature: float = 0.1
+    token_spread: float | None = None
     keep: Sequence[int] = (0, 50, 100, 200, 400)
 
     def fingerprint(self, corpus: Corpus, weights: Mapping[str, float], seed: int) -> str:
@@ -68,7 +70,7 @@ class Recipe:
 
 
 class Pretrainer(pl.LightningModule):
-    """The family's own objective on both sides of translation pairs, plus InfoNCE between the sides on some layers."""
+    """The family's own objective on some sentences, plus InfoNCE between translations on the states of some layers."""
 
     def __init__(self, recipe: Recipe, tokenizer: PreTrainedTokenizerBase):
         super().__init__()
@@ -80,6 +82,8 @@ class Pretrainer(pl.LightningModule):
             special["decoder_start_token_id"] = tokenizer.pad_token_id
         config = AutoConfig.for_model(**{**special, **options, "vocab_size": len(tokenizer)})
         self.model = auto_class("lm", config).from_config(config)
+        if recipe.token_spread is not None:
+            torch.nn.init.normal_(self.model.get_input_embeddings().weight, std=recipe.token_spread)
         self.objective, self.padding = collator_for(objective, tokenizer), pad_id(tokenizer)
 
     def collate(self, sides: tuple[list[list[int]], list[list[int]]]) -> dict[str, Any]:
@@ -163,19 +167,12 @@ def pretrain(
     """
     pl.seed_everything(seed, workers=True, verbose=False)
     chances = {language: (weights or {}).get(language, 1.0) for language in corpus.languages}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(mkdtemp(prefix=".writing-", dir=folder.parent))
-    try:
+    with whole_folder(folder) as temporary:
         tokenizer = recipe.tokenizer(text for texts in corpus.texts.values() for text in texts)
         module = Pretrainer(recipe, tokenizer)
         pairs = TranslationPairs(corpus, tokenizer, chances, count=recipe.pairs, steps=recipe.steps, seed=seed)
-        trainer(max_epochs=1, callbacks=[KeepRevisions(temporary, tokenizer, recipe.keep)]).fit(
-            module, DataLoader(pairs, batch_size=None, collate_fn=module.collate)
-        )
+        loader = DataLoader(pairs, batch_size=None, collate_fn=module.collate)  # type: ignore[arg-type]
+        trainer(max_epochs=1, callbacks=[KeepRevisions(temporary, tokenizer, recipe.keep)]).fit(module, loader)
         module.model.eval().save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder

@@ -30,6 +30,14 @@ class Probe:
     folder: Path | None = None
     family: Family | None = None
     run: str = ""
+    every_n_epochs: int = 1
+
+    def __post_init__(self) -> None:
+        if self.every_n_epochs < 1:
+            raise ValueError(
+                f"Expected argument `every_n_epochs` to be at least 1, but got {self.every_n_epochs}; "
+                "leave the callback out to measure nothing."
+            )
 
     @classmethod
     def of(
@@ -49,6 +57,10 @@ class Probe:
     def embed(self, model: nn.Module, *, rank: int = 0, world: int = 1) -> Pooled:
         """Embed this process's share of the corpus; points of other shares stay 0."""
         return embed(parts_of(model, self.family), self.prepared.shard(rank, world), self.pool)
+
+    def due(self, epoch: int) -> bool:
+        """Whether to measure after so many epochs."""
+        return epoch % self.every_n_epochs == 0
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score every layer; rows of one step are one file, so measuring a step again after a resume replaces it."""

@@ -24,7 +24,7 @@ class TaskScores(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the validation scores of this epoch."""
         if not trainer.sanity_checking:
-            epoch = trainer.current_epoch + 1 if trainer.state.fn == "fit" else 0
+            epoch = trainer.current_epoch + (trainer.state.fn == "fit")  # an epoch counts once it is over
             self._write(trainer, "validation", epoch)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

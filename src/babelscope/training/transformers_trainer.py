@@ -1,5 +1,6 @@
 """Layer scores while training: the twin of `LayerScores` for `transformers.Trainer`."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,16 @@ class TransformersLayerScores(TrainerCallback):
         every_n_epochs: int = 1,
     ):
         self.probe = Probe.of(
-            corpus, tokenizer, metrics, pool=pool, folder=folder, run=run, family=family, max_tokens=max_tokens
+            corpus,
+            tokenizer,
+            metrics,
+            pool=pool,
+            folder=folder,
+            run=run,
+            family=family,
+            max_tokens=max_tokens,
+            every_n_epochs=every_n_epochs,
         )
-        self.every_n_epochs = every_n_epochs
         self.rows: list[dict[str, Any]] = []
 
     def on_train_begin(
@@ -50,8 +58,8 @@ class TransformersLayerScores(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Measure after every n-th epoch."""
-        epoch = round(state.epoch or 0)
-        if epoch % self.every_n_epochs == 0:
+        epoch = math.ceil(state.epoch or 0)  # a last epoch that `max_steps` cuts short is the one it began
+        if self.probe.due(epoch):
             self._measure(kwargs["model"], state, epoch=epoch)
 
     def _measure(self, model: Any, state: TrainerState, *, epoch: int) -> None:

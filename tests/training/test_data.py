@@ -1,0 +1,78 @@
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from babelscope.data.tasks import Task
+from babelscope.training.data import TaskData
+from tests.training.runs import LANGUAGES, TEST, TRAIN
+
+
+# examples are (language, sentence); a batch says which collator made it
+def collate(kind: str) -> Any:
+    return lambda examples: (kind, [example["at"] for example in examples])
+
+
+TASK = Task(
+    None, lambda corpus, language: [{"at": (language, key)} for key in corpus.ids], collate("train"), collate("same")
+)
+
+
+def make(*, rank=0, world=1, seed=0):
+    corpora: dict[str, Any] = {"train": TRAIN, "validation": TEST, "test": TEST}
+    data = TaskData(TASK, **corpora, source="eng_Latn", languages=LANGUAGES, batch_size=3, seed=seed)
+    data.trainer = SimpleNamespace(world_size=world, global_rank=rank)
+    return data
+
+
+def order(data, epoch):
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(epoch)
+    kinds, batches = zip(*loader, strict=True)
+    assert set(kinds) == {"train"}
+    return [at for batch in batches for at in batch]
+
+
+def test_training_is_shared_out_and_the_rest_is_not():
+    shares = [make(rank=rank, world=2) for rank in range(2)]
+    one, two = (order(share, epoch=1) for share in shares)
+    assert not set(one) & set(two)
+    assert {*one, *two} == {("eng_Latn", key) for key in TRAIN.ids}
+    for share in shares:
+        (kind, first), *_ = share.val_dataloader()
+        assert kind == "same"
+        assert first == [("eng_Latn", key) for key in TEST.ids]  # four times a training batch
+        loaders = share.test_dataloader()
+        seen = [at for loader in loaders for _, batch in loader for at in batch]
+        assert seen == [(language, key) for language in LANGUAGES for key in TEST.ids]
+
+
+def test_two_processes_see_the_batches_of_one():
+    whole = order(make(), epoch=2)
+    one, two = (order(make(rank=rank, world=2), epoch=2) for rank in range(2))
+    assert [at for pair in zip(one, two, strict=True) for at in pair] == whole
+
+
+def test_the_order_depends_on_seed_and_epoch_only():
+    torch.manual_seed(1)
+    first = order(make(), epoch=3)
+    torch.manual_seed(2)
+    again = make()
+    order(again, epoch=0)
+    assert order(again, epoch=3) == first
+    assert order(make(), epoch=4) != first
+    assert order(make(seed=1), epoch=3) != first
+    assert sorted(first) == sorted(order(make(), epoch=4)) == [("eng_Latn", key) for key in TRAIN.ids]
+
+
+def test_drawing_the_order_leaves_torchs_random_state_alone():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    order(make(), epoch=0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_loaders_can_be_had_without_a_trainer():
+    data = make()
+    data.trainer = None
+    assert len(order(data, epoch=0)) == len(TRAIN)

@@ -1,0 +1,23 @@
+import pytest
+import pytorch_lightning as pl
+from torch import nn
+
+from babelscope.training.wrapped import model_in
+from tests.models.tiny import tiny_model
+
+
+class Somebodys(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net, self.probe, self.rate = tiny_model("bloom"), nn.Linear(2, 2), 0.1
+
+
+def test_the_model_is_found_by_its_attribute():
+    module = Somebodys()
+    assert model_in(module, "net") is module.net
+
+
+@pytest.mark.parametrize("attribute", ["model", "rate"])
+def test_another_attribute_is_refused_with_those_there_are(attribute):
+    with pytest.raises(ValueError, match=rf"model of Somebodys, but got '{attribute}'; .*with a config: net\."):
+        model_in(Somebodys(), attribute)
