@@ -1,20 +1,22 @@
 """The command `babelscope VERB [overrides]`: finds the verb, starts Hydra, turns a user's error into one line."""
 
-import hashlib
 import importlib
-import json
-import netrc
 import os
+import re
+import shutil
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra.core.utils import env_override
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from babelscope.verbs.conf import conf_folder, register_resolvers
+from babelscope.verbs.errors import is_users, nearest, one_line
 
 VERBS = {
     "train": ("fine-tune on one language, watching every layer", "model=lab_xlmr task.language=eng_Latn freeze=early"),
@@ -22,12 +24,10 @@ VERBS = {
     "pretrain": ("make a small checkpoint from parallel text", "model=lab_xlmr"),
     "report": ("write one page over finished runs", "runs=outputs"),
 }
-
-
-def conf_folder() -> Path:
-    """Where the YAML files are: inside an installed wheel, or at the top of a checkout."""
-    inside = Path(__file__).parent / "conf"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "conf"
+FLAGS = ("-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve")
+FLAGS_WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cd", "--config-dir", "-i", "--info")
+KEPT = ("results", "checkpoints", "model")
+"""What makes a run folder worth keeping when its job fails."""
 
 
 def main() -> None:
@@ -37,36 +37,68 @@ def main() -> None:
         print(_overview())
         return
     # DDP starts its children with the parent's arguments, which by then name the verb as Hydra does
-    verb = arguments[1] if arguments[0] == "--config-name" and len(arguments) > 1 else arguments[0]
-    if verb not in VERBS:
-        _fail(
-            f"Expected a verb, one of {', '.join(VERBS)}, but got {verb!r}; try: babelscope {next(iter(VERBS))} --help"
-        )
-    if arguments[0] != "--config-name":
-        sys.argv = [sys.argv[0], "--config-name", verb, *arguments[1:]]
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
-    _register_resolvers()
+    verb, *rest = arguments[1:] if arguments[0] == "--config-name" and len(arguments) > 1 else arguments
+    jobs = Jobs(verb)
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(_run)()
-    except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
-        if wants_traceback:
-            traceback.print_exc()
-        _fail(_one_line(error))
+        if verb not in VERBS:
+            raise ValueError(
+                f"Expected a verb first, one of {', '.join(VERBS)}, but got {verb!r}; try: babelscope "
+                f"{nearest(verb, VERBS).split(', ')[0]} --help"
+            )
+        sys.argv = [sys.argv[0], "--config-name", verb, *_in_order(rest)]
+        register_resolvers(jobs.new)
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra hands errors on to us instead of printing them
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(jobs.run)()
+    except KeyboardInterrupt:
+        print("babelscope: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        jobs.tell(error)
+    if jobs.failed:
+        raise SystemExit(2 if all(map(is_users, jobs.failed)) else 1)
 
 
-def _run(cfg: DictConfig) -> Any:
-    """Call the verb of this job; a run folder in which nothing came to be is not left behind."""
-    verb = HydraConfig.get().job.name
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
-        return importlib.import_module(f"babelscope.verbs.{verb}").main(cfg, folder)
-    except BaseException:
-        if not any((folder / kept).exists() for kept in ("results", "checkpoints", "model")):
-            for name in ("run.yaml", "manifest.json", f"{verb}.log"):
-                (folder / name).unlink(missing_ok=True)
-            _remove_empty(folder)
-        raise
+class Jobs:
+    """The jobs of one command: one, or those of a sweep, where a job that fails says so and the next one begins."""
+
+    def __init__(self, verb: str):
+        self.verb = verb
+        self.new: set[Path] = set()
+        """Folders that were not there before the command."""
+        self.failed: list[BaseException] = []
+        self.full_error = os.environ.get("HYDRA_FULL_ERROR", "0")
+        self.process = os.getpid()
+
+    def run(self, cfg: DictConfig) -> None:
+        """Call the verb; a run folder in which nothing came to be is not left behind."""
+        settings = HydraConfig.get()
+        folder = Path(settings.runtime.output_dir)
+        try:
+            with env_override({"HYDRA_FULL_ERROR": self.full_error}):
+                importlib.import_module(f"babelscope.verbs.{self.verb}").main(cfg, folder)
+        except BaseException as error:
+            self._clear(folder)
+            # from a launcher's other process, only what is raised comes home
+            if not isinstance(error, Exception) or os.getpid() != self.process:
+                raise
+            self.tell(error, " ".join(settings.overrides.task) if settings.mode == RunMode.MULTIRUN else "")
+
+    def tell(self, error: Exception, job: str = "") -> None:
+        """Say what went wrong: one line for what a user can mend, a traceback for the rest."""
+        self.failed.append(error)
+        if self.full_error == "1" or not is_users(error):
+            traceback.print_exception(error)
+        line = one_line(error) if is_users(error) else f"unexpected {type(error).__name__}; please report the above"
+        print(f"babelscope: {f'[{job}] ' if job else ''}{line}", file=sys.stderr, flush=True)
+
+    def _clear(self, folder: Path) -> None:
+        if folder not in self.new or any(file.is_file() for kept in KEPT for file in (folder / kept).rglob("*")):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        for parent in folder.parents:
+            if parent not in self.new or not parent.is_dir() or any(parent.iterdir()):
+                return
+            parent.rmdir()
 
 
 def _overview() -> str:
@@ -82,53 +114,30 @@ def _overview() -> str:
     )
 
 
-def _register_resolvers() -> None:
-    """Give the configuration its functions."""
-    OmegaConf.register_new_resolver("absolute", lambda path: str(Path(path).absolute()), replace=True)
-    OmegaConf.register_new_resolver("name_of", _name_of, replace=True)
-    OmegaConf.register_new_resolver("fingerprint", _fingerprint, replace=True)
-    OmegaConf.register_new_resolver("no_wandb_account", _no_wandb_account, replace=True)
+def _in_order(arguments: Sequence[str]) -> list[str]:
+    """Put flags before overrides, which Hydra does not find again after a flag."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        name = argument.split("=", 1)[0]
+        if name in FLAGS_WITH_VALUE:
+            flags += [argument] if "=" in argument else [argument, next(waiting, "")]
+        elif name in FLAGS:
+            flags.append(argument)
+        elif name.startswith("-"):
+            known = (*FLAGS, *FLAGS_WITH_VALUE)
+            raise ValueError(
+                f"Expected a flag, one of {', '.join(known)}, but got {name!r}; nearest: {nearest(name, known)}."
+            )
+        else:
+            overrides.append(_quote(argument))
+    return [*flags, *overrides]
 
 
-def _name_of(checkpoint: str | None, choice: str) -> str:
-    parts = Path(checkpoint).parts if checkpoint else (choice,)
-    return parts[-2] if parts[-1] == "model" and len(parts) > 1 else parts[-1]
-
-
-def _no_wandb_account() -> bool:
-    try:
-        hosts = netrc.netrc().hosts
-    except (OSError, netrc.NetrcParseError):
-        hosts = {}
-    return "WANDB_API_KEY" not in os.environ and not any("wandb" in host for host in hosts)
-
-
-def _fingerprint(*, _root_: DictConfig) -> str:
-    """Hash the whole configuration, so that the same command means the same folder and a changed one another."""
-    whole: Any = OmegaConf.to_container(_root_)
-    kept = {key: value for key, value in whole.items() if key not in ("hydra", "output")}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:8]
-
-
-def _one_line(error: BaseException) -> str:
-    """Put the message that a user can act on into one line: the cause inside Hydra's wrapping, if there is one."""
-    where = ""
-    while error.__cause__ is not None and isinstance(error, HydraException | OmegaConfBaseException):
-        key = [line for line in str(error).splitlines() if line.strip().startswith("full_key:")]
-        where = key[0].split(":", 1)[1].strip() + ": " if key else where
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
-    return where + (" ".join(kept) or type(error).__name__)
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing, and those above it, as far as they hold nothing either."""
-    while folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
-
-
-def _fail(line: str) -> None:
-    print(f"babelscope: {line}", file=sys.stderr)
-    raise SystemExit(2)
+def _quote(override: str) -> str:
+    """Quote plain values that have an equals sign, as the names of revisions do: Hydra reads none without quotes."""
+    key, _, value = override.partition("=")
+    if "=" not in value or re.search(r"[\s'\"\\()\[\]{}$]", value):
+        return override
+    return f"{key}=" + ",".join(f"'{part}'" if "=" in part else part for part in value.split(","))

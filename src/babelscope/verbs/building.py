@@ -1,13 +1,15 @@
 """From configuration to objects: what the verbs build in the same way."""
 
-import inspect
 import os
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,54 +18,58 @@ from babelscope.data.lab import LANGUAGES, lab_text, tiers
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.models.load import Loaded, Task, load
-from babelscope.report.files import write_text
+from babelscope.report.files import write_json, write_text
 from babelscope.training.pretraining import Recipe, pretrain
+from babelscope.verbs.conf import conf_folder
+from babelscope.verbs.errors import nearest
 from babelscope.verbs.quiet import quiet
+from babelscope.verbs.signature import check_arguments, check_numbers
 
 
-def begin(cfg: DictConfig, folder: Path) -> None:
-    """Fix seed and threads, and keep the composed configuration in the run folder."""
+def begin(cfg: DictConfig) -> None:
+    """Check what is at the top of the configuration, and fix seed and threads."""
     quiet()
+    check_numbers(cfg)
+    _refuse_ddp_in_a_sweep(cfg)
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    if is_first_process():
+
+
+def keep(cfg: DictConfig, folder: Path, manifest: dict[str, Any]) -> None:
+    """Keep the composed configuration and the manifest in the run folder, when all that was built is known to be good.
+
+    Children of DDP share the run folder and write nothing.
+    """
+    if os.environ.get("LOCAL_RANK", "0") == "0":
         write_text(folder / "run.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        write_json(folder, "manifest", manifest)
 
 
-def is_first_process() -> bool:
-    """Whether this is no child that DDP started: children share the run folder and write nothing."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+def build(key: str, node: Any) -> Any:
+    """Instantiate a part of the configuration and check the arguments that it waits to be called with."""
+    made = instantiate(node, _convert_="all")
+    check_arguments(key, made)
+    return made
 
 
 def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
     """Build the chosen metrics and check their arguments before anything slow begins."""
-    metrics: dict[str, LayerMetric] = instantiate(cfg.metrics, _convert_="all")
-    for name, metric in metrics.items():
-        check_arguments(f"metrics.{name}", metric)
-    return metrics
-
-
-def check_arguments(key: str, function: Any) -> None:
-    """Refuse a keyword that a partial's function does not have: it would only be met when it is called."""
-    if not isinstance(function, partial):
-        return
-    known = inspect.signature(function.func).parameters
-    unknown = sorted(set(function.keywords) - set(known))
-    if unknown:
-        raise ValueError(f"Expected the keys of `{key}` to be among {', '.join(known)}, but got {', '.join(unknown)}.")
+    if not cfg.get("metrics"):
+        raise ValueError("Expected `metrics` to choose at least one, but got none; write metrics=[ilo,separability].")
+    return {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
 
 
 def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None) -> Corpus:
     """Read the parallel sentences of the probes: the same number in every language."""
-    corpus: Corpus = instantiate(cfg.corpus)(languages)
+    corpus: Corpus = build("corpus", cfg.corpus)(languages)
     return corpus.subset(sentences, seed=cfg.seed)
 
 
 def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None) -> Loaded:
     """Load the model with its adapter and freezing; a lab model that is not there yet is made first."""
     model = cfg.model
-    family: Any = OmegaConf.to_container(model.family, resolve=True) if model.family is not None else None
+    adapter, freeze = build("adapter", cfg.get("adapter")), build("freeze", cfg.get("freeze"))
     return load(
         checkpoint_of(cfg),
         task=task,
@@ -71,9 +77,9 @@ def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None) -> Lo
         revision=model.revision,
         dtype=model.dtype,
         trust_remote_code=model.trust_remote_code,
-        family=None if family is None else Family(**family),
-        adapter=instantiate(cfg.get("adapter"), _convert_="all"),
-        freeze=instantiate(cfg.get("freeze"), _convert_="all"),
+        family=_family(model.family),
+        adapter=adapter,
+        freeze=freeze,
     )
 
 
@@ -82,15 +88,54 @@ def checkpoint_of(cfg: DictConfig) -> str:
     if cfg.model.checkpoint is not None:
         return str(cfg.model.checkpoint)
     if cfg.model.recipe is None:
-        raise ValueError("Expected `model.checkpoint` to be a Hub id or a folder, but got null; set it.")
+        raise ValueError(
+            "Expected `model.checkpoint` to be a Hub id or a folder, but got null; add model.checkpoint=FOLDER."
+        )
     recipe: Recipe = instantiate(cfg.model.recipe)
-    return str(pretrain_once(recipe, lab_text(LANGUAGES), tiers(), Path(cfg.cache)))
+    # the Trainer of `babelscope pretrain`, so that both verbs make the same checkpoint
+    trainer = OmegaConf.load(conf_folder() / "trainer" / "pretraining.yaml")
+    corpus = lab_text(LANGUAGES)
+    return str(pretrain_once(recipe, corpus, tiers(), Path(cfg.cache), trainer=partial(instantiate, trainer)))
 
 
-def pretrain_once(recipe: Recipe, corpus: Corpus, weights: dict[str, float], cache: Path, **options: Any) -> Path:
+def pretrain_once(
+    recipe: Recipe, corpus: Corpus, weights: dict[str, float], cache: Path, *, seed: int = 0, **options: Any
+) -> Path:
     """Pre-train into the cache, unless the same recipe on the same text is there already."""
-    folder = cache / "pretrained" / recipe.fingerprint(corpus, weights, seed=0)[:16]
+    folder = cache.expanduser() / "pretrained" / recipe.fingerprint(corpus, weights, seed)[:16]
     if not (folder / "config.json").exists():
         print(f"Pre-training {recipe.config['model_type']} for {recipe.steps} steps into {folder}")
-        pretrain(recipe, corpus, folder, weights=weights, **options)
+        pretrain(recipe, corpus, folder, weights=weights, seed=seed, **options)
     return folder
+
+
+def _family(row: DictConfig | None) -> Family | None:
+    if row is None:
+        return None
+    wanted = [field.name for field in fields(Family)]
+    if unknown := [str(key) for key in row if key not in wanted]:
+        raise ValueError(
+            f"Expected the keys of `model.family` to be among {', '.join(wanted)}, but got `{unknown[0]}`; "
+            f"nearest: {nearest(unknown[0], wanted)}."
+        )
+    given: Any = OmegaConf.to_container(row, resolve=True)
+    try:
+        return Family(**given)
+    except TypeError as error:  # it names what is missing
+        raise ValueError(f"Expected `model.family` to be a whole row, but got {error}; add what is missing.") from error
+
+
+def _refuse_ddp_in_a_sweep(cfg: DictConfig) -> None:
+    """DDP starts its processes with this command, each of which would run the whole sweep."""
+    hydra, trainer = HydraConfig.get(), cfg.get("trainer") or {}
+    strategy = str(trainer.get("strategy"))
+    if (
+        hydra.mode == RunMode.MULTIRUN
+        and hydra.runtime.choices["hydra/launcher"] == "basic"
+        and strategy.startswith("ddp")
+        and str(trainer.get("devices")) != "1"
+    ):
+        raise ValueError(
+            f"Expected `trainer.strategy` to start no processes in a sweep (-m), but got {strategy!r} with "
+            f"trainer.devices={trainer.get('devices')}; run each job by a command of its own, without -m."
+        )

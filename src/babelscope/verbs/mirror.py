@@ -18,16 +18,28 @@ def mirrored(loggers: Sequence[Logger], config: dict[str, Any], sections: Sequen
     Without a finish, the jobs of one process would share one wandb run.
     """
     mirrors = [logger for logger in loggers if isinstance(logger, WandbLogger)]
-    for logger in mirrors:
-        logger.log_hyperparams(config)
-        for section in sections:
-            logger.experiment.define_metric(f"{section}/*", step_metric="epoch")
     try:
+        for logger in mirrors:
+            _open(logger, config, sections)
         yield
     except BaseException:
         _finish(mirrors, 1)
         raise
     _finish(mirrors, 0)
+
+
+def _open(logger: WandbLogger, config: dict[str, Any], sections: Sequence[str]) -> None:
+    try:
+        wandb.termsetup(wandb.Settings(silent=True), None)  # else it warns of an argument that Lightning always gives
+        logger.log_hyperparams(config)
+        for section in sections:
+            logger.experiment.define_metric(f"{section}/*", step_metric="epoch")
+    except wandb.Error as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"Expected `logger.wandb` to open a run, but got: {reason}; log in by `wandb login`, or write "
+            "logger.wandb.offline=true, or logger=csv to do without."
+        ) from error
 
 
 def log_table(loggers: Sequence[Logger], run: Run) -> None:

@@ -17,6 +17,7 @@ def quiet() -> None:
         ".*isinstance.treespec, LeafSpec.*",  # Lightning asks torch in an old way
         ".*does not have many workers.*",  # sentences are in memory: workers would only cost start-up
         ".*in eval mode at the start of training.*",  # frozen blocks, on purpose
+        ".*smaller than the logging interval.*",
         ".*srun.*command is available.*",
         ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
         ".*Experiment logs directory .* exists and is not empty.*",

@@ -10,7 +10,8 @@ from babelscope.verbs.console import print_settings
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Read the runs, print their table and write the page."""
-    runs = find_runs(Path(cfg.runs))
+    """Read the runs, write the page and print their table."""
+    runs = find_runs(Path(cfg.runs).expanduser())
+    page = write_page(runs, Path(cfg.page).expanduser())
     print_settings(runs)
-    print(f"Wrote {write_page(runs, Path(cfg.page))}")
+    print(f"Wrote {page}")

@@ -13,25 +13,25 @@ from omegaconf import DictConfig, OmegaConf
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names, lm, topic
 from babelscope.models.fingerprint import weights_fingerprint
-from babelscope.report.files import write_json
 from babelscope.report.page import write_page
 from babelscope.report.table import read_run
 from babelscope.states import prepare
 from babelscope.training.data import TaskData
 from babelscope.training.module import FineTuner
-from babelscope.verbs.building import begin, build_corpus, build_metrics, build_model, check_arguments
+from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
 from babelscope.verbs.console import print_layers, print_settings, print_trainable
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.mirror import log_table, mirrored
+from babelscope.verbs.signature import check_arguments
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Build, fit, test in every language, and write rows, manifest and page."""
-    begin(cfg, folder)
+    begin(cfg)
     metrics, source, settings = build_metrics(cfg), cfg.task.language, cfg.task
     languages = list(dict.fromkeys([*cfg.languages.codes, source]))
     probed = build_corpus(cfg, list(cfg.languages.codes), sentences=cfg.sentences)
-    read = instantiate(settings.corpus)
+    read = build("task.corpus", settings.corpus)
     train = read([source], split=settings.train)
     _refuse_overlap(train, probed, source)
     labels = label_names(train) if settings.name == "topic" else None
@@ -60,12 +60,14 @@ def main(cfg: DictConfig, folder: Path) -> None:
         schedule=instantiate(cfg.schedule),
         warmup=cfg.warmup,
         labels=None if labels is None else len(labels),
+        seed=cfg.seed,
+        family=loaded.parts.family,
     )
     given = {
         "corpus": probed,
         "tokenizer": tokenizer,
         "metrics": metrics,
-        "pool": instantiate(cfg.pool),
+        "pool": build("pool", cfg.pool),
         "family": loaded.parts.family,
         "folder": folder,
         "run": folder.name,
@@ -84,7 +86,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         source=source,
     )
     if trainer.is_global_zero:
-        write_json(folder, "manifest", {**manifest, "revision": cfg.model.revision})
+        keep(cfg, folder, {**manifest, "revision": cfg.model.revision})
         print_trainable(manifest["trainable"])
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(loggers if trainer.is_global_zero else [], plain, list(metrics)):

@@ -1,0 +1,61 @@
+"""Where the YAML files are, and the functions that they call."""
+
+import hashlib
+import json
+import netrc
+import os
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+NO_MATTER = ("hydra", "output", "cache", "store", "logger")
+"""Parts of a configuration that no number depends on."""
+
+
+def conf_folder() -> Path:
+    """Where the YAML files are: inside an installed wheel, or at the top of a checkout."""
+    inside = Path(__file__).parents[1] / "conf"
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
+
+
+def register_resolvers(new: set[Path]) -> None:
+    """Give the configuration its functions.
+
+    Args:
+        new: Receives every folder of a run that is not there yet as Hydra asks for its name, which it then makes.
+    """
+
+    def run_folder(output: str) -> str:
+        folder = Path(output).expanduser().absolute()
+        new.update(path for path in (folder, *folder.parents) if not path.exists())
+        return str(folder)
+
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+    OmegaConf.register_new_resolver("name_of", _name_of, replace=True)
+    OmegaConf.register_new_resolver("fingerprint", _fingerprint, replace=True)
+    OmegaConf.register_new_resolver("no_wandb_account", _no_wandb_account, replace=True)
+
+
+def _name_of(checkpoint: str | None, choice: str) -> str:
+    parts = Path(checkpoint).parts if checkpoint else (choice,)
+    return parts[-2] if parts[-1] == "model" and len(parts) > 1 else parts[-1]
+
+
+def _no_wandb_account() -> bool:
+    try:
+        hosts = netrc.netrc().hosts
+    except (OSError, netrc.NetrcParseError):
+        hosts = {}
+    return "WANDB_API_KEY" not in os.environ and not any("wandb" in host for host in hosts)
+
+
+def _fingerprint(*, _root_: DictConfig) -> str:
+    """Hash what the numbers depend on: the same command means the same folder, and a changed one another.
+
+    Values are resolved first, for some come from the environment.
+    """
+    whole: Any = OmegaConf.to_container(_root_)
+    kept = OmegaConf.create({**whole, **dict.fromkeys(NO_MATTER, "")})
+    resolved = json.dumps(OmegaConf.to_container(kept, resolve=True), sort_keys=True, default=str)
+    return hashlib.sha256(resolved.encode()).hexdigest()[:8]

@@ -1,0 +1,96 @@
+"""One line for what a user can mend."""
+
+import errno
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException, SearchPathException
+from omegaconf import DictConfig
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+FULL = "No space left on device"
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether a user can mend it, rather than only we."""
+    # some writers wrap what the system says in an exception of their own
+    return isinstance(error, ValueError | OSError | HydraException | OmegaConfBaseException) or FULL in str(error)
+
+
+def one_line(error: BaseException) -> str:
+    """Name the argument, the value and the remedy in one line, whatever wrapped them."""
+    where = ""
+    while error.__cause__ is not None and isinstance(error, HydraException | OmegaConfBaseException):
+        found = re.search(r"^\s*full_key: (\S+)", str(error), re.MULTILINE)
+        where = f"`{found[1]}`: " if found else where
+        error = error.__cause__
+    known = next(filter(None, (explain(error) for explain in (_choice, _override, _missing, _key, _disk))), None)
+    if known is not None:
+        return known
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
+    remedy = "; correct or remove this key." if isinstance(error, TypeError) else ""
+    return where + (" ".join(kept) or type(error).__name__) + remedy
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Name the known words that are most like one that is not known."""
+    return ", ".join(get_close_matches(word, sorted(set(known)), n=3, cutoff=0.0))
+
+
+def _choice(error: BaseException) -> str | None:
+    if group := re.match(r"Could not override '(\S+)'", str(error)):
+        return f"Expected a group that this verb has, but got `{group[1]}`; leave it out, --help lists the groups."
+    if isinstance(error, SearchPathException):
+        return f"Expected `--config-dir` to be a folder of YAML files, but got: {error}; correct the path."
+    if not isinstance(error, MissingConfigException):
+        return None
+    place, _, name = str(error.missing_cfg_file).rpartition("/")
+    folders = [Path(path) / place for path in re.findall(r"path=file://(.*)$", str(error), re.MULTILINE)]
+    options = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")} - {"default"})
+    hint = f"nearest: {nearest(name, options)}" if len(options) > 6 else "choose one of these"
+    if place == "languages":
+        hint = f"a list of codes of your own is languages.codes=[{name},...]"
+    return f"Expected `{place}` to be one of {', '.join(options)}, but got {name!r}; {hint}."
+
+
+def _override(error: BaseException) -> str | None:
+    if not isinstance(error, OverrideParseException):
+        return None
+    return (
+        f"Expected an override as KEY=VALUE, but got {error.override!r}; "
+        "put a value with special characters in quotes inside the shell's, as in 'model.name=\"a, b\"'."
+    )
+
+
+def _missing(error: BaseException) -> str | None:
+    found = re.search(r"Missing mandatory value: (\S+)", str(error))
+    return found and f"Expected `{found[1]}` to be given, but it has no default; add {found[1]}=VALUE."
+
+
+def _key(error: BaseException) -> str | None:
+    if not isinstance(error, ConfigAttributeError | ConfigKeyError) or not isinstance(error.parent_node, DictConfig):
+        return None
+    full, key = str(error.full_key), str(error.key)
+    known = [str(name) for name in error.parent_node if not str(name).startswith("_")]
+    whose = f"`{full.removesuffix(key).rstrip('.')}`" if full != key else "this verb"
+    return (
+        f"Expected a key of {whose}, but got `{key}`; nearest: {nearest(key, known)}; "
+        f"--cfg job shows all, and +{full}=VALUE adds one."
+    )
+
+
+def _disk(error: BaseException) -> str | None:
+    if FULL in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+        return (
+            "Expected room on the disk for what the run writes, but it is full; free some, or choose another disk by "
+            "output=FOLDER for results and cache=FOLDER for checkpoints and states."
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return (
+            f"Expected {error.filename or 'a file'} to be a place to read and write, but got: {error.strerror}; "
+            "correct the path, or choose another folder by output=FOLDER."
+        )
+    return None

@@ -1,0 +1,80 @@
+"""A function's signature is the schema of its configuration: keys and plain types, checked before anything slow."""
+
+import inspect
+from collections.abc import Mapping
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from omegaconf import DictConfig
+
+from babelscope.verbs.errors import nearest
+
+
+def check_arguments(key: str, function: Any) -> None:
+    """Refuse a keyword of a partial that its function does not have, or whose value is of another plain type.
+
+    Raises:
+        ValueError: naming the key, the value and what the signature asks for.
+    """
+    if not isinstance(function, partial):
+        return
+    known = inspect.signature(function.func).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    hints = get_type_hints(function.func) if inspect.isfunction(function.func) else {}
+    for name, value in function.keywords.items():
+        if name not in known and not takes_any:
+            raise ValueError(
+                f"Expected the keys of `{key}` to be among {', '.join(known)}, but got `{name}`; "
+                f"nearest: {nearest(name, known)}."
+            )
+        if name in hints and not _fits(value, hints[name]):
+            raise ValueError(f"Expected `{key}.{name}` to be {_name(hints[name])}, but got {value!r}; correct it.")
+
+
+def check_numbers(cfg: DictConfig) -> None:
+    """Refuse what is not a whole number at the top of a configuration, where no signature says so."""
+    for key, least, usual in (
+        ("seed", 0, "0"),
+        ("threads", 1, "null"),
+        ("sentences", 1, "null"),
+        ("max_tokens", 1, "4096"),
+    ):
+        optional = usual == "null"
+        value = cfg.get(key, least)
+        if value is None and optional:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(
+                f"Expected `{key}` to be a whole number from {least}{', or null' if optional else ''}, "
+                f"but got {value!r}; the usual value is {key}={usual}."
+            )
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a plain type; types that YAML does not have are left to the function."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, option) for option in get_args(hint))
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint) if hint in (bool, str, NoneType) else not _is_plain_only(hint, value)
+
+
+def _is_plain_only(hint: Any, value: Any) -> bool:
+    """Whether a bare word or number stands where a list or a mapping is wanted."""
+    origin = get_origin(hint)
+    wanted = isinstance(origin, type) and issubclass(origin, Mapping | list | tuple)
+    return wanted and isinstance(value, str | int | float)
+
+
+def _name(hint: Any) -> str:
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(_name(option) for option in get_args(hint))
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
+    return names.get(hint, getattr(hint, "__name__", str(hint)))

@@ -1,0 +1,234 @@
+"""The command itself: what a shell sees."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from babelscope import cli
+from tests.models.tiny import save_checkpoint
+from tests.verbs.command import FIVE, babelscope, written
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path, monkeypatch):
+    """A folder that is not the repository."""
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return save_checkpoint(tmp_path_factory.mktemp("cli") / "tiny", "xlm-roberta")
+
+
+def shell(*arguments, **environment):
+    given = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **environment}
+    return subprocess.run(arguments, env=given, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_bare_lists_every_verb_with_an_example(arguments):
+    ended = babelscope(*arguments)
+    assert (ended.code, ended.err) == (0, "")
+    for verb, (what, example) in cli.VERBS.items():
+        assert f"babelscope {verb}" in ended.out
+        assert example in ended.out
+        assert what in ended.out
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_help_of_a_verb_is_hydras(verb, somewhere):
+    ended = babelscope(verb, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"babelscope {verb}" in ended.out
+    assert "languages: ilo31, lab" in ended.out
+    assert written(somewhere) == []
+
+
+def test_cfg_job_shows_the_composed_configuration(somewhere):
+    ended = babelscope("train", "freeze=early", "task.language=deu_Latn", "--cfg", "job")
+    assert (ended.code, ended.err) == (0, "")
+    assert "language: deu_Latn" in ended.out
+    assert "babelscope.models.policies.early" in ended.out
+    assert written(somewhere) == []
+
+
+@pytest.mark.parametrize("arguments", [("prob",), ("-m", "probe"), ("seed=1",)])
+def test_unknown_verb(arguments):
+    ended = babelscope(*arguments)
+    assert ended.code == 2
+    assert len(ended.lines) == 1
+    assert ended.err.startswith("babelscope: Expected a verb first, one of train, probe, pretrain, report, but got")
+
+
+def test_unknown_flag():
+    ended = babelscope("probe", "--confg-dir", "mine")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert "'--confg-dir'" in ended.err
+    assert "--config-dir" in ended.err
+
+
+def test_module_and_installed_command_from_another_folder(tiny, somewhere):
+    module = shell(sys.executable, "-m", "babelscope")
+    assert (module.returncode, module.stderr) == (0, "")
+    done = shell(
+        Path(sys.executable).with_name("babelscope"),
+        *("probe", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=6", "metrics=ilo", "output=run"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Wrote" in done.stdout
+    assert {path.name for path in (somewhere / "run").iterdir()} == {
+        *("run.yaml", "manifest.json", "results", "report.html")
+    }
+
+
+def test_a_users_own_yaml(tiny, somewhere):
+    mine = somewhere / "mine" / "languages"
+    mine.mkdir(parents=True)
+    (mine / "pair.yaml").write_text("codes: [eng_Latn, deu_Latn]\n")
+    ended = babelscope(
+        *("probe", "languages=pair", f"model.checkpoint={tiny}", "sentences=6", "metrics=knn_lid", "output=run"),
+        *("--config-dir", "mine", "seed=3"),
+    )
+    assert (ended.code, ended.err) == (0, "")
+    assert "- deu_Latn" in (somewhere / "run" / "run.yaml").read_text()
+    unknown = babelscope("probe", "languages=trio", "--config-dir", "mine")
+    assert (unknown.code, len(unknown.lines)) == (2, 1)
+    assert "pair" in unknown.err  # the user's own choices are listed, too
+
+
+def test_config_dir_must_be_there():
+    ended = babelscope("probe", "--config-dir", "nowhere")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert "--config-dir" in ended.err
+
+
+def test_full_error_shows_the_traceback(monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    ended = babelscope("report", "runs=nowhere")
+    assert ended.code == 2
+    assert "Traceback" in ended.err
+    assert ended.lines[-1].startswith("babelscope: ")
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+
+
+def test_what_only_we_can_mend_exits_1_with_a_traceback(monkeypatch):
+    def broken(root):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("babelscope.verbs.report.find_runs", broken)
+    ended = babelscope("report", "runs=x")
+    assert ended.code == 1
+    assert "RuntimeError: a defect" in ended.err
+    assert ended.lines[-1] == "babelscope: unexpected RuntimeError; please report the above"
+
+
+def test_interruption_leaves_nothing(monkeypatch, somewhere):
+    def interrupted(root):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("babelscope.verbs.probe.build_metrics", interrupted)
+    ended = babelscope("probe")
+    assert (ended.code, ended.err) == (130, "babelscope: interrupted\n")
+    assert written(somewhere) == []
+
+
+def test_values_with_an_equals_sign_need_no_quotes():
+    assert cli._in_order(["-m", "model.revision=step=0,step=50"]) == ["-m", "model.revision='step=0','step=50'"]
+    assert cli._in_order(["a=b", "-m"]) == ["-m", "a=b"]
+    for plain in ("a=b", "a={b: 1}", 'a="b=c"', "a=sort(b,reverse=true)", "hydra.run.dir='/x=1'"):
+        assert cli._in_order([plain]) == [plain]
+
+
+def test_a_failing_job_does_not_stop_the_others(tiny, somewhere):
+    ended = babelscope(
+        *("probe", "-m", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=9999,6,8888,7"),
+        *("metrics=ilo", "output='runs/${sentences}'"),
+    )
+    assert ended.code == 2
+    assert len(ended.lines) == 2
+    for line, sentences in zip(ended.lines, (9999, 8888), strict=True):
+        assert line.startswith("babelscope: [")
+        assert f"sentences={sentences}" in line
+    assert sorted(path.name for path in (somewhere / "runs").iterdir()) == ["6", "7"]
+
+
+def test_ddp_in_a_sweep_is_refused(somewhere):
+    ended = babelscope("train", "-m", "trainer=ddp_cpu", "freeze=none,early")
+    assert ended.code == 2
+    assert len(ended.lines) == 2
+    assert all("`trainer.strategy`" in line and "without -m" in line for line in ended.lines)
+    assert written(somewhere) in ([], ["outputs", "outputs/multirun.yaml"])
+
+
+def test_a_folder_that_was_there_stays(somewhere):
+    ended = babelscope("probe", "sentences=99999", "output=.")
+    assert ended.code == 2
+    assert somewhere.is_dir()
+    mine = somewhere / "mine"
+    mine.mkdir()
+    (mine / "run.yaml").write_text("kept: true\n")
+    assert babelscope("probe", "sentences=99999", "output=mine").code == 2
+    assert written(somewhere) == ["mine", "mine/run.yaml"]
+
+
+def test_pretraining_never_replaces_a_folder(somewhere):
+    (somewhere / "mine").mkdir()
+    (somewhere / "mine" / "thesis.txt").write_text("x")
+    ended = babelscope("pretrain", "folder=mine")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert written(somewhere) == ["mine", "mine/thesis.txt"]
+
+
+def test_both_ways_to_a_lab_checkpoint_are_one(monkeypatch):
+    calls = []
+
+    def pretrain(recipe, corpus, folder, *, weights, seed, trainer):
+        made = trainer(max_epochs=1)
+        calls.append((folder, seed, made.gradient_clip_val, made.logger, made.checkpoint_callback))
+        raise ValueError("stop here")
+
+    monkeypatch.setattr("babelscope.verbs.building.pretrain", pretrain)
+    for verb in ("pretrain", "probe"):
+        assert "stop here" in babelscope(verb, "model=lab_xlmr").err
+    assert calls[0] == calls[1]
+    babelscope("pretrain", "model=lab_xlmr", "seed=1")
+    assert calls[2][0] != calls[0][0]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    done = shell(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_the_wheel_holds_what_it_needs(unpacked):
+    for source, inside in ((ROOT / "conf", "babelscope/conf"), (ROOT / "src" / "babelscope", "babelscope")):
+        files = [path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        missing = [str(path) for path in files if not (unpacked / inside / path.relative_to(source)).is_file()]
+        assert not missing
+    assert (unpacked / "babelscope" / "data" / "lab" / "lexicon.tsv").is_file()
+    assert (unpacked / "babelscope" / "report" / "page.html").is_file()
+
+
+def test_the_wheel_finds_its_configuration(unpacked):
+    done = shell(sys.executable, "-m", "babelscope", "probe", "--cfg", "job", PYTHONPATH=str(unpacked))
+    assert (done.returncode, done.stderr) == (0, "")
+    where = "from babelscope import cli; print(cli.conf_folder())"
+    assert str(unpacked) in shell(sys.executable, "-c", where, PYTHONPATH=str(unpacked)).stdout

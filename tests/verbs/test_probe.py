@@ -1,0 +1,166 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from babelscope.data.loaders import sib200
+from babelscope.models.load import load
+from babelscope.report.table import read_run
+from babelscope.states import embed, store
+from tests.models.tiny import DEPTH, save_checkpoint
+from tests.verbs.command import FIVE, babelscope
+
+SIB200 = Path(__file__).parents[3] / "shared" / "data" / "sib200"
+CODES = FIVE.strip("[]").split(",")
+FINAL = {"xlm-roberta": [], "mt5": ["final"], "bloom": ["final"], "llama": ["final"], "gpt2": ["final"], "bert": []}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return save_checkpoint(tmp_path_factory.mktemp("probe") / "tiny", "xlm-roberta")
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+
+
+def probe(checkpoint, *overrides, output="run"):
+    ended = babelscope(
+        *("probe", f"model.checkpoint={checkpoint}", f"languages.codes={FIVE}", "sentences=12", "metrics=ilo"),
+        *(f"output={output}", *overrides),
+    )
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    return read_run(Path(output))
+
+
+def values(run, metric="ilo"):
+    return run.rows.loc[run.rows["metric"] == metric, "value"].to_numpy()
+
+
+@pytest.mark.parametrize("kind", FINAL)
+def test_rows_are_complete(kind, tmp_path):
+    run = probe(save_checkpoint(tmp_path / kind, kind), "metrics=[ilo,separability,knn_lid]")
+    layers = [*map(str, range(DEPTH + 1)), *FINAL[kind]]
+    assert list(dict.fromkeys(run.rows["layer"])) == layers
+    for metric in ("ilo", "bridge", "reach"):
+        for layer in layers:
+            of = run.rows[(run.rows["metric"] == metric) & (run.rows["layer"] == layer)]
+            assert sorted(of["language"]) == sorted([*CODES, ""])
+            mean = of.query("language == ''")["value"].item()
+            assert mean == pytest.approx(of.query("language != ''")["value"].mean())
+    counts = run.rows.groupby("metric")["layer"].nunique()
+    assert (counts == len(layers)).all()
+    assert {"separability", "knn_lid", "ilo_null", "neighbour_share"} <= set(counts.index)
+    assert set(run.rows["run"]) == {"run"}
+    assert run.manifest["layers"] == layers
+    assert run.manifest["model_type"] == kind
+    assert run.manifest["corpus"]["languages"] == CODES
+    assert run.config["languages"]["codes"] == CODES
+    assert (run.folder / "report.html").stat().st_size > 10_000
+
+
+def test_a_second_run_embeds_nothing(tiny, monkeypatch):
+    first = probe(tiny)
+    passes = []
+    monkeypatch.setattr(store, "embed", lambda *args, **keys: passes.append(args))
+    second = probe(tiny, "metrics=[ilo,knn_lid]", output="again")
+    assert not passes
+    assert (values(first) == values(second)).all()
+
+
+@pytest.mark.parametrize("change", ["pool=published", "model.dtype=bfloat16", "sentences=11", "seed=1"])
+def test_a_changed_run_embeds_again(tiny, monkeypatch, change):
+    probe(tiny)
+    passes = []
+    monkeypatch.setattr(store, "embed", lambda *args, **keys: passes.append(args) or embed(*args, **keys))
+    probe(tiny, change, output="again")
+    assert passes
+
+
+def test_the_same_command_is_the_same_folder(tiny):
+    given = ("probe", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=6", "metrics=knn_lid")
+    assert babelscope(*given).code == babelscope(*given).code == 0
+    assert len(list(Path("outputs/probe").iterdir())) == 1
+
+
+def test_pooling_and_neighbours(tiny):
+    run = probe(tiny)
+    published = probe(tiny, "pool=published", output="published")
+    assert published.manifest["pool"] == "published"
+    assert not np.array_equal(values(run), values(published))
+
+
+def test_faiss_finds_the_same_neighbours(tiny):
+    pytest.importorskip("faiss")
+    assert values(probe(tiny)) == pytest.approx(values(probe(tiny, "neighbours=faiss", output="faiss")), abs=1e-9)
+
+
+def test_batch_size_changes_nothing(tiny):
+    one = probe(tiny, "max_tokens=1", f"store={Path('one').absolute()}")
+    assert values(one) == pytest.approx(values(probe(tiny, output="many")), abs=1e-5)
+
+
+def test_revision_of_a_local_folder(tiny, tmp_path):
+    folder = shutil.copytree(tiny, tmp_path / "kept")
+    save_checkpoint(folder / "step=5", "xlm-roberta", seed=5)
+    early, last = probe(folder, "model.revision=step=5", output="early"), probe(folder, output="last")
+    assert early.manifest["revision"] == "step=5"
+    assert early.manifest["weights"] != last.manifest["weights"]
+    assert not np.array_equal(values(early), values(last))
+
+
+def test_a_folder_that_training_made(tiny, tmp_path):
+    ended = babelscope(
+        *("train", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=12", "metrics=ilo"),
+        *("trainer=smoke", "logger=none", "+corpus.train=40", "output=trained"),
+    )
+    assert (ended.code, ended.err) == (0, "")
+    online = read_run(Path("trained"))
+    offline = probe("trained/model")
+    assert offline.config["model"]["name"] == "trained"
+    seen = online.rows[online.rows["step"] == online.rows["step"].max()].query("metric == 'ilo'")["value"]
+    assert seen.to_numpy() == pytest.approx(values(offline), abs=1e-6)
+
+
+def published_ilo(checkpoint, corpus, k=5, threshold=3):
+    """Every sentence by itself, the mean over all its tokens, cosine neighbours: S2's recipe, layer by layer."""
+    loaded = load(checkpoint)
+    loaded.model.eval()
+    points = []
+    for language in corpus.languages:
+        for text in corpus.texts[language]:
+            with torch.no_grad():
+                given = loaded.tokenizer(text, return_tensors="pt")
+                hidden = loaded.model(**given, output_hidden_states=True).hidden_states
+            points.append(torch.stack([layer[0].mean(dim=0) for layer in hidden]))
+    count, languages = len(corpus), len(corpus.languages)
+    of = np.repeat(np.arange(languages), count)
+    scores = []
+    for x in torch.stack(points, dim=1):
+        unit = torch.nn.functional.normalize(x.double(), dim=1)
+        near = (unit @ unit.T).fill_diagonal_(-2).topk(k).indices.numpy()
+        others = [set(of[near[i]]) - {of[i]} for i in range(len(of))]
+        for language in range(languages):
+            mine = [others[i] for i in np.flatnonzero(of == language)]
+            bridge = np.mean([len(met) >= threshold for met in mine])
+            reach = len(set().union(*mine)) / (languages - 1)
+            scores.append(2 * bridge * reach / (bridge + reach) if bridge * reach else 0.0)
+    return np.array(scores).reshape(-1, languages)
+
+
+@pytest.mark.skipif(not SIB200.is_dir(), reason="SIB-200 is not here")
+def test_ilo_is_that_of_the_paper_on_real_text(tmp_path):
+    checkpoint = save_checkpoint(tmp_path / "bert", "bert")
+    run = probe(
+        checkpoint, "pool=published", "corpus=sib200", f"corpus.folder={SIB200}", "sentences=30", output="published"
+    )
+    corpus = sib200(CODES, "dev+test", folder=SIB200).subset(30, seed=0)
+    assert run.manifest["corpus"]["fingerprint"] == corpus.fingerprint()
+    rows = run.rows.query("metric == 'ilo' and language != ''").pivot_table("value", "layer", "language")[CODES]
+    assert rows.to_numpy() == pytest.approx(published_ilo(checkpoint, corpus), abs=1e-3)
+    assert json.loads((run.folder / "manifest.json").read_text())["pool"] == "published"

@@ -1,0 +1,46 @@
+import pytest
+
+from babelscope.report.table import write
+from tests.verbs.command import babelscope, written
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("one", 0), ("two", 1)):
+        row = {"run": name, "epoch": 0, "metric": "ilo", "other": ""}
+        rows = [
+            {**row, "step": step, "layer": layer, "language": language, "value": 0.1 + 0.2 * step + 0.3 * seed}
+            for step in (0, 1)
+            for layer in ("0", "1", "2", "final")
+            for language in ("eng_Latn", "deu_Latn", "")
+        ]
+        write(tmp_path / "runs" / name, "layers-00000000", rows)
+        (tmp_path / "runs" / name / "run.yaml").write_text(f"seed: {seed}\n")
+    return tmp_path / "runs"
+
+
+def test_one_page_over_all_runs_and_nothing_else(runs, tmp_path):
+    before = written(tmp_path)
+    ended = babelscope("report", "runs=runs")
+    assert (ended.code, ended.err) == (0, "")
+    assert "seed=0" in ended.out
+    assert "seed=1" in ended.out
+    assert "0.100 → 0.300" in ended.out
+    assert "Wrote runs/report.html" in ended.out
+    assert written(tmp_path) == sorted([*before, "runs/report.html"])
+
+
+def test_a_place_for_the_page(runs, tmp_path):
+    ended = babelscope("report", "runs=runs/one", "page=pages/one.html")
+    assert (ended.code, ended.err) == (0, "")
+    assert "<html" in (tmp_path / "pages" / "one.html").read_text()[:200]
+
+
+def test_a_torn_part_is_named(runs):
+    part = runs / "two" / "results" / "layers-00000000.parquet"
+    part.write_bytes(part.read_bytes()[:50])
+    ended = babelscope("report", "runs=runs")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert str(part.relative_to(runs.parent)) in ended.err
+    assert not (runs / "report.html").exists()

@@ -1,0 +1,170 @@
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from wandb.proto import wandb_internal_pb2 as pb
+
+from babelscope.data.lab import lab
+from babelscope.models.load import load
+from babelscope.report.table import read_run
+from babelscope.verbs.train import _refuse_overlap
+from tests.models.tiny import DEPTH, save_checkpoint
+
+LANGUAGES = ("eng_Latn", "deu_Latn", "rus_Cyrl", "zho_Hans", "arb_Arab")
+LAYERS = [str(i) for i in range(DEPTH + 1)]
+
+
+def babelscope(folder, *overrides):
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("WANDB")},
+        "BABELSCOPE_CACHE": str(folder / "cache"),
+        "CUDA_VISIBLE_DEVICES": "",
+        "HF_HUB_OFFLINE": "1",
+        "HOME": str(folder),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "babelscope", "train", *overrides]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def overrides(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train")
+    return folder, (
+        f"model.checkpoint={save_checkpoint(folder / 'tiny', 'xlm-roberta', 'lm')}",
+        "corpus=lab",
+        f"languages.codes=[{','.join(LANGUAGES)}]",
+        "sentences=20",
+        "freeze=early",
+        "trainer=smoke",
+        "logger=[csv,wandb]",
+        f"output={folder / 'run'}",
+    )
+
+
+@pytest.fixture(scope="module")
+def run(overrides):
+    folder, given = overrides
+    done = babelscope(folder, *given)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "run", done
+
+
+def test_a_run_folder_is_whole(run):
+    folder, done = run
+    found = read_run(folder)
+    assert found.config["sentences"] == 20
+    assert yaml.safe_load((folder / "run.yaml").read_text())["task"]["language"] == "eng_Latn"
+    assert found.manifest["setting"] == {"freeze": "early", "adapter": "none"}
+    assert found.manifest["layers"] == LAYERS
+    assert {row["part"]: row["share"] for row in found.manifest["trainable"]}["block 0"] == 0
+    page = (folder / "report.html").read_text()
+    assert "<html" in page
+    assert "ilo" in page.lower()
+    assert "What trains" in done.stdout
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_rows_tell_every_layer_before_and_after_and_every_language(run):
+    rows = read_run(run[0]).rows
+    for metric in ("ilo", "bridge", "reach", "separability"):
+        chosen = rows[(rows["metric"] == metric) & (rows["language"] == "")]
+        assert {*zip(chosen["step"], chosen["layer"], strict=True)} == {(s, layer) for s in (0, 2) for layer in LAYERS}
+    moved = rows[(rows["metric"] == "separability") | (rows["metric"] == "ilo")].pivot_table(
+        index=["layer", "metric", "language"], columns="step", values="value"
+    )
+    frozen = moved.loc[["0", "1"]]
+    assert (frozen[0] == frozen[2]).all()
+    tested = rows[rows["metric"] == "test_accuracy"]
+    assert sorted(tested["language"]) == sorted(LANGUAGES)
+    assert rows[rows["metric"] == "validation_loss"]["language"].tolist() == ["eng_Latn"]
+    assert set(rows["run"]) == {"run"}
+
+
+def test_the_exported_model_loads(run):
+    assert load(run[0] / "model", task="topic").parts.layers == tuple(LAYERS)
+
+
+def test_csv_has_the_rows_of_whole_layers(run):
+    folder, _ = run
+    csv = pd.read_csv(folder / "csv" / "metrics.csv")
+    check_history(folder, {name: csv[["step", name]].dropna().values.tolist() for name in csv if "/layer_" in name})
+
+
+def test_wandb_mirrors_them(run):
+    folder, _ = run
+    (file,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    history, axes, config = defaultdict(list), {}, {}
+    for record in wandb_records(file):
+        kind = record.WhichOneof("record_type")
+        if kind == "history":
+            items = {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in record.history.item}
+            for name, value in items.items():
+                history[name].append([items.get("trainer/global_step"), value])
+        elif kind == "metric":
+            axes[record.metric.glob_name or record.metric.name] = record.metric.step_metric
+        elif kind in ("run", "config"):
+            updates = record.run.config.update if kind == "run" else record.config.update
+            config |= {"/".join(item.nested_key) or item.key: item.value_json for item in updates}
+    check_history(folder, {name: values for name, values in history.items() if "/layer_" in name})
+    assert history["ilo/layer_00"][0][0] == 0
+    assert history["rows/nrows"][0][1] == len(read_run(folder).rows)  # the long table
+    assert axes["ilo/*"] == "epoch"
+    assert json.loads(config["model"])["name"] == "tiny"
+
+
+def check_history(folder, history):
+    rows = read_run(folder).rows
+    whole = rows[(rows["layer"] != "") & (rows["language"] == "") & (rows["other"] == "")]
+    expected = defaultdict(list)
+    for row in whole.to_dict("records"):
+        expected[f"{row['metric']}/layer_{row['layer']:0>2}"].append([row["step"], row["value"]])
+    assert history.keys() == expected.keys()
+    assert "ilo/layer_00" in history
+    for name, values in expected.items():
+        assert [pytest.approx(value) for value in values] == history[name]
+
+
+def wandb_records(file: Path):
+    """Read wandb's offline file: a 7-byte header, then LevelDB log blocks of protobuf records."""
+    data, block, at, parts = file.read_bytes(), 32768, 7, b""
+    assert data[:4] == b":W&B"
+    while at + 7 <= len(data):
+        if block - at % block < 7:  # a block ends in padding where no chunk header fits
+            at += block - at % block
+            continue
+        _, length, kind = struct.unpack("<IHB", data[at : at + 7])
+        at += 7
+        parts += data[at : at + length]
+        at += length
+        if kind in (1, 4):  # whole, or the last of several chunks
+            record = pb.Record()
+            record.ParseFromString(parts)
+            parts = b""
+            yield record
+
+
+def test_the_same_command_goes_on_from_where_it_stood(run, overrides):
+    folder, given = overrides
+    before, weights = read_run(run[0]).rows, (run[0] / "model" / "model.safetensors").read_bytes()
+    done = babelscope(folder, *given)
+    assert done.returncode == 0, done.stderr[-3000:]
+    pd.testing.assert_frame_equal(read_run(run[0]).rows, before)
+    assert (run[0] / "model" / "model.safetensors").read_bytes() == weights
+
+
+def test_text_that_is_trained_on_is_not_measured():
+    train, probed = lab(["eng_Latn"], "train"), lab(LANGUAGES, "train+dev").take([0, 1, 799])
+    with pytest.raises(ValueError, match=r"`corpus.split` .* but 2 of 3 sentences in eng_Latn are in both"):
+        _refuse_overlap(train, probed, "eng_Latn")
+    _refuse_overlap(train, lab(LANGUAGES, "dev+test"), "eng_Latn")
+    _refuse_overlap(train, lab(LANGUAGES[1:], "train"), "eng_Latn")
