@@ -18,8 +18,13 @@ def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
     folder = tmp_path / "made"
     with whole_folder(folder) as temporary:
         (temporary / "file").write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_folder(folder) as temporary:
-        (temporary / "file").write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with whole_folder(folder) as temporary:
+            (temporary / "file").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert (folder / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["made"]

@@ -61,8 +61,8 @@ WORDS = {
     "separability_centred": Words(
         "separability, centred",
         "Separability after language means are removed (recall, 0 to 1)",
-        "The same probe after each language's mean is subtracted. By theorem it is at chance: no linear probe sees past "
-        "equal means. Read what remains by neighbours.",
+        "The same probe after each language's mean is subtracted. By theorem it is at chance: no linear probe sees "
+        "past equal means. Read what remains by neighbours.",
         "separability",
         "separability_control",
     ),

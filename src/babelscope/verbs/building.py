@@ -69,15 +69,24 @@ def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None
 def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None) -> Loaded:
     """Load the model with its adapter and freezing; a lab model that is not there yet is made first."""
     model = cfg.model
-    adapter, freeze = build("adapter", cfg.get("adapter")), build("freeze", cfg.get("freeze"))
+    adapter, freeze, family = (
+        build("adapter", cfg.get("adapter")),
+        build("freeze", cfg.get("freeze")),
+        _family(model.family),
+    )
+    if adapter is not None and family is not None:
+        adapter = partial(adapter, family=family)
+    checkpoint = checkpoint_of(cfg)
+    # a new head is drawn alike whether or not the checkpoint had to be made first
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
     return load(
-        checkpoint_of(cfg),
+        checkpoint,
         task=task,
         labels=labels,
         revision=model.revision,
         dtype=model.dtype,
         trust_remote_code=model.trust_remote_code,
-        family=_family(model.family),
+        family=family,
         adapter=adapter,
         freeze=freeze,
     )

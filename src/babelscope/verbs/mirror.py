@@ -47,6 +47,8 @@ def log_table(loggers: Sequence[Logger], run: Run) -> None:
     rows: pd.DataFrame = run.rows
     for logger in loggers:
         if isinstance(logger, WandbLogger):
+            for metric in sorted(set(rows.loc[rows["layer"] != "", "metric"])):
+                logger.experiment.define_metric(f"{metric}/*", step_metric="epoch")
             logger.experiment.log({"rows": wandb.Table(dataframe=rows)})
 
 

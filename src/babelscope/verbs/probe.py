@@ -24,7 +24,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     loaded = build_model(cfg, task="base")
     loaded.model.to(device)
     prepared = prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens)
-    weights = weights_fingerprint(loaded.model)
+    weights = weights_fingerprint(loaded.model, loaded.parts.family)
     pooling = OmegaConf.to_container(cfg.pool, resolve=True)
     key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
     pooled = embed_once(Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=progress)

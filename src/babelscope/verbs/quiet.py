@@ -11,6 +11,7 @@ def quiet() -> None:
     """Leave the terminal to progress, tables and real warnings."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the last failure is an error of ours
     os.environ.setdefault("WANDB_SILENT", "true")
     transformers_logging.disable_progress_bar()
     for message in (

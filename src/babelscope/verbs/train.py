@@ -79,7 +79,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     manifest = describe(
         loaded,
         probed,
-        weights=weights_fingerprint(loaded.model),
+        weights=weights_fingerprint(loaded.model, loaded.parts.family),
         tokens=prepare(probed, tokenizer).tokens,
         pool=choices["pool"],
         setting={"freeze": choices["freeze"], "adapter": choices["adapter"]},
