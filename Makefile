@@ -21,7 +21,7 @@ demo:
 	$(PY) -m babelscope report runs=$(OUT)
 
 test:
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2
 
 check:
 	$(PY) -m ruff format --check .

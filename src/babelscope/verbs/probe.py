@@ -41,7 +41,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     write(folder, "layers-00000000", rows)
     run = read_run(folder)
     page = write_page([run], folder / "report.html")
-    print_layers(run, list(dict.fromkeys(row["metric"] for row in rows if not row["language"]))[:8])
+    # the chosen metrics first, then as many of their companions as a terminal holds
+    print_layers(run, list(dict.fromkeys([*metrics, *(row["metric"] for row in rows if not row["language"])]))[:7])
     print(f"Wrote {page}")
 
 
