@@ -21,6 +21,7 @@ from babelscope.verbs.errors import is_users, nearest, one_line
 VERBS = {
     "train": ("fine-tune on one language, watching every layer", "model=lab_xlmr task.language=eng_Latn freeze=early"),
     "probe": ("score every layer of a checkpoint", "model=lab_bloom metrics=[ilo,separability]"),
+    "tokens": ("what the token table knows of scripts and translations", "models=[lab_xlmr,lab_mt5]"),
     "pretrain": ("make a small checkpoint from parallel text", "model=lab_xlmr"),
     "report": ("write one page over finished runs", "runs=outputs"),
 }

@@ -39,7 +39,7 @@ def draw_tokens(tokens: TokenRows, share: float = 0.01, *, seed: int = 0) -> Ten
     return tokens.ids[order[:count]].sort().values
 
 
-def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int = 2048) -> TokenNeighbours:
+def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int = 512) -> TokenNeighbours:
     """Find the k nearest other tokens in use, exactly, by cosine.
 
     A long search can be cut into calls over parts of `ids`; `table_neighbours` is the stream beneath.

@@ -14,7 +14,7 @@ BLOCK = 2048
 
 @torch.no_grad()
 def table_neighbours(
-    x: Tensor, queries: Tensor, k: int, *, rows: Tensor | None = None, batch: int = 2048, block: int = BLOCK
+    x: Tensor, queries: Tensor, k: int, *, rows: Tensor | None = None, batch: int = 512, block: int = BLOCK
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield the k nearest rows of every query, batch by batch, as `nearest_neighbours` of the used rows would.
 

@@ -43,9 +43,11 @@ def render(runs: Sequence[Run]) -> str:
     sections = [
         _header(runs, title),
         _numbers(runs),
-        _section("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
-        _section("comparison", "Comparison" if len(runs) > 1 else "Training", "".join(map(_panel, compare_runs(runs)))),
-        _section("runs", "Layer by layer", _tabs(runs)),
+        section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
+        section_html(
+            "comparison", "Comparison" if len(runs) > 1 else "Training", "".join(map(panel_html, compare_runs(runs)))
+        ),
+        section_html("runs", "Layer by layer", _tabs(runs)),
         "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; "
         "every number here was measured in these runs.</footer>",
     ]
@@ -94,7 +96,8 @@ def _numbers(runs: Sequence[Run]) -> str:
     return cards and f'<section class="cards" aria-label="Key numbers">{cards}</section>'
 
 
-def _section(name: str, title: str, body: str) -> str:
+def section_html(name: str, title: str, body: str) -> str:
+    """Head a part of the page; one without a body is left out."""
     return body and f'<section id="{name}"><h2>{escape(title)}</h2>{body}</section>'
 
 
@@ -105,13 +108,14 @@ def _tabs(runs: Sequence[Run]) -> str:
     )
     tabs = f'<nav class="tabs" role="tablist" aria-label="Run">{buttons}</nav>' if len(runs) > 1 else ""
     bodies = [
-        f'<div class="run" data-run="{place}">{"".join(map(_panel, show_run(run)))}{_details(run)}</div>'
+        f'<div class="run" data-run="{place}">{"".join(map(panel_html, show_run(run)))}{details_html(run)}</div>'
         for place, run in enumerate(runs)
     ]
     return tabs + "".join(bodies)
 
 
-def _details(run: Run) -> str:
+def details_html(run: Run) -> str:
+    """Show configuration and manifest of a run, folded up."""
     texts = {"Configuration (run.yaml)": yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)}
     if run.manifest:
         texts["What was measured (manifest.json)"] = json.dumps(run.manifest, indent=2, ensure_ascii=False)
@@ -120,7 +124,8 @@ def _details(run: Run) -> str:
     )
 
 
-def _panel(panel: Panel) -> str:
+def panel_html(panel: Panel) -> str:
+    """Write a panel with its figures as data, which page.js draws."""
     legend = "".join(f'<li class="mark{place % 8}">{escape(name)}</li>' for place, name in enumerate(panel.legend))
     legend = legend and f'<ul class="legend">{legend}</ul>'
     head = f'<h3>{escape(panel.title)}</h3><p class="reading">{escape(panel.reading)}</p>{legend}'
@@ -137,6 +142,11 @@ def _data(panel: Panel) -> str:
         "choices": [_choice(choice) for choice in panel.choices],
         "views": {key: [_figure(figure) for figure in figures] for key, figures in panel.views.items()},
     }
+    return embed_json(value)
+
+
+def embed_json(value: object) -> str:
+    """Serialise a value for a script element."""
     text = json.dumps(value, cls=PlotlyJSONEncoder, separators=(",", ":"), ensure_ascii=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -72,7 +72,7 @@ def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None) -> Lo
     adapter, freeze, family = (
         build("adapter", cfg.get("adapter")),
         build("freeze", cfg.get("freeze")),
-        _family(model.family),
+        read_family(model.family),
     )
     if adapter is not None and family is not None:
         adapter = partial(adapter, family=family)
@@ -118,7 +118,8 @@ def pretrain_once(
     return folder
 
 
-def _family(row: DictConfig | None) -> Family | None:
+def read_family(row: DictConfig | None) -> Family | None:
+    """Read a row that tells where the layers of an unknown model type are."""
     if row is None:
         return None
     wanted = [field.name for field in fields(Family)]

@@ -32,14 +32,23 @@ def register_resolvers(new: set[Path]) -> None:
         return str(folder)
 
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-    OmegaConf.register_new_resolver("name_of", _name_of, replace=True)
+    OmegaConf.register_new_resolver("name_of", name_of, replace=True)
+    OmegaConf.register_new_resolver("names_of", _names_of, replace=True)
     OmegaConf.register_new_resolver("fingerprint", _fingerprint, replace=True)
     OmegaConf.register_new_resolver("no_wandb_account", _no_wandb_account, replace=True)
 
 
-def _name_of(checkpoint: str | None, choice: str) -> str:
+def name_of(checkpoint: str | None, choice: str) -> str:
+    """Name a model by the last part of its checkpoint, or by the file it was chosen by."""
     parts = Path(checkpoint).parts if checkpoint else (choice,)
     return parts[-2] if parts[-1] == "model" and len(parts) > 1 else parts[-1]
+
+
+def _names_of(models: list[str] | None, name: str) -> str:
+    if not models:
+        return name
+    names = [Path(str(model)).name for model in models]
+    return "-".join(names[:4]) + (f"-and-{len(names) - 4}-more" if len(names) > 4 else "")
 
 
 def _no_wandb_account() -> bool:

@@ -40,6 +40,13 @@ def describe(
         "setting": dict(setting),
         "source_language": source,
         "trainable": loaded.trainable.to_rows(),
+        **software(),
+    }
+
+
+def software() -> dict[str, Any]:
+    """Tell the libraries and the machine."""
+    return {
         "versions": {library: version(library) for library in LIBRARIES},
         "host": platform.node(),
         "python": platform.python_version(),

@@ -1,0 +1,72 @@
+"""Time and memory of the token analyses on a synthetic table of published size, beside reading and multiplying it.
+
+python scripts/token_scale.py [ROWS WIDTH]      # 250000 2048 by default: 1 GB in bfloat16 on disk
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from babelscope.analyses.script_probe import script_probe
+from babelscope.analyses.token_neighbours import count_scripts, draw_tokens, find_neighbours
+from babelscope.analyses.token_rows import describe, token_rows
+
+SCRIPTS = [*["Latn"] * 10, *["Cyrl"] * 4, *["Hani"] * 3, *["Arab"] * 2, "Grek", "Hang", "Thai", "Deva", "Hira", "Kana"]
+
+
+def make(file: Path, rows: int, width: int) -> list[str]:
+    """Rows of a script share an offset, so that there is something to find."""
+    generator = torch.Generator().manual_seed(0)
+    offsets = 0.3 * torch.randn(len(SCRIPTS), width, generator=generator)
+    kinds = torch.randint(len(SCRIPTS), (rows,), generator=generator)
+    table = torch.empty(rows, width, dtype=torch.bfloat16)
+    for start in range(0, rows, 10_000):
+        part = kinds[start : start + 10_000]
+        table[start : start + 10_000] = (torch.randn(len(part), width, generator=generator) + offsets[part]).bfloat16()
+    save_file({"table": table}, file)
+    return [SCRIPTS[kind] for kind in kinds]
+
+
+def timed(what: str, started: float) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{what:<58}{time.perf_counter() - started:>8.1f} s{peak:>8.2f} GiB", flush=True)
+
+
+def main(rows: int = 250_000, width: int = 2048) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        import multiprocessing
+
+        with multiprocessing.get_context("spawn").Pool(1) as pool:  # its memory is not ours
+            labels = pool.apply(make, (file, rows, width))
+        print(f"{rows} x {width}, {torch.get_num_threads()} threads; peak memory of this process so far")
+        with safe_open(file, "pt") as opened:
+            table = opened.get_tensor("table")
+            start = time.perf_counter()
+            queries = table[: rows // 100].float()
+            for first in range(0, rows, 4096):
+                (queries @ table[first : first + 4096].float().T).amax()
+            timed("reading the table and multiplying 1 % of its rows by all", start)
+            start = time.perf_counter()
+            tokens = token_rows(table, labels)
+            timed("rows, labels, norms", start)
+            start = time.perf_counter()
+            found = find_neighbours(tokens, draw_tokens(tokens, 0.01), 50)
+            count_scripts(tokens, found, k=(50,))
+            timed("50 neighbours of a 1 % sample, exact, and their scripts", start)
+            start = time.perf_counter()
+            describe(tokens)
+            timed("isotropy", start)
+            start = time.perf_counter()
+            script_probe(tokens, limit=1000, draws=1)
+            timed("script probe, 10 folds, 1,000 tokens a side, controls", start)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,136 @@
+"""All that is asked of one token table, as rows, with what the neighbour explorer of the page shows."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from babelscope.analyses.token_map import Layout, map_tokens
+from babelscope.analyses.token_neighbours import TokenNeighbours, count_scripts, draw_tokens, find_neighbours
+from babelscope.analyses.token_rows import TokenRows, describe
+from babelscope.analyses.token_vocabulary import TokenVocabulary
+from babelscope.analyses.translations import Dictionaries, Example, Lookup, single_tokens, translate
+
+Rows = list[dict[str, Any]]
+SHARE, LEAST = 0.01, 2000
+"""Tokens whose neighbours are sought unless told: S1's share, but at least so many."""
+WIDEST = 500
+"""S1's least number of tokens of a script that is probed."""
+SHOWN = 15
+"""Neighbours per token in the explorer."""
+WORDS = 4000
+"""Words of the dictionaries that the explorer adds to the sample, at most."""
+
+
+@dataclass(frozen=True)
+class TokenStudy:
+    """What was found out about one table."""
+
+    rows: Rows
+    examples: tuple[Example, ...]
+    explorer: dict[str, Any]
+    """Tokens with neighbours and their places on the map, as the page reads them."""
+
+
+def least_tokens(tokens: TokenRows, folds: int) -> int:
+    """Return how many tokens a script needs to be probed: S1's 500, or 1 % of a vocabulary below 50,000."""
+    return max(folds, min(WIDEST, len(tokens.ids) // 100))
+
+
+def study_tokens(
+    tokens: TokenRows,
+    vocabulary: TokenVocabulary,
+    *,
+    k: Sequence[int] = (50, 100),
+    sample: float | None = None,
+    counts: Sequence[int] | None = None,
+    dictionaries: Dictionaries | None = None,
+    lookup: Lookup | None = None,
+    whole_vocabulary: bool = False,
+    layout: Layout = "pca",
+    seed: int = 0,
+    progress: Callable[[Sequence[Tensor]], Iterable[Tensor]] = iter,
+) -> TokenStudy:
+    """Describe a table, count the scripts among its neighbours, and score these as translations.
+
+    Args:
+        tokens: Tokens in use.
+        vocabulary: Of the same model.
+        k: Numbers of neighbours.
+        sample: Share of the tokens whose neighbours are sought; None for 1 %, but at least 2,000 tokens.
+        counts: Frequency of every token.
+        dictionaries: Gold translations; None for no scores.
+        lookup: Tokens of a word; by default words that are one token.
+        whole_vocabulary: Score translations among all tokens, too, which reads the table once per language pair.
+        layout: Of the map.
+        seed: Of the sample.
+        progress: Wraps the parts of the long search.
+
+    Raises:
+        ValueError: If an argument does not fit the tokens, or the dictionaries cover none.
+    """
+    share = min(1.0, max(SHARE, LEAST / len(tokens.ids))) if sample is None else sample
+    drawn = draw_tokens(tokens, share, seed=seed)
+    gold = _all_pairs(dictionaries or {})
+    ids = torch.cat([drawn, _word_tokens(tokens, vocabulary, gold)]).unique()
+    parts = [find_neighbours(tokens, some, max(*k, SHOWN)) for some in progress(ids.split(1024))]
+    found = TokenNeighbours(
+        ids, torch.cat([part.distances for part in parts]), torch.cat([part.neighbours for part in parts])
+    )
+    mine = torch.isin(ids, drawn)
+    sampled = TokenNeighbours(ids[mine], found.distances[mine], found.neighbours[mine])
+    rows = describe(tokens) + count_scripts(tokens, sampled, k=k, counts=counts)
+    examples: tuple[Example, ...] = ()
+    if dictionaries:
+        texts = vocabulary.texts
+        look = lookup or single_tokens(texts, vocabulary.starts_word)
+        done = translate(tokens, dictionaries, look, texts=texts if whole_vocabulary else (), examples=3)
+        rows, examples = rows + done.rows, done.examples
+    place = map_tokens(tokens, ids, layout=layout, seed=seed)
+    return TokenStudy(rows, examples, explore(tokens, vocabulary, found, place, gold=gold, layout=layout))
+
+
+def explore(
+    tokens: TokenRows,
+    vocabulary: TokenVocabulary,
+    found: TokenNeighbours,
+    place: Tensor,
+    *,
+    gold: Mapping[str, set[str]],
+    layout: Layout,
+) -> dict[str, Any]:
+    """Collect what the neighbour explorer shows, in few characters: words once, numbers as thousandths."""
+    near = found.neighbours[:, :SHOWN].long()
+    used = torch.cat([found.ids, near.flatten()]).unique()
+    texts = vocabulary.texts
+    return {
+        "layout": layout,
+        "scripts": list(tokens.names),
+        "pieces": [vocabulary.pieces[i] for i in used.tolist()],
+        "script": tokens.codes[used].tolist(),
+        "tokens": torch.searchsorted(used, found.ids).tolist(),
+        "near": torch.searchsorted(used, near).tolist(),
+        "cosine": ((1 - found.distances[:, :SHOWN]) * 1000).round().int().tolist(),
+        "translation": [
+            [rank for rank, other in enumerate(others) if texts[other] in gold.get(texts[token], ())]
+            for token, others in zip(found.ids.tolist(), near.tolist(), strict=True)
+        ],
+        "place": (place / place.abs().max().clamp(min=1e-12) * 1000).round().int().tolist(),
+    }
+
+
+def _all_pairs(dictionaries: Dictionaries) -> dict[str, set[str]]:
+    """Translations of a word into any language."""
+    gold: dict[str, set[str]] = {}
+    for dictionary in dictionaries.values():
+        for word, translations in dictionary.items():
+            gold.setdefault(word, set()).update(translations - {word})
+    return gold
+
+
+def _word_tokens(tokens: TokenRows, vocabulary: TokenVocabulary, gold: Mapping[str, set[str]]) -> Tensor:
+    look = single_tokens(vocabulary.texts, vocabulary.starts_word)
+    found = torch.tensor([token for word in list(gold)[:WORDS] for token in look(word)], dtype=torch.int64)
+    return found[torch.isin(found, tokens.ids)]

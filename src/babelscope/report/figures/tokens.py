@@ -1,0 +1,256 @@
+"""Token tables: the script probe, scripts among neighbours, translations, and angles between tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.style import MUTED, RUNS, SEQUENTIAL, SYMBOLS, clean, draw
+from babelscope.report.table import Run
+from babelscope.report.token_summary import name_of, value_of
+from babelscope.report.words import plain
+
+CATEGORIES = {"type": "category", "showgrid": False, "dtick": 1, "ticks": "", "tickfont": {"size": 10}}
+BAR = {"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5}
+
+
+def by_language(run: Run, metric: str) -> pd.Series:
+    """Values by script, in the order of the rows."""
+    rows = run.rows[(run.rows["metric"] == metric) & (run.rows["language"] != "") & (run.rows["other"] == "")]
+    return pd.Series(rows["value"].to_numpy(), index=rows["language"])
+
+
+def draw_probe(runs: Sequence[Run], end: str = "") -> go.Figure | None:
+    """Draw the accuracy of the probe by script, one point per model with its interval, beside its two controls."""
+    scores = {name_of(run): by_language(run, f"script_probe{end}") for run in runs}
+    scores = {name: values for name, values in scores.items() if len(values)}
+    if not scores:
+        return None
+    scripts = list(pd.DataFrame(scores).mean(axis=1).sort_values(ascending=False).index)
+    traces: list[Any] = []
+    for place, run in enumerate(runs):
+        name = name_of(run)
+        if name not in scores:
+            continue
+        values = scores[name].reindex(scripts)
+        low, high = (by_language(run, f"script_probe_{side}{end}").reindex(scripts) for side in ("low", "high"))
+        bars = {"type": "data", "array": clean(high - values), "arrayminus": clean(values - low), "width": 0}
+        traces.append(
+            go.Bar(
+                x=scripts,
+                y=clean(values),
+                name=plain(name),
+                marker={"color": RUNS[place % len(RUNS)]},
+                error_y={**bars, "thickness": 1.2, "color": MUTED},
+                hovertemplate=f"{plain(name)}, %{{x}}: %{{y:.2%}}<extra></extra>",
+            )
+        )
+    for kind, symbol in (("random", "line-ew-open"), ("shuffled", "x-thin-open")):
+        points = pd.DataFrame({name_of(run): by_language(run, f"script_probe_{kind}{end}") for run in runs})
+        if points.empty:
+            continue
+        traces.append(
+            go.Scatter(
+                x=scripts,
+                y=clean(points.mean(axis=1).reindex(scripts)),
+                mode="markers",
+                name=f"{kind} {'table' if kind == 'random' else 'labels'}",
+                marker={"symbol": symbol, "size": 10, "color": MUTED, "line": {"width": 2, "color": MUTED}},
+                hovertemplate=f"{kind} %{{x}}: %{{y:.2%}}<extra></extra>",
+            )
+        )
+    width = f", on {end.removeprefix('/pca')} principal components" if end else ""
+    return draw(
+        traces,
+        f"Accuracy of telling a script's tokens from the rest{width}",
+        height=360,
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        margin={"t": 40},
+        barmode="group",
+        xaxis={**CATEGORIES, "tickfont": {"size": 12}},
+        yaxis={"range": [0.4, 1.01], "tickformat": ".0%"},
+    )
+
+
+def draw_counts(runs: Sequence[Run], k: int) -> go.Figure:
+    """Draw how many scripts are among k neighbours: the distribution, with its mean and that of random neighbours."""
+    traces, shapes, notes = [], [], []
+    for place, run in enumerate(runs):
+        rows = run.rows[run.rows["metric"] == f"neighbour_scripts_share@{k}"]
+        shares = pd.Series(rows["value"].to_numpy(), index=rows["other"].astype(int)).sort_index()
+        colour = RUNS[place % len(RUNS)]
+        traces.append(
+            go.Scatter(
+                x=list(shares.index),
+                y=clean(shares),
+                name=plain(name_of(run)),
+                mode="lines+markers",
+                line={"color": colour, "width": 2, "shape": "hvh" if len(runs) == 1 else "linear"},
+                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                fill="tozeroy" if len(runs) == 1 else "none",
+                hovertemplate=f"{plain(name_of(run))}: %{{x}} scripts, %{{y:.1%}} of tokens<extra></extra>",
+            )
+        )
+        for metric, dash in (("neighbour_scripts", "solid"), ("neighbour_scripts_null", "dash")):
+            value = value_of(run, f"{metric}@{k}")
+            line = {"color": colour, "dash": dash, "width": 1.5}
+            shapes.append({"type": "line", "x0": value, "x1": value, "y0": 0, "y1": 1, "yref": "paper", "line": line})
+    if len(runs) == 1:
+        for metric, text in (("neighbour_scripts", "mean"), ("neighbour_scripts_null", "random neighbours")):
+            x = value_of(runs[0], f"{metric}@{k}")
+            notes.append({"x": x, "y": 1, "yref": "paper", "text": text, "showarrow": False, "xanchor": "left"})
+    return draw(
+        traces,
+        f"Scripts among the {k} nearest tokens (share of tokens); solid line: mean; dashed: random neighbours",
+        height=330,
+        showlegend=len(runs) > 1,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        margin={"t": 40},
+        shapes=shapes,
+        annotations=notes,
+        xaxis={"title": {"text": "number of scripts"}, "rangemode": "tozero", "dtick": 1},
+        yaxis={"tickformat": ".0%", "rangemode": "tozero"},
+    )
+
+
+def draw_scripts(run: Run, k: int) -> go.Figure:
+    """Draw a script x script table: of the neighbours of a script's tokens, how many are of which script."""
+    rows = run.rows[run.rows["metric"] == f"neighbour_share@{k}"]
+    grid = rows.pivot(index="language", columns="other", values="value")
+    sizes = by_language(run, "tokens")
+    order = [name for name in sizes.sort_values(ascending=False).index if name in grid.index][:24]
+    columns = [name for name in sizes.sort_values(ascending=False).index if name in grid.columns][:24]
+    null = run.rows[run.rows["metric"] == "neighbour_share_null"].pivot(
+        index="language", columns="other", values="value"
+    )
+    return _heat(
+        grid.reindex(index=order, columns=columns),
+        f"Scripts of the {k} nearest tokens (rows add up to 1)",
+        "separability",
+        "%{y}: %{z:.1%} of its neighbours are %{x} (by chance %{customdata:.1%})",
+        custom=null.reindex(index=order, columns=columns),
+    )
+
+
+def draw_translations(run: Run, metric: str) -> go.Figure:
+    """Draw a score of every pair of languages: source in rows, target in columns."""
+    rows = run.rows[(run.rows["metric"] == metric) & (run.rows["other"] != "")]
+    codes = sorted({*rows["language"], *rows["other"]}, key=lambda code: (code.rpartition("_")[2], code))
+    grid = rows.pivot(index="language", columns="other", values="value").reindex(index=codes, columns=codes)
+    words = run.rows[run.rows["metric"] == "translation_words"].pivot(index="language", columns="other", values="value")
+    what = metric.removeprefix("translation_").replace("p@", "P@").replace("null@", "by chance: P@")
+    return _heat(
+        grid,
+        f"{what} from the language of the row into that of the column",
+        "alignment",
+        "%{y} to %{x}: %{z:.1%} (%{customdata:.0f} words)",
+        custom=words.reindex(index=codes, columns=codes),
+    )
+
+
+def draw_angles(run: Run, pairs: Sequence[tuple[str, str]]) -> go.Figure | None:
+    """Draw the cosines of all canonical angles of every pair of tables, with what random tables give first."""
+    traces: list[Any] = []
+    for place, (a, b) in enumerate(pairs):
+        rows = run.rows[(run.rows["language"] == a) & (run.rows["other"] == b)]
+        colour = RUNS[place % len(RUNS)]
+        for centred, dash in (("", "solid"), ("_centred", "dot")):
+            of = rows[rows["metric"].str.startswith(f"angle_cosine{centred}/")].sort_values("metric")
+            if of.empty:
+                continue
+            traces.append(
+                go.Scatter(
+                    x=list(range(1, len(of) + 1)),
+                    y=clean(of["value"]),
+                    name=plain(f"{a} x {b}{', centred' if centred else ''}"),
+                    mode="lines",
+                    line={"color": colour, "width": 2, "dash": dash},
+                    hovertemplate=f"{plain(a)} x {plain(b)}, angle %{{x}}: %{{y:.3f}}<extra></extra>",
+                )
+            )
+        null = rows.loc[rows["metric"] == "angle_first_null", "value"]
+        if len(null):
+            first = {"x": [1], "y": clean(null), "mode": "markers", "name": "first angle by chance"}
+            mark = {"symbol": "x-thin-open", "size": 11, "color": colour, "line": {"width": 2}}
+            traces.append(
+                go.Scatter(**first, marker=mark, showlegend=place == 0, hovertemplate="%{y:.3f}<extra></extra>")
+            )
+    if not traces:
+        return None
+    return draw(
+        traces,
+        "Cosines of the canonical angles between the column spaces of shared tokens",
+        height=420,
+        showlegend=True,
+        legend={"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left"},
+        xaxis={"title": {"text": "angle"}, "showgrid": False},
+        yaxis={"range": [0, 1.02]},
+    )
+
+
+def draw_map(explorer: dict[str, Any], name: str) -> go.Figure:
+    """Draw the sampled tokens on a plane, coloured by script; of many scripts the smallest share one grey."""
+    scripts, pieces = explorer["scripts"], explorer["pieces"]
+    groups: dict[str, list[int]] = {}
+    for row, token in enumerate(explorer["tokens"]):
+        groups.setdefault(scripts[explorer["script"][token]], []).append(row)
+    order = sorted(groups, key=lambda script: -len(groups[script]))
+    traces = []
+    for place, script in enumerate(order):
+        rows = groups[script]
+        own = place < 2 * len(RUNS)
+        traces.append(
+            go.Scatter(
+                x=[explorer["place"][row][0] for row in rows],
+                y=[explorer["place"][row][1] for row in rows],
+                text=[plain(pieces[explorer["tokens"][row]]) for row in rows],
+                name=plain(script),
+                mode="markers",
+                marker={
+                    "size": 5,
+                    "opacity": 0.75,
+                    "color": RUNS[place % len(RUNS)] if own else MUTED,
+                    "symbol": "circle" if place < len(RUNS) else "diamond-open",
+                },
+                hovertemplate=f"%{{text}} ({plain(script)})<extra></extra>",
+            )
+        )
+    hidden = {"showgrid": False, "showticklabels": False, "zeroline": False}
+    method = "UMAP" if explorer["layout"] == "umap" else "first two principal components"
+    return draw(
+        traces,
+        plain(f"{name}: {len(explorer['tokens']):,} tokens, {method}; click a script to hide it"),
+        height=560,
+        showlegend=True,
+        legend={"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "font": {"size": 11}},
+        xaxis=hidden,
+        yaxis=hidden,
+    )
+
+
+def _heat(grid: pd.DataFrame, title: str, colours: str, hover: str, custom: pd.DataFrame) -> go.Figure:
+    z = [clean(line) for line in grid.to_numpy(dtype=float)]
+    heat = go.Heatmap(
+        z=z,
+        x=[plain(str(name)) for name in grid.columns],
+        y=[plain(str(name)) for name in grid.index],
+        customdata=[clean(line) for line in custom.to_numpy(dtype=float)],
+        colorscale=SEQUENTIAL[colours],
+        zmin=0,
+        zmax=max([value for line in z for value in line if value is not None] or [1.0]) or 1.0,
+        xgap=1,
+        ygap=1,
+        hoverongaps=False,
+        hovertemplate=f"{hover}<extra></extra>",
+        colorbar={**BAR, "tickformat": ".0%"},
+    )
+    return draw(
+        [heat],
+        title,
+        height=16 * max(len(grid), 10) + 110,
+        margin={"l": 74, "b": 84},
+        xaxis={**CATEGORIES, "tickangle": -60},
+        yaxis={**CATEGORIES, "autorange": "reversed"},
+    )

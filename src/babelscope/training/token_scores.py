@@ -1,0 +1,83 @@
+"""Scores of the token table while training: the callback beside `LayerScores`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import Tensor
+
+from babelscope.data.corpora import Corpus
+from babelscope.models.families import Family
+from babelscope.models.parts import parts_of
+from babelscope.report.table import write
+from babelscope.training.wrapped import model_in
+
+Scorer = Callable[[Tensor], list[dict[str, Any]]]
+"""Rows of a table (V, D), without run, step and epoch."""
+
+
+class TokenScores(pl.Callback):
+    """Score the token table before training and at every validation epoch.
+
+    Args:
+        scorer: Makes what scores a table, from corpus and tokenizer: `analyses.token_scorer.TokenScorer`.
+        corpus: The scorer's.
+        tokenizer: The model's tokenizer.
+        folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only.
+        run: Identifier written to every row.
+        family: Where the table is, for a model type that is not known.
+        every_n_epochs: Measure after the epochs that are multiples of n.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+    """
+
+    def __init__(
+        self,
+        scorer: Callable[[Corpus, Any], Scorer],
+        corpus: Corpus,
+        tokenizer: Any,
+        *,
+        folder: str | Path | None = None,
+        run: str = "",
+        family: Family | None = None,
+        every_n_epochs: int = 1,
+        attribute: str = "model",
+    ):
+        if every_n_epochs < 1:
+            raise ValueError(
+                f"Expected argument `every_n_epochs` to be at least 1, but got {every_n_epochs}; "
+                "leave the callback out to measure nothing."
+            )
+        self.score = scorer(corpus, tokenizer)
+        self.folder, self.run, self.family = None if folder is None else Path(folder), run, family
+        self.every_n_epochs, self.attribute = every_n_epochs, attribute
+        self.rows: list[dict[str, Any]] = []
+        """Rows of every measurement of this process's life, on rank 0."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure step 0, before anything is learnt; a resumed run has it already."""
+        if trainer.global_step == 0:
+            self._measure(trainer, pl_module, epoch=0)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure at the validation of every n-th epoch of training."""
+        epoch = trainer.current_epoch + 1
+        if not trainer.sanity_checking and trainer.state.fn == "fit" and epoch % self.every_n_epochs == 0:
+            self._measure(trainer, pl_module, epoch=epoch)
+
+    def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+        if trainer.is_global_zero:
+            with isolate_rng(), torch.inference_mode(False):
+                weight = parts_of(model_in(pl_module, self.attribute), self.family).tokens.get_parameter("weight")
+                scored = self.score(weight.detach().cpu())
+            step = trainer.global_step
+            rows = [{"run": self.run, "step": step, "epoch": epoch, **row} for row in scored]
+            self.rows += rows
+            if self.folder is not None:
+                write(self.folder, f"tokens-{step:08d}", rows)
+            scalars = {f"{row['metric']}/0": row["value"] for row in rows if not row["language"]}
+            for logger in trainer.loggers:
+                logger.log_metrics({**scalars, "epoch": epoch}, step=step)
+        trainer.strategy.barrier("token_scores")

@@ -1,0 +1,46 @@
+"""What `babelscope tokens` shows in the terminal."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.progress import track
+from rich.table import Table
+
+from babelscope.report.table import Run
+from babelscope.report.token_summary import pair_table, token_table
+from babelscope.verbs.console import console
+
+
+def searching(parts: Sequence[Any]) -> Iterable[Any]:
+    """Show how far the search for neighbours is, where a person watches."""
+    return track(parts, description="Neighbours", console=console, transient=True)
+
+
+def busy(what: str) -> AbstractContextManager[Any]:
+    """Show that a long step goes on, where a person watches."""
+    return console.status(what) if console.is_terminal else nullcontext()
+
+
+def print_tables(runs: Sequence[Run]) -> None:
+    """Print one column per model: tokens, probe, neighbours and translations, beside what chance gives."""
+    _show("Token tables (published: S1's own figures)", token_table(runs))
+
+
+def print_pairs(run: Run) -> None:
+    """Print one column per pair of models."""
+    values = pair_table(run).T
+    values.columns = [str(name).replace(" x ", "\n") for name in values.columns]
+    _show("Between tables", values.rename_axis("measure"))
+
+
+def _show(title: str, values: pd.DataFrame) -> None:
+    table = Table(str(values.index.name), box=SIMPLE)
+    for name in values.columns:
+        table.add_column(str(name), justify="right", no_wrap=True)
+    for name, row in zip(values.index, values.to_numpy(), strict=True):
+        table.add_row(str(name), *map(str, row))
+    console.print(f"\n[bold]{title}[/bold]")
+    console.print(table)

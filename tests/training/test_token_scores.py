@@ -1,0 +1,61 @@
+from functools import partial
+
+import pytest
+import torch
+
+from babelscope.analyses.token_scorer import TokenScorer
+from babelscope.models.load import load
+from babelscope.models.table import read_table
+from babelscope.report.table import read
+from babelscope.training.export import ExportModel
+from babelscope.training.token_scores import TokenScores
+from tests.models.tiny import save_checkpoint, tiny_tokenizer
+from tests.training.runs import PROBED, make_data, make_module, make_trainer, same, weights_of
+
+STEPS = 4
+SCORER = partial(TokenScorer, k=5)
+
+
+def fit(folder, *callbacks):
+    base = save_checkpoint(folder / "base", "xlm-roberta", "topic")
+    loaded = load(base, task="topic")
+    make_trainer(folder, *callbacks).fit(make_module(loaded.model), make_data())
+    return weights_of(loaded.model)
+
+
+def test_rows_at_step_0_and_every_validation_epoch(tmp_path):
+    scores = TokenScores(SCORER, PROBED, tiny_tokenizer(), folder=tmp_path / "run", run="r")
+    fit(tmp_path, scores)
+    assert sorted({(row["step"], row["epoch"]) for row in scores.rows}) == [(0, 0), (STEPS, 1), (2 * STEPS, 2)]
+    assert {"neighbour_scripts@5", "isoscore", "tokens"} <= {row["metric"] for row in scores.rows}
+    assert {row["layer"] for row in scores.rows} == {"0"}
+    assert len(read(tmp_path / "run")) == len(scores.rows)
+
+
+def test_training_is_as_without_it(tmp_path):
+    torch.manual_seed(0)
+    alone = fit(tmp_path / "alone")
+    torch.manual_seed(0)
+    assert same(alone, fit(tmp_path / "scored", TokenScores(SCORER, PROBED, tiny_tokenizer())))
+
+
+def test_online_is_offline(tmp_path):
+    scores = TokenScores(SCORER, PROBED, tiny_tokenizer())
+    fit(tmp_path, scores, ExportModel(tiny_tokenizer(), folder=tmp_path / "run", every_n_epochs=1))
+    table = read_table(tmp_path / "run" / "model", revision=f"step={STEPS}")
+    online = [row for row in scores.rows if row["step"] == STEPS]
+    assert [{**row, "run": "", "step": STEPS, "epoch": 1} for row in scores.score(table.weight)] == online
+
+
+def test_translations_of_the_lab_are_scored():
+    tokenizer = tiny_tokenizer()
+    scores = TokenScorer(PROBED, tokenizer, k=5)
+    words = [text for text in scores.vocabulary.texts if text]
+    scores.dictionaries = {("eng_Latn", "deu_Latn"): {words[0]: {words[1]}}}
+    rows = scores(torch.randn(len(scores.vocabulary.labels), 8, generator=torch.Generator().manual_seed(0)))
+    assert "translation_p@1" in {row["metric"] for row in rows}
+
+
+def test_every_n_epochs_is_at_least_1():
+    with pytest.raises(ValueError, match="every_n_epochs"):
+        TokenScores(SCORER, PROBED, tiny_tokenizer(), every_n_epochs=0)

@@ -1,0 +1,141 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from babelscope.report.table import read_run
+from tests.models.tiny import save_checkpoint
+from tests.verbs.command import babelscope
+
+SMALL = ("k=[5]", "probe.minimum=10", "probe.folds=3", "probe.draws=2", "probe.max_iter=200")
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tokens")
+    return {kind: save_checkpoint(root / kind.replace("-", "_"), kind) for kind in ("xlm-roberta", "bloom")}
+
+
+def refused(*arguments):
+    ended = babelscope("tokens", "output=run", *arguments)
+    assert (ended.code, len(ended.lines)) == (2, 1), ended.err
+    assert not Path("run").exists()
+    return ended.err
+
+
+def value(run, metric, language="", other=""):
+    rows = run.rows.query("metric == @metric and language == @language and other == @other")
+    return rows["value"].item()
+
+
+def test_one_table(tiny):
+    ended = babelscope("tokens", f"model.checkpoint={tiny['xlm-roberta']}", "output=run", *SMALL)
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    assert "script probe, mean accuracy" in ended.out
+    run = read_run(Path("run"))
+    assert set(run.rows["run"]) == {"run"}
+    assert set(run.rows["layer"]) == {"0"}
+    assert {"tokens", "isoscore", "script_probe", "script_probe_shuffled", "neighbour_scripts@5"} <= set(
+        run.rows["metric"]
+    )
+    assert "translation_p@1" not in set(run.rows["metric"])  # the lab's dictionary is for the lab's models
+    assert run.manifest["tensor"]["width"] == value(run, "width")
+    assert len(run.manifest["weights"]) == 64
+    assert run.config["labels"] == "script"
+    explorer = json.loads(Path("run/explorer.json").read_text())
+    assert len(explorer["near"]) == len(explorer["tokens"]) == len(explorer["place"])
+    assert "Neighbour explorer" in Path("run/report.html").read_text()
+
+
+def test_labels_change_by_name(tiny):
+    ended = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=run", "labels=legacy", *SMALL)
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    assert "LATIN" in set(read_run(Path("run")).rows["language"])
+
+
+def test_several_tables_and_their_pairs(tiny):
+    both = f"models=[{tiny['xlm-roberta']},{tiny['bloom']}]"
+    ended = babelscope("tokens", both, "output=run", "probe=null", "k=[5]", "shared=true")
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    for name in ("xlm_roberta", "bloom"):
+        run = read_run(Path("run") / name)
+        assert run.config["model"]["name"] == run.manifest["token_table"] == name
+    pairs = read_run(Path("run/pairs"))
+    assert value(pairs, "vocabulary_jaccard", "xlm_roberta", "bloom") == 1
+    assert "Between" in ended.out
+    again = babelscope("report", "runs=run", "page=page.html")
+    assert (again.code, again.err) == (0, ""), again.err
+    assert "Neighbour explorer" in Path("page.html").read_text()
+
+
+def test_a_dictionary_of_ones_own(tiny):
+    from babelscope.data.pieces import decode_pieces
+    from babelscope.models.table import read_table
+
+    words = [
+        piece.text
+        for piece in decode_pieces(read_table(tiny["bloom"]).tokenizer)
+        if piece.kind == "word" and piece.text
+    ]
+    a, b, c, d = list(dict.fromkeys(words))[:4]
+    Path("own.txt").write_text(f"{a}\t{b}\n{c}\t{d}\n")
+    own = ("dictionary.files={eng-deu: own.txt}", "dictionary.layout=panlex", "probe=null", "k=[5]")
+    ended = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=run", *own)
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    assert value(read_run(Path("run")), "translation_coverage", "eng", "deu") == 1
+
+
+def test_counts_give_deciles(tiny):
+    Path("counts.tsv").write_text("".join(f"{token}\t{token}\n" for token in range(5, 40)))
+    given = ("probe=null", "k=[5]", "counts=counts.tsv", "sample=1.0")
+    ended = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=run", *given)
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    rows = read_run(Path("run")).rows
+    assert sorted(rows.loc[rows["metric"] == "neighbour_scripts_decile@5", "other"].astype(int)) == list(range(1, 11))
+    Path("counts.tsv").write_text("0 7\n")
+    again = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=again", *given)
+    assert again.code == 2
+    assert "counts.tsv, line 1" in again.err
+
+
+def test_what_a_user_can_mend_is_one_line(tiny, tmp_path):
+    tiny_one = f"model.checkpoint={tiny['bloom']}"
+    assert "fewer" in (line := refused(tiny_one, "k=[5000]", "probe=null")) or "smaller than" in line
+    assert "at least two scripts" in refused(tiny_one, "k=[5]", "probe.minimum=100000")
+    assert "`labels`" in refused(tiny_one, "labels=mine")
+    assert "nearest: lab_xlmr" in refused("models=[lab_xlm]")
+    assert "a list of models" in refused("models=lab_xlmr")
+    assert "twice" in refused(f"models=[{tiny['bloom']},{tiny['bloom']}]")
+    assert "nearest: folds" in refused(tiny_one, "+probe.fold=3")
+    assert "minimum" in refused(tiny_one, "probe.minimum=ten")
+    Path("none.txt").write_text("qqqq wwww\n")
+    assert "covered pairs" in refused(tiny_one, "dictionary.files={eng-deu: none.txt}", "probe=null", "k=[5]")
+    assert "SOURCE-TARGET" in refused(tiny_one, "dictionary.files={eng: none.txt}", "probe=null", "k=[5]")
+    assert "no-such" in refused(tiny_one, "dictionary.files={eng-deu: no-such.txt}", "probe=null", "k=[5]")
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path):
+    folder = save_checkpoint(tmp_path / "damaged", "bloom")
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    (name,) = [name for name in tensors if name.endswith("word_embeddings.weight")]
+    save_file({**tensors, name: tensors[name][:20].clone()}, file, {"format": "pt"})
+    assert "a row for each of" in refused(f"model.checkpoint={folder}")
+    save_file({**tensors, name: torch.zeros_like(tensors[name])}, file, {"format": "pt"})
+    assert "a direction" in refused(f"model.checkpoint={folder}")
+    save_file({key: value for key, value in tensors.items() if key != name}, file, {"format": "pt"})
+    assert "no token table found" in refused(f"model.checkpoint={folder}")
+
+
+def test_the_published_protocol_composes():
+    ended = babelscope("tokens", "experiment=token_tables", "--cfg", "job")
+    assert ended.code == 0, ended.err
+    assert "0.9924" in ended.out
