@@ -76,16 +76,16 @@ def main(cfg: DictConfig, folder: Path) -> None:
     loggers = list((instantiate(cfg.logger) or {}).values())
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(folder))
     choices = HydraConfig.get().runtime.choices
-    manifest = describe(
-        loaded,
-        probed,
-        weights=weights_fingerprint(loaded.model, loaded.parts.family),
-        tokens=prepare(probed, tokenizer).tokens,
-        pool=choices["pool"],
-        setting={"freeze": choices["freeze"], "adapter": choices["adapter"]},
-        source=source,
-    )
     if trainer.is_global_zero:
+        manifest = describe(
+            loaded,
+            probed,
+            weights=weights_fingerprint(loaded.model, loaded.parts.family),
+            tokens=prepare(probed, tokenizer).tokens,
+            pool=choices["pool"],
+            setting={"freeze": choices["freeze"], "adapter": choices["adapter"]},
+            source=source,
+        )
         keep(cfg, folder, {**manifest, "revision": cfg.model.revision})
         print_trainable(manifest["trainable"])
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.style import DIVERGING, MUTED, RUNS, SYMBOLS, clean, draw, moments
+from babelscope.report.figures.style import DIVERGING, MUTED, RUNS, SYMBOLS, clean, draw, layers_by_steps, moments
 from babelscope.report.summary import by_layer, by_third
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain, words_of
@@ -73,14 +73,5 @@ def draw_difference(rows: pd.DataFrame, metric: str, run: str, base: str) -> go.
     return draw(
         [heat],
         f"{plain(words.name)} of {plain(run)} minus {plain(words.name)} of {plain(base)}",
-        height=90 + max(20 * len(shared), 190),
-        xaxis={
-            "type": "category",
-            "title": {"text": counted},
-            "showgrid": False,
-            "ticks": "",
-            "nticks": 12,
-            "tickangle": 0,
-        },
-        yaxis={"type": "category", "title": {"text": "layer"}, "showgrid": False, "ticks": ""},
+        **layers_by_steps(len(shared), counted),
     )

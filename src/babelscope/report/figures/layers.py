@@ -13,6 +13,7 @@ from babelscope.report.figures.style import (
     clean,
     draw,
     end_labels,
+    layers_by_steps,
     moments,
     rgba,
 )
@@ -51,16 +52,7 @@ def draw_heat_map(rows: pd.DataFrame, metric: str, *, change: bool = False) -> g
     return draw(
         [heat],
         plain(title),
-        height=90 + max(20 * len(layers), 190),
-        xaxis={
-            "type": "category",
-            "title": {"text": counted},
-            "showgrid": False,
-            "ticks": "",
-            "nticks": 12,
-            "tickangle": 0,
-        },
-        yaxis={"type": "category", "title": {"text": "layer"}, "showgrid": False, "ticks": ""},
+        **layers_by_steps(len(layers), counted),
     )
 
 

@@ -84,3 +84,13 @@ def rgba(colour: str, alpha: float) -> str:
     """Make a colour translucent."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
+
+
+def layers_by_steps(layers: int, counted: str) -> dict[str, Any]:
+    """Lay out a heat map of layers (upwards) by measurements, which are counted in steps or epochs."""
+    axis = {"type": "category", "showgrid": False, "ticks": ""}
+    return {
+        "height": 90 + max(20 * layers, 190),
+        "xaxis": {**axis, "title": {"text": counted}, "nticks": 12, "tickangle": 0},
+        "yaxis": {**axis, "title": {"text": "layer"}},
+    }
