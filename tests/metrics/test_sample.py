@@ -40,3 +40,12 @@ def test_non_finite_states_are_refused_by_language_and_sentence(value):
     x[2, 1] = value
     with pytest.raises(ValueError, match="language jpn_Jpan, sentence 7"):
         LayerSample(x, LANGUAGE, SENTENCE, ("eng_Latn", "jpn_Jpan"))
+
+
+def test_states_at_the_start_are_optional_and_checked():
+    assert LayerSample(X, LANGUAGE, SENTENCE).start is None
+    assert LayerSample(X, LANGUAGE, SENTENCE, start=X + 1).start is not None
+    for start, message in ((X[:3], "`start`"), (X.double(), "`start`"), (X / 0, "language 0, sentence 7")):
+        with pytest.raises(ValueError, match=message) as caught:
+            LayerSample(X, LANGUAGE, SENTENCE, start=start)
+        assert "\n" not in str(caught.value)

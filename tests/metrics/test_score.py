@@ -1,9 +1,24 @@
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 
-from babelscope.metrics import LayerSample, ilo, score
+from babelscope.metrics import (
+    LayerSample,
+    cka,
+    drift,
+    ilo,
+    isotropy,
+    knn_lid,
+    language_subspace,
+    mexa,
+    mutual_knn,
+    retrieval,
+    score,
+    separability,
+)
+from tests.metrics.planted import plant
 
 SAMPLE = LayerSample(torch.eye(4), torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1]), ("eng_Latn", "jpn_Jpan"))
 
@@ -41,6 +56,17 @@ def test_clashing_columns_are_refused():
         list(score([("0", SAMPLE)], {"scopes": scopes, "other": Nameless()}))
     with pytest.raises(ValueError, match="layer"):
         list(score([], {}, layer="0"))
+
+
+def test_all_metrics_go_together():
+    metrics = (ilo, separability, knn_lid, mexa, retrieval, cka, mutual_knn, drift, isotropy)
+    chosen = {metric.__name__: metric for metric in metrics}
+    chosen["language_subspace"] = partial(language_subspace, probe=True)
+    sample = plant(4, 12, 6, names=("eng_Latn", "b", "c", "d"))
+    rows = list(score([("0", replace(sample, start=sample.x))], chosen))
+    columns = {row["metric"] for row in rows}
+    assert not [column for column in columns if "/" in column]
+    assert {"mexa", "retrieval", "csls", "cka", "mutual_knn", "drift_knn", "retrieval_removed", "isoscore"} <= columns
 
 
 def test_an_error_names_layer_and_metric():

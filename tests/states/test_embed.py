@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -56,6 +58,33 @@ def test_samples_name_language_and_sentence(corpus):
     assert sample.names == ("eng_Latn", "deu_Latn", "ell_Grek")
     assert sample.language.tolist() == [0] * 5 + [1] * 5 + [2] * 5
     assert sample.sentence.tolist() == [0, 1, 2, 3, 4] * 3
+
+
+def test_samples_carry_their_start(corpus):
+    pooled = embed(parts_of(tiny_model("bert")), prepare(corpus, tiny_tokenizer()), pool.mean)
+    other = replace(pooled, layers={layer: x + 1 for layer, x in pooled.layers.items()})
+    for layer, sample in pooled.samples(start=other):
+        assert torch.equal(sample.x, pooled.layers[layer])
+        assert torch.equal(sample.start, other.layers[layer])
+    assert next(iter(pooled.samples()))[1].start is None
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda pooled: {"ids": pooled.ids[::-1]}, "sentences"),
+        (lambda pooled: {"names": pooled.names[::-1]}, "languages"),
+        (lambda pooled: {"layers": {"0": pooled.layers["0"]}}, "layers"),
+    ],
+)
+def test_a_start_of_other_points_is_refused(corpus, change, what):
+    pooled = embed(parts_of(tiny_model("bert")), prepare(corpus, tiny_tokenizer()), pool.mean)
+    with pytest.raises(ValueError, match=f"`start` to have the same {what}") as caught:
+        list(pooled.samples(start=replace(pooled, **change(pooled))))
+    assert "\n" not in str(caught.value)
+    narrow = replace(pooled, layers={layer: x[:, :4] for layer, x in pooled.layers.items()})
+    with pytest.raises(ValueError, match=r"argument `start`.*\(15, 4\)"):
+        list(pooled.samples(start=narrow))
 
 
 def test_modes_gradients_and_random_state_are_left_alone(corpus):

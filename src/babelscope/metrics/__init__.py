@@ -1,20 +1,35 @@
 """Layer metrics: pure functions of one layer's pooled states."""
 
+from babelscope.metrics.cka import cka
+from babelscope.metrics.drift import drift, needs_start
 from babelscope.metrics.ilo import ilo, mixing_null
 from babelscope.metrics.knn_lid import knn_lid
+from babelscope.metrics.layer_isotropy import isotropy
+from babelscope.metrics.mexa import mexa
+from babelscope.metrics.mutual_knn import mutual_knn
 from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.retrieval import retrieval
 from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.metrics.score import score
 from babelscope.metrics.scripts import script_separability
 from babelscope.metrics.separability import separability
+from babelscope.metrics.subspace import language_subspace
 
 __all__ = [
     "LayerMetric",
     "LayerSample",
+    "cka",
+    "drift",
     "ilo",
+    "isotropy",
     "knn_lid",
+    "language_subspace",
+    "mexa",
     "mixing_null",
+    "mutual_knn",
     "nearest_neighbours",
+    "needs_start",
+    "retrieval",
     "score",
     "script_separability",
     "separability",

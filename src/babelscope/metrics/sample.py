@@ -23,6 +23,8 @@ class LayerSample:
     """(S,) int64 sentence of each point; translations of one sentence share their number."""
     names: tuple[str, ...] = ()
     """K FLORES codes in the order of `language`; may be left empty."""
+    start: Tensor | None = None
+    """(S, D) float32 states of the same points at step 0, for metrics of change; most have no use for it."""
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.x.dtype != torch.float32 or 0 in self.x.shape:
@@ -37,6 +39,7 @@ class LayerSample:
                     f"but got {value.dtype} of shape {tuple(value.shape)} on {value.device}; index the rows of x"
                 )
         self._check_languages()
+        self._check_start()
         if not torch.isfinite(self.x).all():
             row, column = (~torch.isfinite(self.x)).nonzero()[0].tolist()
             raise ValueError(
@@ -63,6 +66,22 @@ class LayerSample:
             raise ValueError(
                 f"Expected argument `language` to use every index below {self.languages}, but language "
                 f"{self.name(absent)} has no point; drop the language or renumber the rest"
+            )
+
+    def _check_start(self) -> None:
+        start = self.start
+        if start is None:
+            return
+        if start.shape != self.x.shape or start.dtype != torch.float32 or start.device != self.x.device:
+            raise ValueError(
+                f"Expected argument `start` to be a float32 tensor of shape {tuple(self.x.shape)} on {self.x.device}, "
+                f"but got {start.dtype} of shape {tuple(start.shape)} on {start.device}; embed the same points"
+            )
+        if not bool(start.isfinite().all()):
+            row = int((~start.isfinite()).any(1).nonzero()[0])
+            raise ValueError(
+                f"Expected argument `start` to be finite, but it is not for language "
+                f"{self.name(int(self.language[row]))}, sentence {int(self.sentence[row])}; embed step 0 again"
             )
 
     @property

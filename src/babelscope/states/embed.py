@@ -41,14 +41,36 @@ class Pooled:
     names: tuple[str, ...]
     ids: tuple[str, ...]
 
-    def samples(self) -> Iterator[tuple[str, LayerSample]]:
-        """Yield one layer at a time, so that no more than one need be in memory."""
+    def samples(self, start: "Pooled | None" = None) -> Iterator[tuple[str, LayerSample]]:
+        """Yield one layer at a time, so that no more than one need be in memory.
+
+        Args:
+            start: States of the same sentences at step 0, which the samples carry for metrics of change.
+
+        Raises:
+            ValueError: If a state is not finite, or `start` has other languages, sentences, layers or width.
+        """
+        if start is not None:
+            self._refuse_other_points(start)
         count = len(self.ids)
         language = torch.arange(len(self.names)).repeat_interleave(count)
         sentence = torch.arange(count).repeat(len(self.names))
         for layer, x in self.layers.items():
             self._refuse_non_finite(layer, x)
-            yield layer, LayerSample(x.float(), language, sentence, self.names)
+            before = None if start is None else start.layers[layer].float()
+            yield layer, LayerSample(x.float(), language, sentence, self.names, before)
+
+    def _refuse_other_points(self, start: "Pooled") -> None:
+        for what, mine, theirs in (
+            ("languages", self.names, start.names),
+            ("sentences", self.ids, start.ids),
+            ("layers", tuple(self.layers), tuple(start.layers)),
+        ):
+            if mine != theirs:
+                raise ValueError(
+                    f"Expected argument `start` to have the same {what} as these states, but they differ "
+                    f"({len(theirs)} at the start, {len(mine)} now); embed the same corpus with a model of that shape"
+                )
 
     def _refuse_non_finite(self, layer: str, x: Tensor) -> None:
         bad = (~x.isfinite().all(dim=1)).nonzero()

@@ -1,0 +1,40 @@
+"""MEXA: is a sentence nearer to its translation than to any other sentence, seen from both sides?"""
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.directions import directions_of
+from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.sample import LayerSample
+
+
+def mexa(sample: LayerSample, *, pivot: str | None = "eng_Latn") -> dict[str, Tensor]:
+    """Measure how many sentences are strictly nearest to their translation in both directions (Kargaran et al. 2024).
+
+    With c_ij the cosine of sentence i in one language and j in the other, the share of the n sentences with
+    c_ii > max over j != i of max(c_ij, c_ji). An equal rival is one too many: a collapsed layer has 0. A zero state has
+    cosine 0 to all.
+
+    Args:
+        sample: n aligned sentences in K >= 2 languages.
+        pivot: Language that every other is compared with; its own entry is their mean. None: each language is compared
+            with all others.
+
+    Returns:
+        mexa: (K,).
+        mexa_null: 0-d 1 / (2n - 1), the chance that of 2n - 1 unrelated cosines a given one is the largest.
+
+    Raises:
+        ValueError: If sentences are not aligned, or the pivot is not one of the languages.
+    """
+    x, centre = parallel(sample), find_pivot(sample, pivot)
+    languages, sentences, _ = x.shape
+    points = directions_of(x)
+    share = points.length.new_zeros(languages, languages)
+    for one, other in pairs(languages, centre):
+        distances = points.distances(one, other)
+        own = distances.diagonal().clone()
+        distances.fill_diagonal_(torch.inf)
+        rival = torch.minimum(distances.amin(0), distances.amin(1))
+        share[one, other] = share[other, one] = (own < rival - points.tie).double().mean()
+    return {"mexa": per_language(share, centre), "mexa_null": share.new_tensor(1 / (2 * sentences - 1))}

@@ -1,0 +1,58 @@
+"""Mutual nearest neighbours: do sentences have the same neighbours in two languages?"""
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.ilo import Search
+from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.rerank import Distance
+from babelscope.metrics.sample import LayerSample
+
+
+def mutual_knn(
+    sample: LayerSample,
+    *,
+    pivot: str | None = "eng_Latn",
+    k: int = 10,
+    distance: Distance = "cosine",
+    search: Search = nearest_neighbours,
+) -> dict[str, Tensor]:
+    """Measure the share of a sentence's k nearest within its language that are so in another too (Huh et al. 2024).
+
+    Neighbours are sought within each language alone, so rotating or, with euclidean distance, shifting a language
+    changes nothing. Of equally near sentences the first counts: a language whose states are all one has the first k as
+    neighbours of every sentence, and two such languages share them all, at a score near 1 that means nothing.
+
+    Args:
+        sample: n aligned sentences in K >= 2 languages.
+        pivot: Language that every other is compared with; its own entry is their mean. None: each language is compared
+            with all others.
+        k: Neighbours per sentence, below n.
+        distance: "cosine" or "euclidean".
+        search: Where the neighbours come from.
+
+    Returns:
+        mutual_knn: (K,).
+        mutual_knn_null: 0-d k / (n - 1), the share that two random sets of k have in common.
+
+    Raises:
+        ValueError: If sentences are not aligned, the pivot is not one of the languages, or k does not fit n.
+    """
+    x, centre = parallel(sample), find_pivot(sample, pivot)
+    languages, sentences, _ = x.shape
+    if not 1 <= k < sentences:
+        raise ValueError(
+            f"Expected argument `k` to be at least 1 and smaller than the number of sentences, but got k={k} with "
+            f"{sentences}; lower metrics.mutual_knn.k or add sentences"
+        )
+    found = [search(states, k, distance=distance)[1] for states in x]
+    share = torch.zeros(languages, languages, dtype=torch.float64, device=x.device)
+    for one, other in pairs(languages, centre):
+        share[one, other] = share[other, one] = overlap(found[one], found[other])
+    return {"mutual_knn": per_language(share, centre), "mutual_knn_null": share.new_tensor(k / (sentences - 1))}
+
+
+def overlap(one: Tensor, other: Tensor) -> Tensor:
+    """Return the mean share, 0-d, that two lists (n, k) of each point's neighbours have in common."""
+    return (one.unsqueeze(2) == other.unsqueeze(1)).any(2).double().mean()

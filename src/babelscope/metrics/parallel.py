@@ -1,0 +1,72 @@
+"""Sentences aligned over languages, and scores of language pairs brought down to one value per language."""
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.sample import LayerSample
+
+
+def parallel(sample: LayerSample) -> Tensor:
+    """Return the states (K, n, D) of n sentences that every language has, in order of sentence number.
+
+    Points that are in this order already, as those of `Pooled.samples`, are not copied.
+
+    Raises:
+        ValueError: If there is one language only, or one lacks a sentence of another or has it twice.
+    """
+    languages, points = sample.languages, len(sample.x)
+    if languages < 2:
+        raise ValueError(
+            f"Expected at least 2 languages for a score between languages, but got {languages}; add languages"
+        )
+    order = sample.sentence.argsort(stable=True)
+    order = order[sample.language[order].argsort(stable=True)]
+    sizes = torch.bincount(sample.language, minlength=languages)
+    for language, sentences in enumerate(sample.sentence[order].split(sizes.tolist())):
+        if language == 0:
+            first = sentences
+        if len(sentences) != len(first) or bool((sentences != first).any()) or bool((sentences.diff() == 0).any()):
+            raise ValueError(
+                f"Expected the same sentences, once each, in every language, but those of {sample.name(language)} "
+                f"({len(sentences)}) are not those of {sample.name(0)} ({len(first)}) once each; use an aligned corpus "
+                f"such as corpus=sib200, or leave out the metrics that compare translations"
+            )
+    in_order = torch.equal(order, torch.arange(points, device=order.device))
+    return (sample.x if in_order else sample.x[order]).view(languages, -1, sample.x.shape[1])
+
+
+def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
+    """Return the index of the language that the others are compared with; None stands for all of them in turn.
+
+    Raises:
+        ValueError: If the pivot is not one of the sample's languages.
+    """
+    names = [sample.name(language) for language in range(sample.languages)]
+    if pivot is not None and pivot not in names:
+        listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        raise ValueError(
+            f"Expected argument `pivot` to be one of the languages, but got {pivot!r} with {listed}; choose one of "
+            f"them, add the pivot to the languages, or take null for the mean over all pivots"
+        )
+    return None if pivot is None else names.index(pivot)
+
+
+def pairs(languages: int, pivot: int | None) -> list[tuple[int, int]]:
+    """List the language pairs to compare: the pivot with every other, or every two."""
+    if pivot is not None:
+        return [(pivot, other) for other in range(languages) if other != pivot]
+    return [(one, other) for one in range(languages) for other in range(one + 1, languages)]
+
+
+def per_language(values: Tensor, pivot: int | None) -> Tensor:
+    """Bring values (K, K) of pairs (from row to column) down to (K,).
+
+    With a pivot, a language's value is that from the pivot, and the pivot's own is the mean over the others, so that
+    the mean over languages is the mean over non-pivots. Without, it is the mean over all other languages as pivots.
+    """
+    others = ~torch.eye(len(values), dtype=torch.bool, device=values.device)
+    if pivot is None:
+        return torch.where(others, values, 0.0).sum(0) / (len(values) - 1)
+    result = values[pivot].clone()
+    result[pivot] = values[pivot][others[pivot]].mean()
+    return result
