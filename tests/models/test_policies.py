@@ -54,6 +54,19 @@ def test_early_freezes_exactly_as_many_blocks_as_asked(count):
     assert early(32, blocks_frozen=count).frozen_blocks(32) == set(range(count))
 
 
+@pytest.mark.parametrize(("share", "blocks"), [(0.5, 16), (0.75, 24), (1, 32), (0.01, 1)])
+def test_a_share_of_the_blocks(share, blocks):
+    assert early(32, share=share).frozen_blocks(32) == set(range(blocks))
+    assert last(32, share=share).frozen_blocks(32) == set(range(32 - blocks, 32))
+    assert early(32, share=share, blocks_frozen=3) == early(32, blocks_frozen=3)
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5])
+def test_a_share_is_within_the_model(share):
+    with pytest.raises(ValueError, match=r"Expected `freeze\.share` to be above 0 and at most 1, but got"):
+        early(12, share=share)
+
+
 def test_the_published_code_freezes_one_more():
     assert early(32, legacy=True).frozen_blocks(32) == set(range(9))
     assert early(32, blocks_frozen=8, legacy=True).frozen_blocks(32) == set(range(9))

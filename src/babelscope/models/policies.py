@@ -72,6 +72,7 @@ def embeddings(depth: int, *, decoder: Literal["train", "freeze"] = "train") -> 
 def early(
     depth: int,
     *,
+    share: float = 0.25,
     blocks_frozen: int | None = None,
     legacy: bool = False,
     decoder: Literal["train", "freeze"] = "train",
@@ -80,28 +81,38 @@ def early(
 
     Args:
         depth: Number of blocks of the model.
-        blocks_frozen: How many blocks exactly; by default 8 of 32, scaled to the depth and at least one.
+        share: Share of the blocks, rounded, at least one block; the published 8 of 32 is a quarter.
+        blocks_frozen: How many blocks exactly, whatever the share.
         legacy: Freeze one block more, as the published code does, which counts the inputs as a layer.
         decoder: What happens to the decoder of an encoder-decoder.
     """
-    count = _count(depth, blocks_frozen) + legacy
+    count = _count(depth, share, blocks_frozen) + legacy
     return FreezePolicy(inputs=True, blocks=_first(count, depth), final_norm=True, lm_head=True, decoder=decoder)
 
 
 def last(
-    depth: int, *, blocks_frozen: int | None = None, decoder: Literal["train", "freeze"] = "train"
+    depth: int,
+    *,
+    share: float = 0.25,
+    blocks_frozen: int | None = None,
+    decoder: Literal["train", "freeze"] = "train",
 ) -> FreezePolicy:
     """Freeze as many blocks as `early` does, but the last ones, with the final norm and the language-modelling head.
 
     A head that shares the token table freezes the table, too.
     """
-    count = _count(depth, blocks_frozen)
+    count = _count(depth, share, blocks_frozen)
     _first(count, depth)
     return FreezePolicy(blocks=[(-count, None)] if count else (), final_norm=True, lm_head=True, decoder=decoder)
 
 
-def _count(depth: int, blocks_frozen: int | None) -> int:
-    return max(1, round(depth * 8 / 32)) if blocks_frozen is None else blocks_frozen
+def _count(depth: int, share: float, blocks_frozen: int | None) -> int:
+    if not 0 < share <= 1:
+        raise ValueError(
+            f"Expected `freeze.share` to be above 0 and at most 1, but got {share}; "
+            "for no block at all write freeze=embeddings, or freeze.blocks_frozen=0."
+        )
+    return max(1, round(depth * share)) if blocks_frozen is None else blocks_frozen
 
 
 def _first(count: int, depth: int) -> list[Range]:
