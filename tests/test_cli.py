@@ -68,9 +68,7 @@ def test_unknown_verb(arguments):
     ended = babelscope(*arguments)
     assert ended.code == 2
     assert len(ended.lines) == 1
-    assert ended.err.startswith(
-        "babelscope: Expected a verb first, one of train, probe, tokens, pretrain, report, but got"
-    )
+    assert ended.err.startswith(f"babelscope: Expected a verb first, one of {', '.join(cli.VERBS)}, but got")
 
 
 def test_unknown_flag():

@@ -32,6 +32,7 @@ GROUPS = {
 }
 LISTS = ("metrics", "callbacks", "logger")
 ROOT_OF = {"trainer": {"pretraining": "pretrain"}, "corpus": {"lab_text": "pretrain"}}
+ROOT_OF["harness"] = dict.fromkeys(GROUPS["harness"], "evaluate")
 COMPOSED: dict[tuple[str, str], Any] = {}
 CHOICES = [(group, choice) for group, choices in GROUPS.items() for choice in choices]
 
@@ -68,8 +69,7 @@ def compose_choice(composed: Any, group: str, name: str) -> DictConfig:
     choice = f"{group}=[{name}]" if group in LISTS and name != "none" else f"{group}={name}"
     given = ["model.checkpoint=somewhere"] if (group, name) == ("model", "default") else []
     given += ["corpus.folder=somewhere"] if (group, name) == ("corpus", "lines") else []
-    added = "+" if group == "hydra/launcher" else ""
-    cfg = composed(root, f"{added}{choice}", *given)
+    cfg = composed(root, choice, *given)
     COMPOSED[group, name] = HydraConfig.instance().cfg, cfg
     return cfg
 
@@ -185,6 +185,14 @@ def test_trainers(composed, group, name, tmp_path):
     else:
         trainer = instantiate(node, accelerator="cpu", logger=False, default_root_dir=str(tmp_path))
         assert isinstance(trainer, pl.Trainer)
+
+
+@names("harness")
+def test_harnesses(composed, group, name):
+    cfg = compose_choice(composed, group, name)
+    assert cfg.benchmark == name
+    assert all(len(code) == 8 and code[3] == "_" for code in cfg.tasks)
+    assert bool(cfg.tasks) == (name != "own")
 
 
 @names("logger")

@@ -1,4 +1,4 @@
-import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -20,10 +20,17 @@ def test_the_map_is_the_first_two_principal_components():
     assert torch.equal(map_tokens(TOKENS, TOKENS.ids), map_tokens(TOKENS, TOKENS.ids))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("umap") is not None, reason="umap is installed")
-def test_umap_is_an_extra():
+def test_umap_is_an_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ValueError, match=r"pip install 'babelscope\[umap\]'"):
         map_tokens(TOKENS, TOKENS.ids, layout="umap")
+
+
+def test_umap_is_the_same_each_time():
+    pytest.importorskip("umap")
+    places = map_tokens(TOKENS, TOKENS.ids, layout="umap", seed=1)
+    assert places.shape == (60, 2)
+    assert torch.equal(places, map_tokens(TOKENS, TOKENS.ids, layout="umap", seed=1))
 
 
 def test_small_vocabularies_need_fewer_tokens_of_a_script():

@@ -46,7 +46,7 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
     Raises:
         ValueError: if there is no such folder or revision in it, or it holds no configuration with a model type.
     """
-    folder = Path(checkpoint).expanduser()
+    folder = _trained(Path(checkpoint).expanduser())
     if not folder.is_dir():
         _refuse_path(checkpoint, folder)
         return Checkpoint(str(checkpoint), revision, trust_remote_code)
@@ -57,6 +57,12 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
         return Checkpoint(base.place, base.revision, trust_remote_code, folder, made_for.task)
     _check_config(folder)
     return Checkpoint(str(folder), None, trust_remote_code)
+
+
+def _trained(folder: Path) -> Path:
+    """Take a run folder of `babelscope train` for the model in it."""
+    is_run = (folder / "manifest.json").is_file() and not (folder / "config.json").is_file()
+    return folder / "model" if is_run and (folder / "model").is_dir() else folder
 
 
 def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:

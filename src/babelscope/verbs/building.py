@@ -46,6 +46,13 @@ def keep(cfg: DictConfig, folder: Path, manifest: dict[str, Any]) -> None:
         write_json(folder, "manifest", manifest)
 
 
+def is_finished(cfg: DictConfig, folder: Path) -> bool:
+    """Whether the folder holds this very run with its page, which is written last."""
+    kept = folder / "run.yaml"
+    whole = kept.is_file() and (folder / "report.html").is_file()
+    return whole and kept.read_text(encoding="utf-8") == OmegaConf.to_yaml(cfg, resolve=True)
+
+
 def build(key: str, node: Any) -> Any:
     """Instantiate a part of the configuration and check the arguments that it waits to be called with."""
     made = instantiate(node, _convert_="all")
@@ -118,6 +125,19 @@ def pretrain_once(
     return folder
 
 
+def choose_device(name: str) -> torch.device:
+    """Choose a device by its name; `auto` is a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, TypeError) as error:  # which of them depends on how torch was built
+        raise ValueError(
+            f"Expected `device` to be one that torch has here, but got {name!r} ({str(error).splitlines()[0][:120]}); "
+            "write device=cpu, or auto."
+        ) from error
+
+
 def read_family(row: DictConfig | None) -> Family | None:
     """Read a row that tells where the layers of an unknown model type are."""
     if row is None:
@@ -141,7 +161,7 @@ def _refuse_ddp_in_a_sweep(cfg: DictConfig) -> None:
     strategy = str(trainer.get("strategy"))
     if (
         hydra.mode == RunMode.MULTIRUN
-        and hydra.runtime.choices["hydra/launcher"] == "basic"
+        and hydra.runtime.choices["hydra/launcher"] in ("basic", "joblib", "workers")
         and strategy.startswith("ddp")
         and str(trainer.get("devices")) != "1"
     ):

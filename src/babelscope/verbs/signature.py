@@ -39,6 +39,10 @@ def check_numbers(cfg: DictConfig) -> None:
         ("threads", 1, "null"),
         ("sentences", 1, "null"),
         ("max_tokens", 1, "4096"),
+        ("batch_size", 1, "16"),
+        ("limit", 1, "null"),
+        ("num_fewshot", 0, "null"),
+        ("max_length", 2, "null"),
     ):
         optional = usual == "null"
         value = cfg.get(key, least)

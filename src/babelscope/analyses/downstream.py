@@ -1,0 +1,289 @@
+"""Downstream tasks by EleutherAI's lm-evaluation-harness, whose prompts and scoring are used as they are.
+
+Only this file imports the harness, and only when a task is asked for.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
+from io import StringIO
+from logging import ERROR, getLogger
+from pathlib import Path
+from typing import Any
+
+from babelscope.analyses.published_files import read_published
+from babelscope.models.families import Family
+from babelscope.models.load import Loaded
+
+Progress = Callable[[Sequence[Any]], Iterable[Any]]
+BACKENDS = {"causal": "causal", "span": "seq2seq"}
+"""The harness's word for a family's objective."""
+
+
+@dataclass(frozen=True)
+class TaskScores:
+    """What a model reached in one task of one language."""
+
+    task: str
+    scores: dict[str, float]
+    """By the harness's own names of metrics, such as acc and acc_stderr; acc_null is what guessing gives."""
+    documents: int
+    of: int
+    num_fewshot: int
+    version: str
+    fingerprint: str
+    """The harness's own hash of all documents, prompts and targets."""
+    truncated: int
+    """Prompts that were longer than the model can read, and lost their beginning."""
+    samples: list[dict[str, Any]]
+    """Every document with its prompts and the model's answers, as the harness logs them."""
+
+
+def load_tasks(
+    names: Mapping[str, str],
+    *,
+    include: Path | None = None,
+    folders: Sequence[str] = (),
+    files: Mapping[str, str] | None = None,
+    data: Path | None = None,
+    num_fewshot: int | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Find tasks of the harness by name and read their data; gives the harness's task of each language.
+
+    Args:
+        names: The task of each language (FLORES code).
+        include: A folder of task files in the harness's YAML; they go before those of the same name in the harness.
+        folders: Folders of the harness to look into before all of them, which takes seconds.
+        files: File of each split below `data`, where {name} is the harness's name of the language; JSON lines.
+        data: A folder of published files to read instead of the Hub's.
+        num_fewshot: Worked examples before each question; by default what the task says, else none.
+        seed: Of the choice of worked examples.
+
+    Raises:
+        ValueError: if the harness is not installed, a name is unknown or of a group, a task cannot be built or its data
+            cannot be read, or it has a fixed number of examples and another is asked for.
+    """
+    require_harness()
+    found = {language: _find(name, language, include, folders) for language, name in names.items()}
+    tasks = {}
+    for language, (name, manager) in found.items():
+        changes = {}
+        if data is not None:
+            own = str(manager.task_index[name].cfg.get("dataset_name"))
+            changes = {"custom_dataset": read_published(name, own, files or {}, data)}
+        tasks[language] = _build(manager, name, changes)
+        _set_examples(tasks[language], name, num_fewshot)
+        tasks[language].set_fewshot_seed(seed=seed)
+    return tasks
+
+
+def answerer(loaded: Loaded, *, batch_size: int = 16, max_length: int | None = None, progress: Progress = list) -> Any:
+    """Hand a loaded language model, with its adapters as they are, to the harness; gives an instance of its HFLM.
+
+    Args:
+        loaded: Loaded with task "lm".
+        batch_size: Prompts per forward pass.
+        max_length: Longest prompt with its answer, in tokens; by default what the model can read.
+        progress: Wraps the parts of the work, to show how far it is.
+
+    Raises:
+        ValueError: if the family predicts masked tokens: there is no likelihood of a continuation.
+    """
+    refuse_masked(loaded.parts.family)
+    return _answerer_class()(
+        loaded,
+        backend=BACKENDS[loaded.parts.family.objective],
+        batch_size=batch_size,
+        max_length=max_length,
+        progress=progress,
+    )
+
+
+def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores:
+    """Let a model answer a task's documents, the first `limit` of them or all.
+
+    Raises:
+        ValueError: if a document does not fit the task's prompt, or no answer to the model's length.
+    """
+    name = task.config.task
+    before = model.truncated
+    try:
+        with _quiet():
+            found = import_module("lm_eval.evaluator").evaluate(model, {"tasks": {name: task}}, limit=limit)
+    except (LookupError, AssertionError) as error:  # of the harness, on documents that are not what the task expects
+        raise ValueError(
+            f"Expected the documents of task {name!r} to fit its prompts and the model's length, but got "
+            f"{type(error).__name__}: {str(error) or 'an answer without tokens, or longer than the model reads'}; "
+            "correct the data, or raise max_length."
+        ) from error
+    samples = found["samples"][name]
+    hashes = "".join(sample["doc_hash"] + sample["prompt_hash"] + sample["target_hash"] for sample in samples)
+    count = found["n-samples"][name]
+    scores = {
+        key.removesuffix(",none"): float(value)
+        for key, value in found["results"][name].items()
+        if "," in key and isinstance(value, int | float)
+    }
+    return TaskScores(
+        task=name,
+        scores={**scores, **_guessing(task, samples, scores)},
+        documents=count["effective"],
+        of=count["original"],
+        num_fewshot=int(found["n-shot"][name]),
+        version=str(found["versions"][name]),
+        fingerprint=sha256(hashes.encode()).hexdigest(),
+        truncated=model.truncated - before,
+        samples=samples,
+    )
+
+
+def refuse_masked(family: Family) -> None:
+    """Refuse a family that predicts masked tokens: there is no likelihood of a continuation.
+
+    Raises:
+        ValueError: naming the family.
+    """
+    if family.objective not in BACKENDS:
+        raise ValueError(
+            f"Expected `model` to be a causal or an encoder-decoder language model, but got {family.model_type}, which "
+            "predicts masked tokens, while the harness scores continuations; choose another, such as model=lab_bloom, "
+            "or measure this one by babelscope probe."
+        )
+
+
+def require_harness() -> str:
+    """Make sure that the harness is installed, and give its version.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    try:
+        return str(import_module("lm_eval").__version__)
+    except ImportError as error:
+        raise ValueError(
+            f"Expected EleutherAI's lm-evaluation-harness to be installed, but it is not ({error}); "
+            'pip install "babelscope[eval]".'
+        ) from error
+
+
+def _guessing(task: Any, samples: Sequence[Mapping[str, Any]], scores: Mapping[str, float]) -> dict[str, float]:
+    """What a random choice reaches: the mean of one over the number of choices."""
+    if task.OUTPUT_TYPE != "multiple_choice" or task.multiple_target:
+        return {}
+    null = sum(1 / len(task.doc_to_choice(sample["doc"])) for sample in samples) / len(samples)
+    return {f"{key}_null": null for key in scores if key.startswith("acc") and "_stderr" not in key}
+
+
+def _find(name: str, language: str, include: Path | None, folders: Sequence[str]) -> tuple[str, Any]:
+    """Find the first place that knows a task: the user's folder, the benchmark's, the whole harness."""
+    shipped = Path(import_module("lm_eval.tasks").__file__ or "").parent
+    places = [*([include] if include else []), *(shipped / folder for folder in folders), shipped]
+    for place in places:
+        manager = _index(place.expanduser().absolute())
+        if name in manager.all_subtasks:
+            return name, manager
+        if name in manager.all_tasks:
+            raise ValueError(
+                f"Expected `tasks.{language}` to be one task of the harness, but got {name!r}, which stands for "
+                "several; name one of them."
+            )
+    known = sorted({known for place in places for known in _index(place.expanduser().absolute()).all_subtasks})
+    mine = _index(include.expanduser().absolute()).all_subtasks if include else []
+    raise ValueError(
+        f"Expected `tasks.{language}` to be a task of the harness, but got {name!r}; nearest: "
+        f"{', '.join(get_close_matches(name, known, n=3, cutoff=0.0))}; "
+        + (f"{include} has {', '.join(mine) or 'none'}." if include else "include=FOLDER finds task files of your own.")
+    )
+
+
+@cache
+def _index(folder: Path) -> Any:
+    if not folder.is_dir():
+        raise ValueError(
+            f"Expected `include` to be a folder of task files in the harness's YAML, but found none at {folder}; "
+            "correct the path."
+        )
+    with _quiet():
+        return import_module("lm_eval.tasks").TaskManager(include_path=str(folder), include_defaults=False)
+
+
+def _build(manager: Any, name: str, changes: Mapping[str, Any]) -> Any:
+    # an existing task with changes can only be named inside a group
+    wanted = {"group": "babelscope", "task": [{"task": name, **changes}]} if changes else name
+    try:
+        with _quiet():
+            return manager.load(wanted)["tasks"][name]
+    except Exception as error:  # whatever the Hub, its client, the user's YAML and the functions it names may raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise ValueError(
+            f"Expected task {name!r} and its data to be readable, but got {reason}; connect to the Hub once, after "
+            "which the data are on this machine, give published files by data=FOLDER, or correct the task file."
+        ) from error
+
+
+def _set_examples(task: Any, name: str, num_fewshot: int | None) -> None:
+    fixed = task.get_config("num_fewshot")
+    if num_fewshot and fixed == 0:  # the harness would go on without a word
+        raise ValueError(
+            f"Expected `num_fewshot` to be null for task {name!r}, which allows no examples, but got {num_fewshot}; "
+            "leave it out."
+        )
+    if num_fewshot is not None or fixed is None:
+        task.set_config(key="num_fewshot", value=num_fewshot or 0)
+
+
+@cache
+def _answerer_class() -> Any:
+    base: Any = import_module("lm_eval.models.huggingface").HFLM
+
+    class Answerer(base):
+        """HFLM that shows progress, counts what it cuts, and leaves a prompt open for its continuation."""
+
+        def __init__(self, loaded: Loaded, *, progress: Progress, **settings: Any) -> None:
+            with _quiet():
+                super().__init__(
+                    pretrained=loaded.model, tokenizer=loaded.tokenizer, softmax_dtype="float32", **settings
+                )
+            self.progress, self.truncated = progress, 0
+            ids = self.tokenizer("a")["input_ids"]
+            self.closes = self.backend == "causal" and ids[-1] == self.tokenizer.eos_token_id
+
+        def tok_encode(self, string: str, *arguments: Any, **settings: Any) -> list[int]:
+            """Take off an end of sentence, behind which a causal model would not go on."""
+            ids: list[int] = super().tok_encode(string, *arguments, **settings)
+            return ids[:-1] if self.closes and ids[-1:] == [self.tokenizer.eos_token_id] else ids
+
+        def tok_batch_encode(self, *arguments: Any, **settings: Any) -> tuple[Any, Any]:
+            ids, mask = super().tok_batch_encode(*arguments, **settings)
+            return (ids[:, :-1], mask[:, :-1]) if self.closes else (ids, mask)
+
+        def _loglikelihood_tokens(self, requests: Sequence[Any], **settings: Any) -> list[Any]:
+            room = self.max_length + 1
+            self.truncated += sum(
+                len(context) + (len(answer) if self.backend == "causal" else 1) > room
+                for _, context, answer in requests
+            )
+            size = 32 * self.batch_size  # prompts are sorted by length within a part
+            parts = [requests[start : start + size] for start in range(0, len(requests), size)]
+            settings = {**settings, "disable_tqdm": True}
+            answers = super()._loglikelihood_tokens  # `super` does not reach into a comprehension
+            return [answer for part in self.progress(parts) for answer in answers(part, **settings)]
+
+    return Answerer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the harness's log to errors, and its progress bars to where a person watches."""
+    getLogger("lm_eval").setLevel(ERROR)
+    if sys.stderr.isatty():
+        yield
+        return
+    with redirect_stderr(StringIO()):  # the harness has no switch for its bars
+        yield

@@ -1,0 +1,41 @@
+"""A benchmark's published files in place of the Hub's data set."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from babelscope.data.json_lines import read_json_lines
+
+
+def read_published(task: str, language: str, files: Mapping[str, str], folder: Path) -> Callable[..., Any]:
+    """Read a task's splits, checked; as a function, which the harness calls in place of the Hub.
+
+    Args:
+        task: Its name, for errors.
+        language: The harness's own name of the language.
+        files: File of each split below the folder, where {name} stands for that name; JSON lines.
+        folder: The published folder.
+
+    Raises:
+        ValueError: if the benchmark has no such files, or one is missing or torn.
+    """
+    if not files:
+        raise ValueError(
+            "Expected `data` with a benchmark whose published files can be read, such as harness=xcopa, but got "
+            f"{folder} for {task!r}; leave it out, or name the files in a task file of your own, with include=FOLDER."
+        )
+    paths = {split: folder.expanduser() / pattern.format(name=language) for split, pattern in files.items()}
+    missing = [str(path) for path in paths.values() if not path.is_file()]
+    if missing:
+        raise ValueError(
+            f"Expected `data` to be a folder with {' and '.join(files.values())} as published, but {task!r} finds no "
+            f"{missing[0]}; correct the path, or choose other languages."
+        )
+    splits = {split: read_json_lines(path) for split, path in paths.items()}
+
+    def read(**_: Any) -> Any:
+        datasets = import_module("datasets")
+        return datasets.DatasetDict({split: datasets.Dataset.from_list(rows) for split, rows in splits.items()})
+
+    return read

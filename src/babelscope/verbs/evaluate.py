@@ -1,0 +1,157 @@
+"""`babelscope evaluate`: downstream tasks on any checkpoint, language by language."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich.box import SIMPLE
+from rich.progress import track
+from rich.table import Table
+
+from babelscope.analyses.downstream import (
+    TaskScores,
+    answerer,
+    load_tasks,
+    refuse_masked,
+    require_harness,
+    score_task,
+)
+from babelscope.models.families import Family, family_of
+from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.load import Loaded
+from babelscope.models.peek import peek
+from babelscope.report.table import write
+from babelscope.verbs.building import begin, build_model, checkpoint_of, choose_device, keep, read_family
+from babelscope.verbs.console import console
+from babelscope.verbs.manifest import software
+from babelscope.verbs.origin import Origin, origin_of
+
+
+def main(cfg: DictConfig, folder: Path) -> None:
+    """Find the tasks, load the model, let the harness ask and score, and write rows and manifest."""
+    begin(cfg)
+    version, device = require_harness(), choose_device(cfg.device)
+    names = _names(cfg)
+    refuse_masked(_family(cfg))
+    tasks = load_tasks(
+        names,
+        include=None if cfg.include is None else Path(cfg.include),
+        folders=list(cfg.folders),
+        files=cfg.files,
+        data=None if cfg.data is None else Path(cfg.data),
+        num_fewshot=cfg.num_fewshot,
+        seed=cfg.seed,
+    )
+    loaded = build_model(cfg, task="lm")
+    loaded.model.to(device)
+    origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
+    model = answerer(loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=_answering)
+    scores = {}
+    for language, task in tasks.items():
+        scores[language] = score_task(model, task, limit=cfg.limit)
+        if scores[language].truncated:
+            print(f"{names[language]}: {scores[language].truncated} prompts did not fit and lost their beginning")
+    keep(cfg, folder, _describe(cfg, loaded, origin, version, scores))
+    keys = {"run": folder.name, "step": origin.step, "epoch": origin.epoch, "layer": "", "other": ""}
+    rows = [
+        {**keys, "metric": f"{cfg.benchmark}/{metric}", "language": language, "value": value}
+        for language, found in scores.items()
+        for metric, value in found.scores.items()
+    ]
+    path = write(folder, "downstream", rows)
+    _print(f"{cfg.benchmark}: {cfg.model.name}", scores)
+    print(f"Wrote {path}")
+
+
+def _names(cfg: DictConfig) -> dict[str, str]:
+    """Choose the task of each language."""
+    tasks = {str(language): str(name) for language, name in cfg.tasks.items()}
+    if not tasks:
+        raise ValueError(
+            "Expected `tasks` to name a task of the harness for each language, but got none; "
+            "add +tasks.eng_Latn=TASK, or choose a benchmark, such as harness=xcopa."
+        )
+    codes = list(tasks) if cfg.languages.codes is None else list(dict.fromkeys(cfg.languages.codes))
+    if missing := [code for code in codes if code not in tasks]:
+        raise ValueError(
+            f"Expected `languages` to have a task in {cfg.benchmark}, but got {', '.join(missing)}; those with one are "
+            f"{', '.join(tasks)}; or add +tasks.{missing[0]}=TASK."
+        )
+    return {code: tasks[code] for code in codes}
+
+
+def _family(cfg: DictConfig) -> Family:
+    """Tell the model's family before its weights are fetched, or a lab model is made."""
+    model = cfg.model
+    if model.family is None and model.checkpoint is None and model.recipe is not None:
+        return family_of(model.recipe.config.model_type)
+    given = read_family(model.family)
+    if given is not None:
+        return given
+    return peek(checkpoint_of(cfg), revision=model.revision, trust_remote_code=model.trust_remote_code)
+
+
+def _answering(parts: Sequence[Any]) -> Iterable[Any]:
+    """Show how far the answers are, where a person watches."""
+    return track(parts, description="Answering", console=console, transient=True)
+
+
+def _describe(
+    cfg: DictConfig, loaded: Loaded, origin: Origin, version: str, scores: Mapping[str, TaskScores]
+) -> dict[str, Any]:
+    """Describe model, origin, harness and every task, for manifest.json."""
+    model: Any = loaded.model
+    software_ = software()
+    return {
+        "model": getattr(model.config, "name_or_path", "") or type(model).__name__,
+        "model_type": loaded.parts.family.model_type,
+        "revision": cfg.model.revision,
+        "weights": weights_fingerprint(model, loaded.parts.family),
+        "dtype": str(next(loaded.parts.stack.parameters()).dtype).removeprefix("torch."),
+        "trained_in": asdict(origin),
+        "setting": origin.setting,
+        "source_language": origin.source_language,
+        "benchmark": cfg.benchmark,
+        "tasks": {
+            language: {
+                "task": found.task,
+                "version": found.version,
+                "documents": found.documents,
+                "of": found.of,
+                "num_fewshot": found.num_fewshot,
+                "hash": found.fingerprint,
+                "truncated": found.truncated,
+            }
+            for language, found in scores.items()
+        },
+        **software_,
+        "versions": {**software_["versions"], "lm_eval": version},
+    }
+
+
+def _print(title: str, scores: Mapping[str, TaskScores]) -> None:
+    """Print one line per language: the task, its documents, and each score with its error and what guessing gives."""
+    found = pd.DataFrame({language: task.scores for language, task in scores.items()}).T
+    metrics = [name for name in found.columns if "_stderr" not in name and not name.endswith("_null")]
+    table = Table("language", "task", box=SIMPLE)
+    for name in ("documents", *(head for metric in metrics for head in (metric, "guessing"))):
+        table.add_column(name, justify="right", no_wrap=True)
+    for language, task in scores.items():
+        cells = [cell for metric in metrics for cell in _cells(task.scores, metric)]
+        table.add_row(language, task.task, f"{task.documents:,}", *cells)
+    if len(scores) > 1:
+        table.add_row("mean", "", "", *(cell for metric in metrics for cell in (f"{found[metric].mean():.3f}", "")))
+    console.print(f"\n[bold]{title}[/bold]")
+    console.print(table)
+
+
+def _cells(scores: Mapping[str, float], metric: str) -> tuple[str, str]:
+    if metric not in scores:
+        return "", ""
+    name, comma, kind = metric.partition(",")
+    error, null = scores.get(f"{name}_stderr{comma}{kind}"), scores.get(f"{metric}_null")
+    value = f"{scores[metric]:.3f}"
+    return value if error is None else f"{value} ± {error:.3f}", "" if null is None else f"{null:.3f}"
