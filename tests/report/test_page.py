@@ -6,8 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 from plotly.offline import get_plotlyjs
+from tests.report.conftest import write_run
 
 from babelscope.report import page, table
+from babelscope.report.runs import facts_of, labels
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OPTIONS = [
@@ -180,3 +182,22 @@ def test_choices_tabs_and_theme_answer(two, tmp_path):
     root = next(attributes for tag, attributes in browse(two.replace("</body>", script), tmp_path) if tag == "html")
     assert root["data-theme"] == "dark"
     assert root["data-result"] == "Language identified from nearest neighbours (accuracy, 0 to 1), completed epochs: 0"
+
+
+def test_a_guard_may_check_between_measurements(tmp_path):
+    folder = write_run(tmp_path / "guarded", steps=3)
+    keys = {"run": "guarded", "epoch": 0, "language": "", "other": ""}
+    for step in (10, 20, 40):  # 40 is a measurement, too
+        falls = [{**keys, "step": step, "layer": "1", "metric": "guard_fall", "value": 0.01 * step}]
+        frozen = [{**keys, "step": step, "layer": "1", "metric": "guard_freeze", "value": 10.0}] if step == 40 else []
+        table.write(folder, f"guard-{step:08d}", [*falls, *frozen])
+    run = table.read_run(folder)
+    html = page.render([run])
+    assert "guard" in html
+    assert facts_of(run)["Measured"].startswith("3 times")
+
+
+def test_a_setting_of_a_study_is_named(tmp_path):
+    runs = [table.read_run(write_run(tmp_path / name)) for name in ("a", "b")]
+    runs[1].manifest["setting"]["name"] = "guard"
+    assert labels(runs) == ["freeze=none", "setting=guard"]

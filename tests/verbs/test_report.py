@@ -1,6 +1,8 @@
 import pytest
+import yaml
 
-from babelscope.report.table import write
+from babelscope.report.table import write, write_json
+from tests.report.study_runs import make_study
 from tests.verbs.command import babelscope, written
 
 
@@ -44,3 +46,20 @@ def test_a_torn_part_is_named(runs):
     assert (ended.code, len(ended.lines)) == (2, 1)
     assert str(part.relative_to(runs.parent)) in ended.err
     assert not (runs / "report.html").exists()
+
+
+def test_repeated_settings_become_a_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for run in make_study(("none", "early_half"), (0, 1), steps=2):
+        folder = tmp_path / "sweep" / run.folder.name
+        write(folder, "all", run.rows.to_dict("records"))
+        write_json(folder, "manifest", dict(run.manifest))
+        (folder / "run.yaml").write_text(yaml.safe_dump(dict(run.config)))
+    ended = babelscope("report", "runs=sweep")
+    assert (ended.code, ended.err) == (0, "")
+    row = next(line for line in ended.out.splitlines() if "early_half" in line)
+    assert row.split()[1] == "2"
+    assert row.count("±") == 4
+    assert "over seeds (n)" in ended.out
+    assert "Wrote sweep/report.html" in ended.out
+    assert "Which layers to freeze" in (tmp_path / "sweep" / "report.html").read_text()

@@ -46,7 +46,10 @@ function show(panel) {
     box.querySelector("figcaption").textContent = figure.caption;
     plot.style.height = `${figure.layout.height}px`;
     const data = figure.data.map((trace) => ({ ...trace }));
-    Plotly.react(plot, data, { ...structuredClone(figure.layout), template: template() }, CONFIG).then(() => follow(plot));
+    Plotly.react(plot, data, { ...structuredClone(figure.layout), template: template() }, CONFIG).then(() => {
+      follow(plot);
+      globalThis.placeLabels?.(plot);
+    });
   });
   const notes = panel.content.choices.map((choice, index) => choice.notes[panel.chosen[index]] ?? "");
   panel.querySelector(".note").textContent = notes.join(" ").trim();

@@ -12,7 +12,8 @@ import yaml
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
-from babelscope.report.cards import key_numbers
+from babelscope.report.cards import Card, key_numbers
+from babelscope.report.figures.style import RUNS
 from babelscope.report.files import write_text
 from babelscope.report.panels import Choice, Panel, compare_runs, show_run
 from babelscope.report.runs import baseline_first, facts_of, labels
@@ -42,7 +43,7 @@ def render(runs: Sequence[Run]) -> str:
     title = _title(runs)
     sections = [
         _header(runs, title),
-        _numbers(runs),
+        cards_html(key_numbers(runs)),
         section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
         section_html(
             "comparison", "Comparison" if len(runs) > 1 else "Training", "".join(map(panel_html, compare_runs(runs)))
@@ -87,13 +88,14 @@ def _header(runs: Sequence[Run], title: str) -> str:
     return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
 
 
-def _numbers(runs: Sequence[Run]) -> str:
-    cards = "".join(
+def cards_html(cards: Sequence[Card]) -> str:
+    """Show key numbers; "" without any."""
+    shown = "".join(
         f'<div class="card"><strong>{escape(card.value)}</strong>'
         f"<span>{escape(card.what)}</span><em>{escape(card.note)}</em></div>"
-        for card in key_numbers(runs)
+        for card in cards
     )
-    return cards and f'<section class="cards" aria-label="Key numbers">{cards}</section>'
+    return shown and f'<section class="cards" aria-label="Key numbers">{shown}</section>'
 
 
 def section_html(name: str, title: str, body: str) -> str:
@@ -126,7 +128,9 @@ def details_html(run: Run) -> str:
 
 def panel_html(panel: Panel) -> str:
     """Write a panel with its figures as data, which page.js draws."""
-    legend = "".join(f'<li class="mark{place % 8}">{escape(name)}</li>' for place, name in enumerate(panel.legend))
+    legend = "".join(
+        f'<li class="mark{place % len(RUNS)}">{escape(name)}</li>' for place, name in enumerate(panel.legend)
+    )
     legend = legend and f'<ul class="legend">{legend}</ul>'
     head = f'<h3>{escape(panel.title)}</h3><p class="reading">{escape(panel.reading)}</p>{legend}'
     return (

@@ -1,18 +1,19 @@
 """Panels of the page: a figure or a few, how to read them, and the choices (metric, step, layer) a reader has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import plotly.graph_objects as go
 
 from babelscope.report.figures.comparison import draw_difference, draw_third
 from babelscope.report.figures.freezing import draw_freezing
+from babelscope.report.figures.guard import describe_decision, draw_guard
 from babelscope.report.figures.layers import draw_curves, draw_heat_map
 from babelscope.report.figures.neighbours import draw_pairs
 from babelscope.report.figures.style import fit_beside, moments
 from babelscope.report.figures.task import draw_task, draw_transfer
-from babelscope.report.runs import gather, labels, source_of
+from babelscope.report.runs import gather, labels, scores_of, source_of
 from babelscope.report.summary import THIRDS, by_third, score_of, transfer_table
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import layer_metrics, words_of
@@ -52,13 +53,16 @@ class Panel:
 
 def compare_runs(runs: Sequence[Run]) -> list[Panel]:
     """Make the panels that show all runs together; those without rows are left out."""
+    runs = [replace(run, rows=scores_of(run.rows)) for run in runs]
     panels = [_thirds(runs), _differences(runs), _task(runs), _transfer(runs), _freezing(runs)]
     return [panel for panel in panels if panel and panel.views]
 
 
 def show_run(run: Run) -> list[Panel]:
     """Make the panels that show one run layer by layer; those without rows are left out."""
-    return [panel for panel in (_heat_maps(run), _curves(run), _pairs(run)) if panel and panel.views]
+    scored = replace(run, rows=scores_of(run.rows))
+    panels = [_guard(run), _heat_maps(scored), _curves(scored), _pairs(scored)]
+    return [panel for panel in panels if panel and panel.views]
 
 
 def _thirds(runs: Sequence[Run]) -> Panel | None:
@@ -148,6 +152,20 @@ def _freezing(runs: Sequence[Run]) -> Panel | None:
         "Blue parts were trained, grey ones kept their weights bit by bit; a paler blue was trained in part, as with "
         "adapters. Every part has the same height, whatever its size: the numbers are parameters.",
         {"": [draw_freezing(maps)]},
+        shape="narrow",
+    )
+
+
+def _guard(run: Run) -> Panel | None:
+    rows = run.rows[run.rows["metric"].isin(["guard_fall", "guard_freeze"])]
+    if rows.empty:
+        return None
+    decisions = [describe_decision(row) for _, row in rows[rows["metric"] == "guard_freeze"].iterrows()]
+    return Panel(
+        "What the guard saw and decided",
+        "Each line is a watched layer, orange near the input: how far its score has fallen since step 0. "
+        + (" ".join(decisions) or "It fell nowhere by more than the tolerance, so nothing was put back or frozen."),
+        {"": [draw_guard(rows, "Fall of the guard's score, layer by layer")]},
         shape="narrow",
     )
 

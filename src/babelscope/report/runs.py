@@ -10,10 +10,28 @@ import pandas as pd
 from babelscope.report.table import Run
 
 
+def scores_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what the alignment guard wrote, which has steps of its own."""
+    return rows[~rows["metric"].str.startswith("guard_")]
+
+
 def setting_of(run: Run) -> dict[str, str]:
     """Name a run's freezing policy and adapter; "" where the manifest does not say."""
     setting = run.manifest.get("setting") or {}
     return {"freeze": str(setting.get("freeze") or ""), "adapter": str(setting.get("adapter") or "")}
+
+
+def name_of_setting(run: Run) -> str:
+    """Name a run's setting as its study does; without a name it is the freezing policy and the adapter, if any."""
+    setting = setting_of(run)
+    adapter = setting["adapter"] if setting["adapter"] != "none" else ""
+    named = (run.manifest.get("setting") or {}).get("name")
+    return str(named or "+".join(filter(None, [setting["freeze"] or "none", adapter])))
+
+
+def task_of(run: Run) -> str:
+    """Name the task that was fine-tuned on; "" for a run without one."""
+    return str(_at(run.config, "task", "name") or "")
 
 
 def source_of(run: Run) -> str:
@@ -39,7 +57,8 @@ def facts_of(run: Run) -> dict[str, str]:
         if isinstance(languages, int)
         else len(languages) or rows.loc[rows["language"] != "", "language"].nunique()
     )
-    measured = rows[rows["layer"] != ""] if (rows["layer"] != "").any() else rows
+    measured = scores_of(rows)[lambda scores: scores["layer"] != ""]
+    measured = measured if len(measured) else rows
     steps, epochs = measured["step"].nunique(), measured["epoch"].max() if len(rows) else 0
     sentences = corpus.get("sentences")
     named = str(corpus.get("name") or "")
@@ -86,10 +105,18 @@ def _traits(run: Run) -> dict[str, str]:
         "model": model_of(run),
         "revision": str(run.manifest.get("revision") or ""),
         "source": source_of(run),
-        "freeze": f"freeze={setting['freeze']}" if setting["freeze"] else "",
+        "freeze": _named(run) or (f"freeze={setting['freeze']}" if setting["freeze"] else ""),
         "adapter": f"adapter={setting['adapter']}" if setting["adapter"] else "",
         "seed": f"seed={seed}" if seed is not None else "",
     }
+
+
+def _named(run: Run) -> str:
+    """Name the setting of a study where freezing and adapter do not say it."""
+    setting = setting_of(run)
+    name = str((run.manifest.get("setting") or {}).get("name") or "")
+    said = {"", "none", *setting.values()}
+    return "" if name in said else f"setting={name}"
 
 
 def _at(config: Mapping[str, Any], *keys: str) -> Any:

@@ -50,6 +50,101 @@ WORDS = {
         "Reach is the share of the other languages met by at least one neighbour of one sentence: it saturates first.",
         "alignment",
     ),
+    "mexa": Words(
+        "MEXA",
+        "MEXA: translations nearer than any other sentence (share, 0 to 1)",
+        "MEXA is the share of sentences whose translation in the pivot language is nearer than every non-translation, "
+        "seen from both sides: 1 means that all translations found each other.",
+        "alignment",
+        "mexa_null",
+    ),
+    "retrieval": Words(
+        "retrieval",
+        "Retrieval: the nearest sentence is the translation (P@1, 0 to 1)",
+        "The share of sentences whose nearest sentence in the pivot language, or the other way round, is their "
+        "translation.",
+        "alignment",
+        "retrieval_null",
+    ),
+    "csls": Words(
+        "CSLS retrieval",
+        "Retrieval corrected for hubs (CSLS, P@1, 0 to 1)",
+        "Retrieval after distances are corrected for sentences that are everyone's neighbours. Far above plain "
+        "retrieval means that hubs hid translations.",
+        "alignment",
+        "retrieval_null",
+    ),
+    "retrieval_to": Words(
+        "retrieval from the pivot", "Retrieval from the pivot language (P@1, 0 to 1)", "", "alignment", "retrieval_null"
+    ),
+    "retrieval_from": Words(
+        "retrieval to the pivot", "Retrieval into the pivot language (P@1, 0 to 1)", "", "alignment", "retrieval_null"
+    ),
+    "csls_to": Words(
+        "CSLS from the pivot", "CSLS retrieval from the pivot language (P@1, 0 to 1)", "", "alignment", "retrieval_null"
+    ),
+    "csls_from": Words(
+        "CSLS to the pivot", "CSLS retrieval into the pivot language (P@1, 0 to 1)", "", "alignment", "retrieval_null"
+    ),
+    "hubness": Words(
+        "hubness",
+        "Hubness: skewness of how often a sentence is a neighbour",
+        "Near 0, all sentences are neighbours about equally often; far above it, a few hubs are everyone's neighbours.",
+        unit_interval=False,
+    ),
+    "cka": Words(
+        "CKA",
+        "Similarity of two languages' geometry (debiased linear CKA)",
+        "CKA compares how the same sentences lie to each other in two languages: 1 is the same up to rotation and "
+        "scale, 0 is chance. It does not ask whether the two lie in the same place.",
+        "alignment",
+        "cka_null",
+        unit_interval=False,
+    ),
+    "mutual_knn": Words(
+        "mutual neighbours",
+        "Neighbours that two languages have in common (share, 0 to 1)",
+        "The share of a sentence's nearest sentences that its translation has as well, each within its own language.",
+        "alignment",
+        "mutual_knn_null",
+    ),
+    "drift_knn": Words(
+        "neighbours kept",
+        "Drift: neighbours kept since step 0 (share, 0 to 1)",
+        "The share of a sentence's neighbours in its own language that it had before fine-tuning: 1 has not moved.",
+        "alignment",
+        "drift_knn_null",
+    ),
+    "drift_cka": Words(
+        "geometry kept",
+        "Drift: similarity to the states at step 0 (debiased linear CKA)",
+        "How much of the way in which a language's sentences lie to each other is as before fine-tuning: 1 has not "
+        "moved.",
+        "alignment",
+        unit_interval=False,
+    ),
+    "language_variance": Words(
+        "language variance",
+        "Variance that lies between language means (share, 0 to 1)",
+        "The share of all variance that is explained by which language a sentence is in: near 0, languages lie in one "
+        "place.",
+        "separability",
+        "language_variance_null",
+    ),
+    "retrieval_shifted": Words(
+        "retrieval, means shifted",
+        "Retrieval after language means are removed (P@1, 0 to 1)",
+        "Far above plain retrieval, translations were only a constant shift away.",
+        "alignment",
+        "retrieval_null",
+    ),
+    "retrieval_removed": Words(
+        "retrieval, subspace removed",
+        "Retrieval after the language subspace is removed (P@1, 0 to 1)",
+        "Retrieval once the few directions that tell languages apart are projected away.",
+        "alignment",
+        "retrieval_null",
+    ),
     "separability": Words(
         "separability",
         "Separability of languages by a linear probe (recall, 0 to 1)",
@@ -63,6 +158,20 @@ WORDS = {
         "Separability after language means are removed (recall, 0 to 1)",
         "The same probe after each language's mean is subtracted. By theorem it is at chance: no linear probe sees "
         "past equal means. Read what remains by neighbours.",
+        "separability",
+        "separability_control",
+    ),
+    "separability_shifted": Words(
+        "separability, means shifted",
+        "Separability after language means are removed (recall, 0 to 1)",
+        "What a linear probe still sees of the language once each language's mean is taken off.",
+        "separability",
+        "separability_control",
+    ),
+    "separability_removed": Words(
+        "separability, subspace removed",
+        "Separability after the language subspace is removed (recall, 0 to 1)",
+        "What a linear probe still sees of the language once the language subspace is projected away.",
         "separability",
         "separability_control",
     ),
@@ -91,6 +200,30 @@ WORDS = {
         "Language identified from nearest neighbours after language means are removed (accuracy, 0 to 1)",
         "The same after each language's mean is subtracted: what remains is no mere shift of the whole language.",
         "separability",
+    ),
+    "isoscore": Words(
+        "IsoScore",
+        "IsoScore: how evenly the variance fills the dimensions (0 to 1)",
+        "Near 1, all directions carry the same variance; near 0, one carries it all. A fall warns of a collapse.",
+        null="isoscore_null",
+    ),
+    "random_cosine": Words(
+        "random cosine",
+        "Mean cosine of two random sentences (-1 to 1)",
+        "Near 0 in a space that uses all directions; near 1, all sentences point the same way, and cosines say little.",
+        unit_interval=False,
+    ),
+    "total_variance": Words(
+        "total variance",
+        "Total variance of the states",
+        "A guard against collapse: where it falls towards 0, alignment scores rise without anything being aligned.",
+        unit_interval=False,
+    ),
+    "guard_fall": Words(
+        "fall",
+        "What the guard saw: fall of its score since step 0",
+        "Above the guard's tolerance, a layer and all below it go back to their last good weights and are frozen.",
+        unit_interval=False,
     ),
     "neighbour_share": Words("share of neighbours", "Whose sentences are the neighbours (share of neighbours, 0 to 1)"),
     "accuracy": Words("accuracy", "accuracy (0 to 1)"),
@@ -121,6 +254,7 @@ def layer_metrics(rows: pd.DataFrame) -> list[str]:
     nulls |= {metric for metric in found if metric.endswith(("_null", "_control"))}
     whole = {metric.rpartition("/")[0] for metric in found} & set(found)
     plain = [metric for metric in found if metric not in nulls and metric.rpartition("/")[0] not in whole]
+    plain = [metric for metric in plain if not metric.startswith("guard_")]
     return sorted(plain, key=lambda metric: (ORDER.get(metric, len(ORDER)), metric))
 
 

@@ -1,6 +1,6 @@
 """What the terminal shows: results go where people look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,8 +9,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from babelscope.report.study.replicates import Replicate
+from babelscope.report.study.tables import PRIMARY, pair_differences, studies_of, summarise, unit_values, units_of
 from babelscope.report.summary import THIRDS, change_by_layer, settings_table
 from babelscope.report.table import Run, sort_layers
+from babelscope.report.words import words_of
 
 console = Console() if Console().is_terminal else Console(width=120)
 
@@ -18,6 +21,11 @@ console = Console() if Console().is_terminal else Console(width=120)
 def progress(batches: Sequence[Any]) -> Any:
     """Show how far the embedding is, where a person watches."""
     return track(batches, description="Embedding", console=console, transient=True)
+
+
+def track_runs(runs: Sequence[Run]) -> Iterable[Run]:
+    """Show how far the reading of many runs is, where a person watches."""
+    return track(runs, description="Reading runs", console=console, transient=True)
 
 
 def print_trainable(rows: Sequence[dict[str, Any]]) -> None:
@@ -50,6 +58,41 @@ def print_settings(runs: Sequence[Run]) -> None:
         ilo = [_pair(row[f"ilo_{third}_first"], row[f"ilo_{third}_last"]) for third in THIRDS]
         table.add_row(row["label"], *ilo, row["score"], _number(row["test"]), _number(row["zero_shot"]))
     _show("ILO by thirds of the depth, before → after; source-language test score and mean over the others", table)
+
+
+def print_study(replicates: Sequence[Replicate]) -> None:
+    """Print one line per setting of a study: means with half their 95 % intervals, and differences to none."""
+    for study in studies_of(replicates):
+        values = unit_values(study)
+        metric = next((name for name in PRIMARY if name in study.metrics), next(iter(study.metrics), ""))
+        columns = {
+            f"source {study.score}": ("source", study.score, ""),
+            f"zero-shot {study.score}": ("zero_shot", study.score, ""),
+            f"early {words_of(metric).name}, change": ("kept", metric, "early"),
+        }
+        means, pairs = summarise(values), summarise(pair_differences(values))
+        table = _table("setting", "n", *columns, "zero-shot minus none")
+        for setting in study.settings:
+            found = [_select(means, setting, key) for key in columns.values()]
+            units = max(int(row["n"]) for row in found if row is not None)
+            gain = _select(pairs, setting, ("zero_shot", study.score, ""))
+            table.add_row(setting, str(units), *map(_mean, found), _mean(gain, sign=True))
+        title = f"{study.model}, {study.task}: mean ± half of the 95 % interval over {units_of(study)} (n)"
+        _show(title, table)
+        if study.left_out:
+            console.print(f"{len(study.left_out)} unfinished runs are left out.")
+
+
+def _select(table: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> pd.Series | None:
+    rows = table[(table["setting"] == setting) & (table[["quantity", "metric", "part"]] == list(key)).all(axis=1)]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _mean(row: pd.Series | None, *, sign: bool = False) -> str:
+    if row is None:
+        return ""
+    mean = f"{row['mean']:+.3f}" if sign or row["quantity"] == "kept" else f"{row['mean']:.3f}"
+    return mean if pd.isna(row["half"]) else f"{mean} ± {row['half']:.3f}"
 
 
 def _table(first: str, *numbers: str) -> Table:

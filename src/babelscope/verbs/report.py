@@ -5,18 +5,30 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from babelscope.report.page import write_page
-from babelscope.report.table import find_runs
+from babelscope.report.study.page import write_study_page
+from babelscope.report.study.replicates import is_study, reduce
+from babelscope.report.study.tables import studies_of
+from babelscope.report.table import read_head, read_run, run_folders
 from babelscope.report.tokens_page import is_of_tokens, write_tokens_page
-from babelscope.verbs.console import print_settings
+from babelscope.verbs.console import print_settings, print_study, track_runs
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Read the runs, write the page and print their table."""
-    found, path = find_runs(Path(cfg.runs).expanduser()), Path(cfg.page).expanduser()
-    runs = [run for run in found if not is_of_tokens(run)]
+    path = Path(cfg.page).expanduser()
+    heads = [read_head(found) for found in run_folders(Path(cfg.runs).expanduser())]
+    runs = [head for head in heads if not is_of_tokens(head)]
     if not runs:  # token tables have a page of their own
-        print(f"Wrote {write_tokens_page(found, path)}")
+        print(f"Wrote {write_tokens_page([read_run(head.folder) for head in heads], path)}")
         return
-    page = write_page(runs, path)
-    print_settings(runs)
+    if is_study(runs):  # hundreds of runs: each is cut down before the next is read
+        replicates = [reduce(read_run(head.folder)) for head in track_runs(runs)]
+        if studies_of(replicates):
+            page = write_study_page(replicates, path)
+            print_study(replicates)
+            print(f"Wrote {page}")
+            return
+    found = [read_run(head.folder) for head in runs]
+    page = write_page(found, path)
+    print_settings(found)
     print(f"Wrote {page}")

@@ -40,12 +40,13 @@ def draw_freezing(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure
         ygap=3,
         showscale=False,
     )
+    slanted = len(runs) > 4  # names beside each other would overlap on a narrow screen
     return draw(
         [heat],
         "Which parts of the model were trained, input at the bottom (number of parameters)",
-        height=60 + max(24 * len(names), 120),
-        margin={"l": 104, "t": 30, "b": 8},
-        xaxis={"type": "category", "side": "top", "showgrid": False, "ticks": ""},
+        height=(100 if slanted else 60) + max(24 * len(names), 120),
+        margin={"l": 104, "t": 72 if slanted else 30, "b": 8},
+        xaxis={"type": "category", "side": "top", "showgrid": False, "ticks": "", "tickangle": -35 if slanted else 0},
         yaxis={"type": "category", "showgrid": False, "ticks": "", "dtick": 1},
     )
 

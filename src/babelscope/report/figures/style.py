@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -13,8 +14,8 @@ SEQUENTIAL = {
     "other": ((0, "#f1f0f4"), (0.25, "#cdcae0"), (0.5, "#9d97c4"), (0.75, "#6a62a1"), (1, "#352f6b")),
 }
 DIVERGING = ((0, "#a63d1f"), (0.25, "#e0936a"), (0.5, "#efece6"), (0.75, "#6aa5c4"), (1, "#17527d"))
-RUNS = ("#2a86b8", "#d9792b", "#8a6cc0", "#2f9a6c", "#cc5a86", "#978b25", "#6478cf", "#a0714f")
-SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "pentagon", "star")
+RUNS = ("#2a86b8", "#d9792b", "#8a6cc0", "#2f9a6c", "#cc5a86", "#978b25", "#6478cf", "#a0714f", "#3d9fa3", "#7c8794")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "pentagon", "star", "triangle-down", "hexagon")
 ACCENT, STRONG, MUTED = "#d9792b", "#2a86b8", "#8b8f98"
 MARGIN = {"l": 56, "r": 16, "t": 8, "b": 44}
 
@@ -78,6 +79,16 @@ def fit_beside(names: Sequence[str]) -> bool:
 def clean(values: Iterable[float]) -> list[float | None]:
     """Round to what an eye can use and turn NaN into a gap."""
     return [None if isnan(value) else round(float(value), 4) for value in values]
+
+
+def depth_colours(layers: int) -> list[str]:
+    """Shade layers from orange near the input over violet to blue near the output."""
+    ends = np.array([[217, 121, 43], [138, 108, 192], [42, 134, 184]])
+    places = np.linspace(0, 2, layers)
+    mixed = (
+        np.stack([np.interp(places, range(3), ends[:, channel]) for channel in range(3)], axis=1).round().astype(int)
+    )
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in mixed]
 
 
 def rgba(colour: str, alpha: float) -> str:

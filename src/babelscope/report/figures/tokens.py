@@ -184,7 +184,7 @@ def draw_angles(run: Run, pairs: Sequence[tuple[str, str]]) -> go.Figure | None:
         "Cosines of the canonical angles between the column spaces of shared tokens",
         height=420,
         showlegend=True,
-        legend={"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left"},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={"title": {"text": "angle"}, "showgrid": False},
         yaxis={"range": [0, 1.02]},
     )

@@ -1,0 +1,163 @@
+"""A study in pictures: layers over steps with bands, and every language in every setting."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.style import (
+    DIVERGING,
+    MUTED,
+    RUNS,
+    SEQUENTIAL,
+    SYMBOLS,
+    clean,
+    depth_colours,
+    draw,
+    rgba,
+)
+from babelscope.report.table import sort_layers
+from babelscope.report.words import plain, words_of
+
+
+def draw_layer_curves(curves: pd.DataFrame, metric: str, setting: str, limits: tuple[float, float]) -> go.Figure:
+    """Draw every layer of one setting over the steps, with a band over the units.
+
+    Args:
+        curves: the setting's layer, step, mean, half, n.
+        metric: the score.
+        setting: its name, for the head.
+        limits: of the y axis, the same in all settings.
+    """
+    layers = sort_layers(curves["layer"].unique())
+    numbered = [layer for layer in layers if layer.isdecimal()]
+    colours = {**dict(zip(numbered, depth_colours(len(numbered)), strict=True)), "final": MUTED}
+    traces = []
+    for layer in layers:
+        line = curves[curves["layer"] == layer].sort_values("step")
+        traces += _band(line, colours.get(layer, MUTED), f"layer {layer}", dash="dot" if layer == "final" else "solid")
+    return draw(traces, plain(setting), height=250, **_axes(metric, limits))
+
+
+def draw_setting_curves(
+    curves: Mapping[str, pd.DataFrame],
+    metric: str,
+    part: str,
+    limits: tuple[float, float],
+    *,
+    null: pd.Series | None = None,
+) -> go.Figure:
+    """Draw one third of the depth over the steps, one line with its band per setting (step, mean, half, n).
+
+    Args:
+        curves: the lines by setting.
+        metric: the score.
+        part: the third, for the head.
+        limits: of the y axis, the same for all thirds.
+        null: what chance gives by step, dashed; it is left out where it lies below the picture.
+    """
+    traces = []
+    if null is not None and len(null) and limits[0] <= float(null.min()) <= limits[1]:
+        dashed = {"color": MUTED, "width": 1.5, "dash": "dash"}
+        hover = "chance, step %{x}: %{y:.3f}<extra></extra>"
+        traces.append(go.Scatter(x=null.index.tolist(), y=clean(null), mode="lines", line=dashed, hovertemplate=hover))
+    for place, (setting, line) in enumerate(curves.items()):
+        if len(line):
+            traces += _band(line.sort_values("step"), RUNS[place % len(RUNS)], setting, SYMBOLS[place % len(SYMBOLS)])
+    return draw(traces, f"{part.capitalize()} layers", height=330, **_axes(metric, limits))
+
+
+def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool = False) -> go.Figure:
+    """Draw the test score of every language (rows) in every setting (columns), the source language apart at the top.
+
+    Args:
+        grid: language x setting, the row "" for the source language.
+        score: "accuracy" or "loss".
+        own: what the row of the source language is called.
+        change: whether the grid holds differences to the setting none.
+    """
+    down = score == "loss"
+    others = grid.drop(index="", errors="ignore")
+    others = others.loc[others.mean(axis=1).sort_values(ascending=down, kind="stable").index]
+    lines = [*(clean(line) for line in grid.reindex([""]).to_numpy()), [None] * grid.shape[1]]
+    names = [f"<b>{plain(own)}</b>", " "] if "" in grid.index else []
+    lines = [*(lines if names else []), *(clean(line) for line in others.to_numpy())]
+    names += [plain(name) for name in others.index]
+    if change:
+        bound = max(0.02, float(others.abs().max().max()))
+        # blue is better in both scores
+        colours = {"colorscale": DIVERGING, "zmin": -bound, "zmax": bound, "reversescale": down}
+    else:
+        colours = {"colorscale": SEQUENTIAL["alignment"], "reversescale": down}
+    digits = "%{z:+.2f}" if change else "%{z:.2f}"
+    heat = go.Heatmap(
+        z=lines,
+        x=[plain(name) for name in grid.columns],
+        y=names,
+        xgap=2,
+        ygap=2,
+        hoverongaps=False,
+        texttemplate=digits if grid.shape[1] <= 12 else None,
+        hovertemplate=f"%{{y}}, %{{x}}<br>{score} %{{z:{'+' if change else ''}.3f}}<extra></extra>",
+        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+        **colours,
+    )
+    return draw(
+        [heat],
+        f"Test {score} by language and setting{', difference to none' if change else ''}",
+        height=150 + 20 * len(names),
+        margin={"l": 132, "t": 8, "b": 84},
+        xaxis={"type": "category", "showgrid": False, "ticks": "", "tickangle": -40},
+        yaxis={"type": "category", "autorange": "reversed", "showgrid": False, "dtick": 1, "ticks": ""},
+    )
+
+
+def _band(line: pd.DataFrame, colour: str, name: str, symbol: str = "circle", dash: str = "solid") -> list[dict]:
+    steps, mean = [int(step) for step in line["step"]], line["mean"]
+    traces = []  # plain mappings: hundreds of checked plotly objects would slow the page
+    if line["half"].notna().any():  # one unit has no band
+        half = line["half"].fillna(0)
+        traces.append(
+            {
+                "type": "scatter",
+                "x": steps + steps[::-1],
+                "y": clean([*(mean - half), *(mean + half)[::-1]]),
+                "mode": "lines",
+                "fill": "toself",
+                "fillcolor": rgba(colour, 0.16),
+                "line": {"width": 0},
+                "hoverinfo": "skip",
+            }
+        )
+    tail = [
+        ("" if pd.isna(half) else f" ± {half:.3f}") + f" (n = {n})"
+        for half, n in zip(line["half"], line["n"], strict=True)
+    ]
+    traces.append(
+        {
+            "type": "scatter",
+            "x": steps,
+            "y": clean(mean),
+            "mode": "lines+markers",
+            "line": {"color": colour, "width": 2, "dash": dash},
+            "marker": {"symbol": symbol, "size": 5},
+            "text": tail,
+            "hovertemplate": f"{plain(name)}, step %{{x}}: %{{y:.3f}}%{{text}}<extra></extra>",
+        }
+    )
+    return traces
+
+
+def _axes(metric: str, limits: tuple[float, float]) -> dict:
+    return {
+        "xaxis": {"title": {"text": "training steps"}, "showgrid": False, "nticks": 5},
+        "yaxis": {"title": {"text": plain(words_of(metric).name)}, "range": list(limits)},
+    }
+
+
+def limits_of(curves: Sequence[pd.DataFrame]) -> tuple[float, float]:
+    """Find limits of a y axis that hold all lines and bands."""
+    low = min(float((line["mean"] - line["half"].fillna(0)).min()) for line in curves if len(line))
+    high = max(float((line["mean"] + line["half"].fillna(0)).max()) for line in curves if len(line))
+    room = 0.05 * (high - low) or 0.05
+    return low - room, high + room

@@ -1,0 +1,1 @@
+"""The page of a study: many runs of few settings, with intervals over seeds, languages and sources."""

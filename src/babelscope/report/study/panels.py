@@ -1,0 +1,238 @@
+"""Panels of a study: its figures, how to read them, and the choices a reader has."""
+
+from collections.abc import Mapping
+from math import nan
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.differences import draw_differences
+from babelscope.report.figures.freezing import draw_freezing
+from babelscope.report.figures.frontier import best_of_both, draw_frontier
+from babelscope.report.figures.guard import draw_guard
+from babelscope.report.figures.study import draw_transfer_map
+from babelscope.report.panels import Choice, Panel
+from babelscope.report.study.intervals import t_intervals
+from babelscope.report.study.tables import (
+    BASE,
+    KEYS,
+    UNIT,
+    Study,
+    lower_is_better,
+    pair_differences,
+    summarise,
+    transfer_by_language,
+    units_of,
+)
+from babelscope.report.summary import THIRDS
+from babelscope.report.words import words_of
+
+Tables = Mapping[tuple[str, str, str], pd.DataFrame]
+_NONE = pd.DataFrame({"mean": [], "half": [], "n": []}, dtype=float)
+
+
+def frontier(study: Study, values: pd.DataFrame) -> Panel:
+    """Make the panel of the freezing frontier."""
+    views, metrics = {}, scores_of(study)
+    sources = _source_choice(study)
+    shown = ["zero-shot", "source language", *(["zero-shot minus none"] if BASE in study.settings else [])]
+    for where, source in enumerate(sources.values()):
+        chosen = values if source is None else values[values["source"] == source]
+        table, pairs = by_quantity(summarise(chosen)), by_quantity(summarise(pair_differences(chosen)))
+        for place, metric in enumerate(metrics):
+            for depth, part in enumerate(THIRDS):
+                for across, quantity in enumerate(("zero_shot", "source", "gain")[: len(shown)]):
+                    points = _points(table, pairs, ("kept", metric, part), score=study.score, quantity=quantity)
+                    figure = _frontier(study, points, metric, part, quantity)
+                    views[f"{place},{depth},{across},{where}"] = [figure] if figure else []
+    return Panel(
+        "The freezing frontier",
+        "Each mark is a setting: further right it transfers better, further up it keeps more of the alignment that "
+        "the layers had before fine-tuning (at the dashed line, all of it). The ringed settings are the frontier: no "
+        "other is better in both by its mean. Bars are 95 % intervals by Student's t over "
+        f"{units_of(study)}; settings whose bars overlap may trade places.",
+        views,
+        [
+            Choice(
+                "Score", [words_of(name).name for name in metrics], notes=[words_of(name).reading for name in metrics]
+            ),
+            Choice("Layers", list(THIRDS)),
+            Choice("Across", shown, notes=["", "", _PAIRED][: len(shown)]),
+            Choice("Fine-tuned on", list(sources)),
+        ],
+    )
+
+
+def frontier_settings(study: Study, table: pd.DataFrame, metric: str, part: str = "early") -> list[str]:
+    """List the settings on the frontier of zero-shot score and kept alignment, best transfer last."""
+    points = _points(by_quantity(table), {}, ("kept", metric, part), score=study.score, quantity="zero_shot")
+    way = -1 if lower_is_better(study.score) else 1
+    up = -1 if words_of(metric).kind == "separability" else 1
+    return best_of_both(way * points["x"], up * points["y"])
+
+
+def differences(study: Study, values: pd.DataFrame) -> Panel | None:
+    """Make the panel of paired differences to the setting `none`."""
+    pairs = pair_differences(values)
+    if pairs.empty:
+        return None
+    quantities = {
+        f"zero-shot {study.score}": ("zero_shot", study.score, ""),
+        f"source {study.score}": ("source", study.score, ""),
+    }
+    quantities |= {f"early {words_of(name).name} kept": ("kept", name, "early") for name in scores_of(study)}
+    views = {}
+    for name, (quantity, metric, part) in quantities.items():
+        chosen = pairs[(pairs["quantity"] == quantity) & (pairs["metric"] == metric) & (pairs["part"] == part)].dropna()
+        if len(chosen):
+            order = {setting: place for place, setting in enumerate(study.settings)}
+            chosen = chosen.sort_values(
+                ["setting", *UNIT], key=lambda column: column.map(order) if column.name == "setting" else column
+            )
+            down = (lower_is_better(study.score) and quantity != "kept") or words_of(metric).kind == "separability"
+            figure = draw_differences(
+                chosen,
+                t_intervals(chosen, ["setting"]),
+                f"{_capital(name)}, minus that of none",
+                f"difference{' (axis reversed: lower is better)' if down else ''}",
+                flip=down,
+            )
+            views[name] = [figure]
+    return Panel(
+        "What each setting changes, run against run",
+        "Each small mark compares a run with the run of setting none that had the same seed and source language; the "
+        "diamond is their mean with its 95 % interval by Student's t over these pairs. Right of the line is better; a "
+        "bar that crosses it is undecided.",
+        {str(place): figures for place, figures in enumerate(views.values())},
+        [Choice("Of", list(views))],
+        "narrow",
+    )
+
+
+def transfer(study: Study, languages: pd.DataFrame) -> Panel:
+    """Make the panel of every language's test score in every setting."""
+    sources, views = _source_choice(study), {}
+    shown = ["value", *(["difference to none"] if BASE in study.settings else [])]
+    for where, source in enumerate(sources.values()):
+        chosen = languages if source is None else languages[languages["source"] == source]
+        tables = [chosen, pair_differences(chosen)]
+        for change in range(len(shown)):
+            grid = transfer_by_language(tables[change], study.settings)
+            own = f"{source or study.sources[0]} (source)" if source or len(study.sources) == 1 else "own source"
+            figure = draw_transfer_map(grid, study.score, own, change=bool(change)) if grid.size else None
+            views[f"{change},{where}"] = [figure] if figure else []
+    return Panel(
+        "How far the task carries into every language",
+        "The top row is the language that was fine-tuned on, the others are zero-shot, best first; each cell is a "
+        f"mean over {units_of(study)}. Darker is better; in differences, blue is better than none and orange worse.",
+        views,
+        [Choice("Show", shown), Choice("Fine-tuned on", list(sources))],
+    )
+
+
+def frozen(study: Study) -> Panel | None:
+    """Make the panel of what each setting trains."""
+    parts = {
+        name: next((run.parts for run in study.runs if run.setting == name and run.parts), [])
+        for name in study.settings
+    }
+    parts = {name: rows for name, rows in parts.items() if rows}
+    if not parts:
+        return None
+    return Panel(
+        "What each setting trains and what it freezes",
+        "Blue parts were trained, grey ones kept their weights bit by bit; a paler blue was trained in part, as with "
+        "adapters. A guard decides during training, so its map shows what it started with.",
+        {"": [draw_freezing(parts)]},
+    )
+
+
+def guard(study: Study) -> Panel | None:
+    """Make the panel of what the guard saw, run by run."""
+    watched = {_run_name(study, run.setting, run.source, run.seed): run.guard for run in study.runs if len(run.guard)}
+    if not watched:
+        return None
+    figures: list[list[go.Figure]] = [[draw_guard(rows, name)] for name, rows in watched.items()]
+    kind = "buttons" if len(figures) <= 6 else "slider"
+    return Panel(
+        "What the guard saw",
+        "Each line is a watched layer, orange near the input: how far its score has fallen since step 0. A dotted "
+        "vertical line is a decision: the named blocks went back to their last good weights and were frozen.",
+        {str(place): figure for place, figure in enumerate(figures)},
+        [Choice("Run", list(watched), kind)],
+        "narrow",
+    )
+
+
+_PAIRED = (
+    "Bars across are then intervals of the run-by-run difference, without what a seed or a language does to all "
+    "settings alike; none is 0 by definition."
+)
+
+
+def _frontier(study: Study, points: pd.DataFrame, metric: str, part: str, quantity: str) -> go.Figure | None:
+    points = points.reindex([name for name in study.settings if name in points.index])
+    if points.empty:
+        return None
+    down, apart = lower_is_better(study.score), words_of(metric).kind == "separability"
+    best = best_of_both(-points["x"] if down else points["x"], -points["y"] if apart else points["y"])
+    names = {"zero_shot": f"zero-shot {study.score}", "source": f"source {study.score}"}
+    return draw_frontier(
+        points,
+        best,
+        x_title=names.get(quantity, f"zero-shot {study.score} minus none"),
+        y_title=f"change of {part} {words_of(metric).name} since step 0",
+        colour_title=names["zero_shot" if quantity == "source" else "source"],
+        flip_x=down,
+        flip_y=apart,
+        flip_colour=down,
+    )
+
+
+def by_quantity(table: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:
+    """Split a summary by quantity, metric and part of the depth into tables by setting."""
+    return {key: group.set_index("setting")[["mean", "half", "n"]] for key, group in table.groupby(KEYS)}  # type: ignore[misc]
+
+
+def _points(tables: Tables, pairs: Tables, y: tuple[str, str, str], *, score: str, quantity: str) -> pd.DataFrame:
+    source, zero_shot, kept, gain = (
+        found.get(key, _NONE)
+        for found, key in (
+            (tables, ("source", score, "")),
+            (tables, ("zero_shot", score, "")),
+            (tables, y),
+            (pairs, ("zero_shot", score, "")),
+        )
+    )
+    x, colour = (source, zero_shot) if quantity == "source" else (zero_shot, source)
+    if quantity == "gain" and BASE in zero_shot.index:
+        base = pd.DataFrame({"mean": 0.0, "half": nan, "n": zero_shot.loc[[BASE], "n"]})
+        x = pd.concat([base, gain]) if len(gain) else base
+    columns = {"x": x["mean"], "x_half": x["half"], "n": x["n"], "y": kept["mean"], "y_half": kept["half"]}
+    return pd.DataFrame({**columns, "colour": colour["mean"]}).dropna(subset=["x", "y"])
+
+
+def scores_of(study: Study) -> list[str]:
+    """Select the scores for which up or down is better; halves of other scores are left to the curves."""
+    parts = {"bridge", "reach"}  # of ILO
+    halves = ("_to", "_from", "_shifted", "_removed", "_centred")
+    found = [
+        name
+        for name in study.metrics
+        if words_of(name).kind != "other" and name not in parts and not name.endswith(halves)
+    ]
+    return found or study.metrics
+
+
+def _source_choice(study: Study) -> dict[str, str | None]:
+    if len(study.sources) == 1:
+        return {study.sources[0]: None}
+    return {"all, each": None, **{source: source for source in study.sources}}
+
+
+def _run_name(study: Study, setting: str, source: str, seed: str) -> str:
+    return ", ".join([setting, *([source] if len(study.sources) > 1 else []), f"seed {seed}"])
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

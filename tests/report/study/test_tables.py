@@ -1,0 +1,114 @@
+import pandas as pd
+import pytest
+from scipy import stats
+from tests.report.study_runs import make_run, make_study
+
+from babelscope.report.study import tables
+from babelscope.report.study.replicates import reduce
+
+
+def study_of(runs):
+    (found,) = tables.studies_of([reduce(run) for run in runs])
+    return found
+
+
+def select(table, **keys):
+    for name, value in keys.items():
+        table = table[table[name] == value]
+    return table
+
+
+@pytest.fixture(scope="module")
+def study():
+    return study_of(make_study(("none", "early"), range(4), ("eng_Latn", "ind_Latn")))
+
+
+@pytest.fixture(scope="module")
+def values(study):
+    return tables.unit_values(study)
+
+
+def zero_shot_by_hand(run):
+    rows, source = run.rows, run.manifest["source_language"]
+    tests = rows[(rows["metric"] == "test_accuracy") & (rows["language"] != source)]
+    return tests["value"].mean()
+
+
+def test_means_over_seeds_and_sources_are_scipys(values):
+    expected = [zero_shot_by_hand(run) for run in make_study(("early",), range(4), ("eng_Latn", "ind_Latn"))]
+    low, high = stats.t.interval(0.95, 7, loc=sum(expected) / 8, scale=stats.sem(expected))
+    row = select(tables.summarise(values), setting="early", quantity="zero_shot").iloc[0]
+    assert row["n"] == 8
+    assert (row["mean"] - row["half"], row["mean"] + row["half"]) == pytest.approx((low, high))
+
+
+def test_differences_are_paired_by_seed_and_source(values):
+    runs = {name: make_study((name,), range(4), ("eng_Latn", "ind_Latn")) for name in ("early", "none")}
+    early, none = ([zero_shot_by_hand(run) for run in runs[name]] for name in ("early", "none"))
+    expected = stats.ttest_rel(early, none).confidence_interval()
+    row = select(tables.summarise(tables.pair_differences(values)), setting="early", quantity="zero_shot").iloc[0]
+    assert (row["mean"] - row["half"], row["mean"] + row["half"]) == pytest.approx((expected.low, expected.high))
+    assert row["n"] == 8
+
+
+def test_a_pair_needs_both():
+    runs = [*make_study(("none",), range(3)), *make_study(("early",), range(1, 5))]
+    pairs = tables.pair_differences(tables.unit_values(study_of(runs)))
+    assert sorted(pairs["seed"].unique()) == ["1", "2"]
+
+
+def test_intervals_over_languages_leave_the_units_source_out(study):
+    by_language = tables.language_values(study)
+    row = select(tables.summarise_languages(by_language), setting="none", quantity="zero_shot").iloc[0]
+    assert row["n"] == 8  # each source is a target of the other
+    tests = select(by_language, setting="none", quantity="test")
+    means = tests[tests["language"] != tests["source"]].groupby("language")["value"].mean()
+    assert row["mean"] == pytest.approx(means.mean())
+    assert row["half"] == pytest.approx(stats.sem(means) * stats.t.ppf(0.975, 7))
+
+
+def test_transfer_sets_the_source_apart(study):
+    by_language = tables.language_values(study)
+    english = by_language[by_language["source"] == "eng_Latn"]
+    grid = tables.transfer_by_language(english, study.settings)
+    assert list(grid.columns) == ["none", "early"]
+    assert "eng_Latn" not in grid.index
+    expected = select(english, quantity="test", setting="early", language="deu_Latn")["value"].mean()
+    assert grid.loc["deu_Latn", "early"] == pytest.approx(expected)
+
+
+def test_unfinished_and_missing_runs_are_listed_and_count_in_no_mean():
+    runs = [*make_study(("none", "early"), range(3))[:-1], make_run("early", 2, tested=False)]
+    found = study_of(runs)
+    assert [(run.setting, run.seed) for run in found.left_out] == [("early", "2")]
+    assert tables.missing_units(found).to_dict("records") == [{"setting": "early", "source": "eng_Latn", "seed": "2"}]
+    assert select(tables.summarise(tables.unit_values(found)), setting="early", quantity="source")["n"].item() == 2
+
+
+def test_runs_of_one_unit_count_once():
+    runs = make_study(("none",), range(2))
+    found = study_of([*runs, runs[0]])
+    assert tables.repeated_units(found) == [("none", "eng_Latn", "0")]
+    assert tables.unit_values(found).equals(tables.unit_values(study_of(runs)))
+
+
+def test_models_and_tasks_are_studies_of_their_own():
+    runs = [*make_study(("none",), (0,)), *make_study(("none",), (0,), task="lm"), make_run(model="lab_bloom")]
+    found = tables.studies_of([reduce(run) for run in runs])
+    assert [(one.model, one.task, one.score) for one in found] == [
+        ("lab_bloom", "topic", "accuracy"),
+        ("lab_xlmr", "topic", "accuracy"),
+        ("lab_xlmr", "lm", "loss"),
+    ]
+
+
+def test_one_run_has_no_interval():
+    table = tables.summarise(tables.unit_values(study_of(make_study(("none",), (0,)))))
+    assert (table["n"] == 1).all()
+    assert table["half"].isna().all()
+
+
+def test_the_order_of_the_runs_changes_nothing(study, values):
+    again = study_of(make_study(("none", "early"), range(4), ("eng_Latn", "ind_Latn"))[::-1])
+    pd.testing.assert_frame_equal(tables.unit_values(again), values, check_exact=True)
+    assert again.settings == study.settings
