@@ -1,6 +1,7 @@
 import pytest
 
 from babelscope.data import Corpus
+from babelscope.data.corpora import read
 
 
 def corpus(n: int = 10, **changes) -> Corpus:
@@ -66,3 +67,16 @@ def test_fingerprint_changes_with_content_and_only_with_it():
     # the same characters, cut differently
     others += [corpus(2, texts={"eng_Latn": texts}) for texts in (("ab", "c"), ("a", "bc"))]
     assert len({whole.fingerprint(), *(other.fingerprint() for other in others)}) == 6
+
+
+def test_a_corpus_is_read_by_its_loader_and_cut_to_what_there_is():
+    asked = []
+
+    def loader(languages, *, split):
+        asked.append((languages, split))
+        return corpus()
+
+    assert read(loader, ("eng_Latn", "deu_Latn"), "dev").ids == corpus().ids
+    assert asked == [(["eng_Latn", "deu_Latn"], "dev")]
+    assert read(loader, ["eng_Latn"], "dev", sentences=4, seed=1).ids == corpus().subset(4, seed=1).ids
+    assert len(read(loader, ["eng_Latn"], "dev", sentences=99)) == 10

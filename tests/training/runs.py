@@ -15,10 +15,12 @@ from transformers import get_linear_schedule_with_warmup
 from babelscope.data.lab import lab
 from babelscope.data.tasks import Task, label_names, lm, topic
 from babelscope.metrics import LayerSample, ilo
+from babelscope.metrics.drift import drift
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import FAMILIES
 from babelscope.training.callbacks import LayerScores
 from babelscope.training.data import TaskData
+from babelscope.training.guard import AlignmentGuard
 from babelscope.training.module import FineTuner
 from tests.models.tiny import tiny_tokenizer
 
@@ -108,3 +110,17 @@ class Kill(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         if trainer.current_epoch == self.epoch:
             raise StopError
+
+
+WATCHED = lab(LANGUAGES, "test").take(range(10, 18))
+"""What a guard watches: neither trained on nor probed."""
+
+
+def guard(**options: Any) -> AlignmentGuard:
+    given: dict[str, Any] = {"metric": partial(drift, k=3), "key": "drift_cka", "tolerance": 0.05, "every_n_steps": 1}
+    return AlignmentGuard(WATCHED, tiny_tokenizer(), **{**given, **options})
+
+
+def decisions(rows: list[dict[str, Any]]) -> list[tuple[int, str, int]]:
+    """Step, highest layer then frozen, and step that it went back to."""
+    return [(row["step"], row["layer"], int(row["value"])) for row in rows if row["metric"] == "guard_freeze"]

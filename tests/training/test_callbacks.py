@@ -2,6 +2,7 @@ import os
 import random
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from babelscope.metrics import score
+from babelscope.metrics.drift import drift
 from babelscope.models import parts_of
 from babelscope.models.adapters import lora
 from babelscope.models.load import load
@@ -192,6 +194,49 @@ def test_online_is_offline(adapter, model_type, tmp_path):
     on_disk = read(tmp_path / "run")
     assert len(on_disk) == len(scores.rows)
     assert sorted(on_disk["value"]) == sorted(row["value"] for row in scores.rows)
+
+
+@pytest.mark.parametrize("adapter", [None, lora], ids=["plain", "lora"])
+def test_drift_online_is_drift_offline_from_the_original_checkpoint(adapter, tmp_path):
+    base = save_checkpoint(tmp_path / "base", "xlm-roberta", "topic")
+    loaded = load(base, task="topic", adapter=adapter)
+    metrics = {"drift": partial(drift, k=3), "size": METRICS["size"]}
+    scores = LayerScores(PROBED, loaded.tokenizer, metrics, folder=tmp_path / "run", max_tokens=512)
+    export = ExportModel(loaded.tokenizer, folder=tmp_path / "run", every_n_epochs=1)
+    make_trainer(tmp_path, scores, export).fit(make_module(loaded.model), make_data())
+
+    def embedded(*place, **options):
+        prepared = prepare(PROBED, tiny_tokenizer(), max_tokens=512)
+        return embed(parts_of(load(*place, **options).model), prepared, mean)
+
+    start = embedded(base)
+    for step, epoch in points(scores.rows):
+        now = embedded(tmp_path / "run" / "model", revision=f"step={step}") if step else start
+        online = [row for row in scores.rows if row["step"] == step]
+        assert list(score(now.samples(start), metrics, run="", step=step, epoch=epoch)) == online
+    assert {row["value"] for row in scores.rows if row["step"] == 0 and row["metric"] == "drift_knn"} == {1.0}
+    assert min(row["value"] for row in scores.rows if row["metric"] == "drift_cka") < 0.99
+
+
+def test_drift_goes_on_after_a_resume_and_needs_step_0(tmp_path):
+    def run(folder, *extra, again=False, **options):
+        pl.seed_everything(3, verbose=False)
+        scores = LayerScores(PROBED, tiny_tokenizer(), {"drift": partial(drift, k=3)}, folder=folder)
+        keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+        trainer = make_trainer(folder, scores, keep, *extra, enable_checkpointing=True)
+        last = str(folder / "last.ckpt") if again else None
+        trainer.fit(make_module(tiny_model("xlm-roberta", "topic"), seed=3), make_data(), ckpt_path=last)
+
+    run(tmp_path / "whole")
+    with pytest.raises(StopError):
+        run(tmp_path / "parts", Kill(epoch=1))
+    run(tmp_path / "parts", again=True)
+    pd.testing.assert_frame_equal(read(tmp_path / "whole"), read(tmp_path / "parts"))
+    with pytest.raises(StopError):
+        run(tmp_path / "lost", Kill(epoch=1))
+    (tmp_path / "lost" / "states" / "layers.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"Expected the states of step 0 in .*, but there are none"):
+        run(tmp_path / "lost", again=True)
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "finished"])

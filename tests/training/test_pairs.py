@@ -56,3 +56,12 @@ def test_languages_are_drawn_by_weight(corpus):
 def test_one_language_has_no_translations(corpus):
     with pytest.raises(ValueError, match="at least 2 languages"):
         TranslationPairs(corpus.select(["eng_Latn"]), tiny_tokenizer(), {"eng_Latn": 1.0}, count=2, steps=1)
+
+
+def test_with_a_pivot_every_pair_begins_with_it(corpus):
+    tokenizer = tiny_tokenizer()
+    a, b = make(corpus, pivot="deu_Latn").draw(1, 2, 3)
+    assert {language_of(corpus, tokenizer, ids) for ids in a} == {"deu_Latn"}
+    assert {language_of(corpus, tokenizer, ids) for ids in b} == {"eng_Latn", "kat_Geor"}
+    with pytest.raises(ValueError, match="pivot of translation pairs to be among the languages, but got 'fra_Latn'"):
+        make(corpus, pivot="fra_Latn")

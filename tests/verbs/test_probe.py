@@ -127,6 +127,57 @@ def test_a_folder_that_training_made(tiny, tmp_path):
     assert seen.to_numpy() == pytest.approx(values(offline), abs=1e-6)
 
 
+def test_drift_between_two_checkpoints(tiny, tmp_path):
+    ended = babelscope(
+        *("train", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=12", "metrics=[ilo,drift]"),
+        *("trainer=smoke", "logger=none", "+corpus.train=40", "metrics.drift.k=3", "output=trained"),
+    )
+    assert (ended.code, ended.err) == (0, "")
+    online = read_run(Path("trained")).rows
+    online = online[online["step"] == online["step"].max()]
+    offline = probe("trained/model", "metrics=[ilo,drift]", "metrics.drift.k=3", f"start={tiny}")
+    for metric in ("ilo", "drift_knn", "drift_cka"):
+        seen = online.loc[online["metric"] == metric, "value"].to_numpy()
+        assert len(seen)
+        assert seen == pytest.approx(values(offline, metric), abs=1e-6)
+    assert values(offline, "drift_cka").min() < 1
+    assert offline.manifest["start"]["model"] == str(tiny)
+    assert offline.manifest["start"]["weights"] != offline.manifest["weights"]
+
+
+def test_drift_between_two_revisions_of_one_checkpoint(tiny, tmp_path):
+    folder = shutil.copytree(tiny, tmp_path / "kept")
+    save_checkpoint(folder / "step=5", "xlm-roberta", seed=5)
+    given = ("metrics=drift", "metrics.drift.k=3")
+    moved = probe(folder, *given, "start_revision=step=5")
+    assert values(moved, "drift_knn").min() < 1
+    same = probe(folder, *given, "model.revision=step=5", "start_revision=step=5", output="same")
+    assert (values(same, "drift_knn") == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("metrics=[ilo,drift]",), "Expected `start` to be the checkpoint that `drift` compares with, but got null"),
+        (("metrics=ilo", "start=somewhere"), "Expected a metric that compares with `start`, but got metrics=[ilo]"),
+    ],
+)
+def test_a_start_that_is_missing_or_idle_is_one_line(tiny, overrides, message):
+    ended = babelscope("probe", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=12", *overrides)
+    assert ended.code == 2
+    (line,) = ended.lines
+    assert message in line
+
+
+def test_a_start_of_another_depth_is_one_line(tiny, tmp_path):
+    other = save_checkpoint(tmp_path / "other", "xlm-roberta", depth=2)
+    given = ("metrics=drift", "metrics.drift.k=3", f"start={other}", "sentences=12")
+    ended = babelscope("probe", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", *given)
+    assert ended.code == 2
+    (line,) = ended.lines
+    assert "the same layers" in line
+
+
 def published_ilo(checkpoint, corpus, k=5, threshold=3):
     """Every sentence by itself, the mean over all its tokens, cosine neighbours: S2's recipe, layer by layer."""
     loaded = load(checkpoint)

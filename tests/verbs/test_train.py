@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from babelscope.models.load import load
 from babelscope.report.table import read_run
 from babelscope.verbs.train import _refuse_overlap
 from tests.models.tiny import DEPTH, save_checkpoint
+from tests.verbs.command import babelscope as in_process
 
 LANGUAGES = ("eng_Latn", "deu_Latn", "rus_Cyrl", "zho_Hans", "arb_Arab")
 LAYERS = [str(i) for i in range(DEPTH + 1)]
@@ -64,7 +66,7 @@ def test_a_run_folder_is_whole(run):
     found = read_run(folder)
     assert found.config["sentences"] == 20
     assert yaml.safe_load((folder / "run.yaml").read_text())["task"]["language"] == "eng_Latn"
-    assert found.manifest["setting"] == {"freeze": "early", "adapter": "none"}
+    assert found.manifest["setting"] == {"freeze": "early", "adapter": "none", "name": "early"}
     assert found.manifest["layers"] == LAYERS
     assert {row["part"]: row["share"] for row in found.manifest["trainable"]}["block 0"] == 0
     page = (folder / "report.html").read_text()
@@ -164,7 +166,85 @@ def test_the_same_command_goes_on_from_where_it_stood(run, overrides):
 
 def test_text_that_is_trained_on_is_not_measured():
     train, probed = lab(["eng_Latn"], "train"), lab(LANGUAGES, "train+dev").take([0, 1, 799])
-    with pytest.raises(ValueError, match=r"`corpus.split` .* but 2 of 3 sentences in eng_Latn are in both"):
-        _refuse_overlap(train, probed, "eng_Latn")
-    _refuse_overlap(train, lab(LANGUAGES, "dev+test"), "eng_Latn")
-    _refuse_overlap(train, lab(LANGUAGES[1:], "train"), "eng_Latn")
+    with pytest.raises(ValueError, match=r"`corpus.split` .* by `task.train`, but 2 of 3 sentences in eng_Latn are in"):
+        _refuse_overlap({"task.train": train}, {"corpus.split": probed})
+    fine = {"corpus.split": lab(LANGUAGES, "dev+test")}
+    _refuse_overlap({"task.train": train}, fine)
+    _refuse_overlap({"task.train": train}, {"corpus.split": lab(LANGUAGES[1:], "train")})
+    parallel = {"task.train": train, "alignment.corpus.split": lab(LANGUAGES, "dev")}
+    watched = {"callbacks.alignment_guard.corpus.split": lab(["rus_Cyrl"], "dev")}
+    with pytest.raises(ValueError, match=r"`corpus.split` .* by `alignment.corpus.split`, but 100 of 300"):
+        _refuse_overlap(parallel, fine)
+    with pytest.raises(ValueError, match=r"guard.corpus.split` .* but 100 of 100 sentences in rus_Cyrl"):
+        _refuse_overlap(parallel, watched)
+
+
+def command(tmp_path, checkpoint, *overrides):
+    return in_process(
+        *("train", f"model.checkpoint={checkpoint}", f"languages.codes=[{','.join(LANGUAGES)}]", "sentences=12"),
+        *("trainer=smoke", "logger=none", "+corpus.train=40", f"output={tmp_path / 'run'}", *overrides),
+    )
+
+
+def test_a_guard_watches_a_corpus_of_its_own_and_repairs_before_it_is_measured(tmp_path):
+    checkpoint = save_checkpoint(tmp_path / "tiny", "xlm-roberta")
+    guarded = "callbacks=[layer_scores,task_scores,checkpoint,alignment_guard]"
+    guard = "callbacks.alignment_guard"
+    watch = (f"{guard}.metric._target_=babelscope.metrics.cka", f"{guard}.key=cka")
+    ended = command(
+        tmp_path,
+        checkpoint,
+        *(guarded, "corpus.split=test", "metrics=[ilo,drift]", "metrics.drift.k=3", "optimizer.lr=0.05", "warmup=0"),
+        *(*watch, f"{guard}.tolerance=0.0"),
+    )
+    assert (ended.code, ended.err) == (0, "")
+    rows = read_run(tmp_path / "run").rows
+    falls = rows[rows["metric"] == "guard_fall"]
+    assert {*falls["step"]} == {0, 2}
+    made = rows[rows["metric"] == "guard_freeze"]
+    assert len(made)
+    highest = max(map(int, made["layer"]))
+    drift = rows[(rows["metric"] == "drift_knn") & (rows["step"] == 2) & (rows["language"] == "")]
+    # the guard comes last in the list, and yet the scores are those of the repaired model
+    assert (drift[drift["layer"].astype(int) <= highest]["value"] == 1).all()
+
+
+def test_scores_on_watched_sentences_are_warned_of(tmp_path):
+    checkpoint = save_checkpoint(tmp_path / "tiny", "xlm-roberta")
+    given = ("callbacks=[alignment_guard,task_scores]", "metrics=ilo", "corpus.split=dev", "sentences=8")
+    ended = command(tmp_path, checkpoint, *given)
+    assert ended.code == 0
+    (line,) = ended.lines
+    assert re.search(r"8 of the 8 sentences of `corpus.split` are also in `callbacks.alignment_guard", line)
+
+
+def test_a_contrastive_term_trains_with_the_task(tmp_path):
+    checkpoint = save_checkpoint(tmp_path / "tiny", "xlm-roberta")
+    fast = ("metrics=ilo", "trainer.log_every_n_steps=1")
+    ended = command(tmp_path, checkpoint, "alignment=contrast", "alignment.pairs=4", "logger=csv", *fast)
+    assert (ended.code, ended.err) == (0, "")
+    assert "alignment_loss" in pd.read_csv(tmp_path / "run" / "csv" / "metrics.csv")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("alignment=contrast", "alignment.corpus.split=dev"), "`corpus.split` to share no sentence"),
+        (("alignment=contrast", "alignment.layer=9"), "`alignment.layer` to be one of 0, 1, 2, 3, 4, but got '9'"),
+        (("alignment=contrast", "+alignment.heat=9"), "keys of `alignment` to be among .*, but got `heat`"),
+        (
+            ("callbacks=[alignment_guard]", "callbacks.alignment_guard.corpus.split=train"),
+            "`callbacks.alignment_guard.corpus.split` to share no sentence",
+        ),
+        (("callbacks=[alignment_guard]", "callbacks.alignment_guard.tolerance=-1"), "`tolerance` to be at least 0"),
+        (
+            ("callbacks=[alignment_guard]", "+callbacks.alignment_guard.metric.privot=eng_Latn"),
+            "keys of `callbacks.alignment_guard.metric` to be among .*, but got `privot`",
+        ),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(overrides, message, tmp_path):
+    ended = command(tmp_path, save_checkpoint(tmp_path / "tiny", "xlm-roberta"), "sentences=null", *overrides)
+    assert ended.code == 2
+    (line,) = ended.lines
+    assert re.search(message, line), line

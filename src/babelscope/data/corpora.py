@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -112,3 +112,19 @@ class Corpus:
                 raw = text.encode()
                 digest.update(f"{len(raw)}:".encode() + raw)
         return digest.hexdigest()
+
+
+def read(
+    corpus: Callable[..., Corpus], languages: Sequence[str], split: str, *, sentences: int | None = None, seed: int = 0
+) -> Corpus:
+    """Read a split, and keep at most `sentences` of it: what a configuration writes to name a corpus of its own.
+
+    Args:
+        corpus: a loader, such as `sib200`, with its folder.
+        languages: codes that the loader knows.
+        split: as the loader has them.
+        sentences: how many at most, the same in every language; None keeps all.
+        seed: of the choice.
+    """
+    whole: Corpus = corpus(list(languages), split=split)
+    return whole if sentences is None else whole.subset(min(sentences, len(whole)), seed=seed)

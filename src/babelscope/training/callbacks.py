@@ -1,19 +1,16 @@
 """Layer scores while training: the callback for a Lightning Trainer."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.seed import isolate_rng
-from torch import Tensor
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
-from babelscope.states.embed import Pooled
 from babelscope.states.pool import Pool, mean
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
@@ -91,21 +88,10 @@ class LayerScores(pl.Callback):
         # validation runs in inference mode, in which a metric could not use autograd as it can offline
         with isolate_rng(), torch.inference_mode(False):
             model = model_in(pl_module, self.attribute)
-            # every rank embeds its share of the batches, and rank 0 scores
-            pooled = self.probe.embed(model, rank=trainer.global_rank, world=trainer.world_size)
-            if trainer.world_size > 1:
-                pooled = _sum_over_ranks(trainer, pooled)
+            pooled = self.probe.embed_together(trainer, model)
             if trainer.is_global_zero:
                 rows = self.probe.score(pooled, step=trainer.global_step, epoch=epoch)
                 self.rows += rows
                 for logger in trainer.loggers:
                     logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=trainer.global_step)
         trainer.strategy.barrier("layer_scores")
-
-
-def _sum_over_ranks(trainer: pl.Trainer, pooled: Pooled) -> Pooled:
-    # points of other shares are 0, so the sum is the whole, exactly; one layer at a time bounds the memory
-    def whole(x: Tensor) -> Tensor:
-        return trainer.strategy.reduce(x.to(trainer.strategy.root_device), reduce_op="sum").cpu()
-
-    return replace(pooled, layers={layer: whole(x) for layer, x in pooled.layers.items()})

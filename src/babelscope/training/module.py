@@ -12,6 +12,7 @@ from torchmetrics import Accuracy, MeanMetric, Metric
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.models.trainable import named_parts
+from babelscope.training.alignment import ContrastiveTerm
 
 Optimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
 Schedule = Callable[..., torch.optim.lr_scheduler.LRScheduler]
@@ -30,6 +31,7 @@ class FineTuner(pl.LightningModule):
         labels: Number of classes; None for language modelling, which is scored by its loss in nats per target.
         seed: With epoch and process, of dropout and masks, so that a resumed run is the one it would have been.
         family: Where the parts are, for a model type that is not known.
+        alignment: Term to add to the loss, with its weight; it is logged as `alignment_loss`.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class FineTuner(pl.LightningModule):
         labels: int | None = None,
         seed: int = 0,
         family: Family | None = None,
+        alignment: ContrastiveTerm | None = None,
     ):
         super().__init__()
         self.model = model
         self.source, self.languages = source, tuple(languages)
-        self.seed, self.family = seed, family
+        self.seed, self.family, self.alignment = seed, family, alignment
         self.make_optimizer, self.make_schedule, self.warmup = optimizer, schedule, warmup
         # checkpoints hold what is trained; frozen weights come back from the model's own checkpoint
         self.strict_loading = False
@@ -69,10 +72,14 @@ class FineTuner(pl.LightningModule):
         torch.manual_seed(zlib.crc32(repr((self.seed, self.current_epoch, self.global_rank)).encode()))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the model's own loss."""
+        """Return the model's own loss, plus the weighted alignment term where there is one."""
         loss: Tensor = self.model(**batch).loss
         self.log("train_loss", loss, prog_bar=True)
-        return loss
+        if self.alignment is None or self.alignment.weight == 0:
+            return loss
+        term = self.alignment(epoch=self.current_epoch, batch=batch_idx, rank=self.global_rank)
+        self.log("alignment_loss", term, prog_bar=True)
+        return loss + self.alignment.weight * term
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Score one batch of the source language."""

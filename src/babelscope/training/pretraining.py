@@ -14,15 +14,13 @@ from torch.utils.data import DataLoader
 from transformers import AutoConfig, PreTrainedTokenizerBase, get_linear_schedule_with_warmup
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.encoding import attend, pad, pad_id
+from babelscope.data.encoding import pad_id
 from babelscope.data.folders import whole_folder
 from babelscope.data.objectives import collator_for
 from babelscope.models.families import family_of
 from babelscope.models.load import auto_class
 from babelscope.models.parts import parts_of
-from babelscope.states.pool import mean
-from babelscope.states.record import record
-from babelscope.training.contrast import info_nce
+from babelscope.training.contrast import collate_pairs, contrast
 from babelscope.training.export import save_folder
 from babelscope.training.pairs import TranslationPairs
 
@@ -88,32 +86,16 @@ class Pretrainer(pl.LightningModule):
 
     def collate(self, sides: tuple[list[list[int]], list[list[int]]]) -> dict[str, Any]:
         """Make a batch of the pairs as they are, and one of the objective from the first sentences."""
-        rows = [*sides[0], *sides[1]]
         texts = [{"input_ids": ids} for ids in sides[0][: self.recipe.texts]]
-        return {
-            "pairs": {"input_ids": pad(rows, self.padding), "attention_mask": attend(rows)},
-            "texts": self.objective(texts),
-        }
+        return {"pairs": collate_pairs(sides, self.padding), "texts": self.objective(texts)}
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Return the objective's loss plus the weighted contrast."""
         objective: Tensor = self.model(**batch["texts"]).loss
-        contrast = self._contrast(batch["pairs"])
-        self.log_dict({"objective": objective, "contrast": contrast}, prog_bar=True)
-        return objective + self.recipe.contrast * contrast
-
-    def _contrast(self, pairs: dict[str, Tensor]) -> Tensor:
-        states: dict[str, Tensor] = {}
-        attended = pairs["attention_mask"].bool()
-
-        def keep(layer: str, hidden: Tensor) -> None:
-            if layer in self.recipe.contrast_layers:
-                states[layer] = mean(hidden, attended, attended)
-
-        parts = parts_of(self.model)
-        with record(parts, keep):
-            parts.stack(**pairs, use_cache=False)
-        return torch.stack([info_nce(*x.chunk(2), temperature=self.recipe.temperature) for x in states.values()]).mean()
+        layers, temperature = self.recipe.contrast_layers, self.recipe.temperature
+        term = contrast(parts_of(self.model), batch["pairs"], layers, temperature=temperature)
+        self.log_dict({"objective": objective, "contrast": term}, prog_bar=True)
+        return objective + self.recipe.contrast * term
 
     def on_fit_start(self) -> None:
         """Train with dropout."""

@@ -1,13 +1,15 @@
 """What is measured in every layer while a model trains, and where the rows go."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import pytorch_lightning as pl
+from torch import Tensor, nn
 
 from babelscope.data.corpora import Corpus
+from babelscope.metrics.drift import needs_start
 from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
 from babelscope.models.families import Family
@@ -15,6 +17,7 @@ from babelscope.models.parts import parts_of
 from babelscope.report.table import write
 from babelscope.states.embed import Pooled, Prepared, embed, prepare
 from babelscope.states.pool import Pool, mean
+from babelscope.training.start import StartStates
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Probe:
     family: Family | None = None
     run: str = ""
     every_n_epochs: int = 1
+    name: str = "layers"
+    """Of the files that are written."""
+    start: StartStates = field(init=False)
 
     def __post_init__(self) -> None:
         if self.every_n_epochs < 1:
@@ -38,6 +44,8 @@ class Probe:
                 f"Expected argument `every_n_epochs` to be at least 1, but got {self.every_n_epochs}; "
                 "leave the callback out to measure nothing."
             )
+        file = None if self.folder is None else self.folder / "states" / f"{self.name}.safetensors"
+        object.__setattr__(self, "start", StartStates(file, self.prepared.tokens))
 
     @classmethod
     def of(
@@ -58,13 +66,38 @@ class Probe:
         """Embed this process's share of the corpus; points of other shares stay 0."""
         return embed(parts_of(model, self.family), self.prepared.shard(rank, world), self.pool)
 
+    def embed_together(self, trainer: pl.Trainer, model: nn.Module) -> Pooled:
+        """Let every process of a Trainer embed its share, and give the whole to all of them."""
+        pooled = self.embed(model, rank=trainer.global_rank, world=trainer.world_size)
+        if trainer.world_size == 1:
+            return pooled
+
+        # points of other shares are 0, so the sum is the whole, exactly; one layer at a time bounds the memory
+        def whole(x: Tensor) -> Tensor:
+            return trainer.strategy.reduce(x.to(trainer.strategy.root_device), reduce_op="sum").cpu()
+
+        return replace(pooled, layers={layer: whole(x) for layer, x in pooled.layers.items()})
+
     def due(self, epoch: int) -> bool:
         """Whether to measure after so many epochs."""
         return epoch % self.every_n_epochs == 0
 
+    def measure(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
+        """Score every layer; states of step 0 are kept first, where a metric compares with them."""
+        start = None
+        if any(needs_start(metric) for metric in self.metrics.values()):
+            if step == 0:
+                self.start.keep(pooled)
+            start = self.start.read()
+        return list(score(pooled.samples(start), self.metrics, run=self.run, step=step, epoch=epoch))
+
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score every layer; rows of one step are one file, so measuring a step again after a resume replaces it."""
-        rows = list(score(pooled.samples(), self.metrics, run=self.run, step=step, epoch=epoch))
-        if self.folder is not None:
-            write(self.folder, f"layers-{step:08d}", rows)
+        rows = self.measure(pooled, step=step, epoch=epoch)
+        self.write(rows, step=step)
         return rows
+
+    def write(self, rows: Iterable[Mapping[str, Any]], *, step: int) -> None:
+        """Write the rows of one step as one file, where there is a run folder."""
+        if self.folder is not None:
+            write(self.folder, f"{self.name}-{step:08d}", rows)

@@ -1,17 +1,24 @@
 """`babelscope probe`: score every layer of one checkpoint."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from babelscope.data.corpora import Corpus
+from babelscope.metrics.drift import needs_start
+from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
 from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.load import Loaded
 from babelscope.report.page import write_page
 from babelscope.report.table import read_run, write
-from babelscope.states import embed_once, prepare
-from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
+from babelscope.states import Pooled, embed_once, prepare
+from babelscope.states.pool import Pool
+from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, choose_device, keep
 from babelscope.verbs.console import print_layers, progress
 from babelscope.verbs.manifest import describe
 
@@ -19,24 +26,30 @@ from babelscope.verbs.manifest import describe
 def main(cfg: DictConfig, folder: Path) -> None:
     """Embed the corpus, or find its states in the store; score every layer; write rows, manifest and page."""
     begin(cfg)
-    metrics, pool, device = build_metrics(cfg), build("pool", cfg.pool), _device(cfg.device)
+    metrics, pool, device = build_metrics(cfg), build("pool", cfg.pool), choose_device(cfg.device)
     corpus = build_corpus(cfg, list(cfg.languages.codes), sentences=cfg.sentences)
-    loaded = build_model(cfg, task="base")
-    loaded.model.to(device)
-    prepared = prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens)
-    weights = weights_fingerprint(loaded.model, loaded.parts.family)
-    pooling = OmegaConf.to_container(cfg.pool, resolve=True)
-    key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
-    pooled = embed_once(Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=progress)
-    rows = list(score(pooled.samples(), metrics, run=folder.name, step=0, epoch=0))
+    begins = _start_of(cfg) if _is_compared(cfg, metrics) else None
+    start = None if begins is None else _embed(begins, corpus, pool, device)[1]
+    loaded, now = _embed(cfg, corpus, pool, device)
+    if start is not None and start.tokens != now.tokens:
+        raise ValueError(
+            f"Expected `start` to read the sentences as the same tokens as the model, but got {cfg.start!r}, which "
+            "reads others; give the checkpoint that this one was trained from."
+        )
+    samples = now.pooled.samples(None if start is None else start.pooled)
+    rows = list(score(samples, metrics, run=folder.name, step=0, epoch=0))
     manifest = describe(
         loaded,
         corpus,
-        weights=weights,
-        tokens=prepared.tokens,
+        weights=now.weights,
+        tokens=now.tokens,
         pool=HydraConfig.get().runtime.choices["pool"],
         setting={"freeze": "", "adapter": ""},
     )
+    if begins is not None and start is not None:
+        model = begins.model
+        named = {"model": str(model.checkpoint or model.name), "revision": model.revision, "weights": start.weights}
+        manifest["start"] = named
     keep(cfg, folder, {**manifest, "revision": cfg.model.revision})
     write(folder, "layers-00000000", rows)
     run = read_run(folder)
@@ -46,13 +59,46 @@ def main(cfg: DictConfig, folder: Path) -> None:
     print(f"Wrote {page}")
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError, TypeError) as error:  # which of them depends on how torch was built
+@dataclass(frozen=True)
+class Embedded:
+    """The states of a checkpoint, and what they are of."""
+
+    weights: str
+    tokens: str
+    pooled: Pooled
+
+
+def _embed(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) -> tuple[Loaded, Embedded]:
+    """Embed the corpus by one checkpoint, or find its states in the store."""
+    loaded = build_model(cfg, task="base")
+    loaded.model.to(device)
+    prepared = prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens)
+    weights = weights_fingerprint(loaded.model, loaded.parts.family)
+    pooling = OmegaConf.to_container(cfg.pool, resolve=True)
+    key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
+    pooled = embed_once(Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=progress)
+    return loaded, Embedded(weights, prepared.tokens, pooled)
+
+
+def _is_compared(cfg: DictConfig, metrics: Mapping[str, LayerMetric]) -> bool:
+    """Whether there is a step 0 to compare with, as the metrics want it."""
+    wanting = [name for name, metric in metrics.items() if needs_start(metric)]
+    given = cfg.start is not None or cfg.start_revision is not None
+    if wanting and not given:
         raise ValueError(
-            f"Expected `device` to be one that torch has here, but got {name!r} ({str(error).splitlines()[0][:120]}); "
-            "write device=cpu, or auto."
-        ) from error
+            f"Expected `start` to be the checkpoint that `{wanting[0]}` compares with, but got null; "
+            f"add start=CHECKPOINT, or leave {wanting[0]} out of metrics."
+        )
+    if given and not wanting:
+        raise ValueError(
+            f"Expected a metric that compares with `start`, but got metrics=[{','.join(metrics)}]; add drift to them, "
+            "or leave `start` out."
+        )
+    return given
+
+
+def _start_of(cfg: DictConfig) -> DictConfig:
+    """The same configuration for the checkpoint of step 0."""
+    checkpoint = cfg.model.checkpoint if cfg.start is None else cfg.start
+    changed = {"model": {"checkpoint": checkpoint, "revision": cfg.start_revision}}
+    return OmegaConf.merge(cfg, changed)  # type: ignore[return-value]

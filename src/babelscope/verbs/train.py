@@ -1,7 +1,10 @@
 """`babelscope train`: fine-tune on one language and score every layer at every validation epoch."""
 
 import inspect
+import logging
+from collections.abc import Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,15 @@ from babelscope.report.page import write_page
 from babelscope.report.table import read_run
 from babelscope.states import prepare
 from babelscope.training.data import TaskData
+from babelscope.training.guard import AlignmentGuard
 from babelscope.training.module import FineTuner
 from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
 from babelscope.verbs.console import print_layers, print_settings, print_trainable
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.mirror import log_table, mirrored
 from babelscope.verbs.signature import check_arguments
+
+logger = logging.getLogger(__name__)
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -33,7 +39,10 @@ def main(cfg: DictConfig, folder: Path) -> None:
     probed = build_corpus(cfg, list(cfg.languages.codes), sentences=cfg.sentences)
     read = build("task.corpus", settings.corpus)
     train = read([source], split=settings.train)
-    _refuse_overlap(train, probed, source)
+    alignment, partials = build("alignment", cfg.get("alignment")), instantiate(cfg.callbacks or {})
+    watched = {f"callbacks.{key}.corpus.split": made.keywords["corpus"] for key, made in partials.items() if _has(made)}
+    trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
+    _refuse_overlap(trained, {"corpus.split": probed, **watched})
     labels = label_names(train) if settings.name == "topic" else None
     loaded = build_model(cfg, task=settings.name, labels=None if labels is None else len(labels))
     tokenizer, objective = loaded.tokenizer, loaded.parts.family.objective
@@ -62,6 +71,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         labels=None if labels is None else len(labels),
         seed=cfg.seed,
         family=loaded.parts.family,
+        alignment=None if alignment is None else alignment(tokenizer=tokenizer, parts=loaded.parts),
     )
     given = {
         "corpus": probed,
@@ -72,7 +82,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
         "folder": folder,
         "run": folder.name,
     }
-    callbacks = [_complete(key, built, given) for key, built in instantiate(cfg.callbacks or {}).items()]
+    callbacks = [_complete(key, built, given) for key, built in partials.items()]
+    callbacks.sort(key=lambda callback: not isinstance(callback, AlignmentGuard))  # it repairs what the others measure
     loggers = list((instantiate(cfg.logger) or {}).values())
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(folder))
     choices = HydraConfig.get().runtime.choices
@@ -83,11 +94,13 @@ def main(cfg: DictConfig, folder: Path) -> None:
             weights=weights_fingerprint(loaded.model, loaded.parts.family),
             tokens=prepare(probed, tokenizer).tokens,
             pool=choices["pool"],
-            setting={"freeze": choices["freeze"], "adapter": choices["adapter"]},
+            setting={group: choices[group] for group in ("freeze", "adapter")}
+            | {"name": choices["setting"].replace("none", "")},
             source=source,
         )
         keep(cfg, folder, {**manifest, "revision": cfg.model.revision})
         print_trainable(manifest["trainable"])
+        _tell_of_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(loggers if trainer.is_global_zero else [], plain, list(metrics)):
         last = folder / "checkpoints" / "last.ckpt"
@@ -101,22 +114,44 @@ def main(cfg: DictConfig, folder: Path) -> None:
             print(f"Wrote {write_page([run], folder / 'report.html')}")
 
 
-def _refuse_overlap(train: Corpus, probed: Corpus, source: str) -> None:
-    """Alignment is never measured on sentences that are trained on."""
-    if source not in probed.texts:
-        return
-    shared = set(train.texts[source]) & set(probed.texts[source])
-    if shared:
-        raise ValueError(
-            f"Expected `corpus.split` to share no sentence with the training text, but {len(shared)} of "
-            f"{len(probed.ids)} sentences in {source} are in both; probe another split, such as corpus.split=dev+test."
-        )
+def _has(made: Any) -> bool:
+    """Whether a callback that the run completes brings a corpus of its own."""
+    return isinstance(made, partial) and "corpus" in made.keywords
+
+
+def _refuse_overlap(trained: Mapping[str, Corpus], measured: Mapping[str, Corpus]) -> None:
+    """Alignment is never measured on sentences that are trained on; keys say where each text was chosen."""
+    for (by, train), (key, probed) in product(trained.items(), measured.items()):
+        for language in train.texts.keys() & probed.texts.keys():
+            shared = set(train.texts[language]) & set(probed.texts[language])
+            if shared:
+                raise ValueError(
+                    f"Expected `{key}` to share no sentence with the text that is trained on by `{by}`, but "
+                    f"{len(shared)} of {len(probed.ids)} sentences in {language} are in both; choose another split, "
+                    f"such as {key}=dev+test."
+                )
+
+
+def _tell_of_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:
+    """Say so where a callback decides by sentences that the report measures, for it would be graded on what it saw."""
+    for key, corpus in watched.items():
+        shared = max((len(set(texts) & set(corpus.texts.get(code, ()))) for code, texts in probed.texts.items()))
+        if shared:
+            logger.warning(
+                "%d of the %d sentences of `corpus.split` are also in `%s`, which decides by them: the scores may look "
+                "better than they are; choose a split of their own for the scores, such as corpus.split=test.",
+                shared,
+                len(probed.ids),
+                key,
+            )
 
 
 def _complete(key: str, built: Any, given: dict[str, Any]) -> pl.Callback:
-    """Add to a partial callback what the run knows and its signature asks for."""
+    """Add to a partial callback what the run knows and its signature asks for; what it has already stays."""
     if not isinstance(built, partial):
         return built
     check_arguments(f"callbacks.{key}", built)
-    asked = inspect.signature(built.func).parameters
+    for name, value in built.keywords.items():
+        check_arguments(f"callbacks.{key}.{name}", value)
+    asked = inspect.signature(built.func).parameters.keys() - built.keywords.keys()
     return built(**{name: value for name, value in given.items() if name in asked})

@@ -1,0 +1,221 @@
+"""Stop the loss of alignment as it happens: parts whose layer falls go back to their last good weights and freeze."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import Tensor, nn
+
+from babelscope.data.corpora import Corpus
+from babelscope.metrics.sample import LayerMetric
+from babelscope.models.families import Family
+from babelscope.models.parts import parts_of
+from babelscope.states.pool import Pool, mean
+from babelscope.training.probe import Probe
+from babelscope.training.restore import RestorableParts
+from babelscope.training.scalars import layer_scalars
+from babelscope.training.wrapped import model_in
+
+
+class AlignmentGuard(pl.Callback):
+    """Watch a score of every layer against step 0, and freeze what lets it fall, at its last good weights.
+
+    At each check, the lowest watched layer that has fallen by more than the tolerance is found. The part that makes it
+    (the inputs for layer 0, block i - 1 for layer i) and every part below go back to the weights of the last check and
+    freeze; then all is measured again, until no layer that can still be frozen is beyond the tolerance. The lowest goes
+    first because a layer depends on all parts below it: curing the lowest cause may cure the layers above, and freezing
+    more than is needed costs accuracy in the source language. As every check ends with all these layers within the
+    tolerance, the weights after the last check are the last good ones of each of them.
+
+    Frozen parts stay bit-identical: their gradients are dropped, their optimizer state is forgotten, and their dropout
+    is off. Put the guard before callbacks that measure or save, so that they see the repaired model.
+
+    Args:
+        corpus: Parallel sentences to watch: other ones than are trained on, or than the result will be judged by.
+        tokenizer: The model's tokenizer.
+        metric: Function of one layer; higher is better aligned.
+        key: Which of its results; one per language counts by its mean.
+        tolerance: How far a layer may fall below its score at step 0; infinity only watches.
+        watch: Half-open range of layer numbers, as [0, 5] or [1, null]; negative ones count from the end.
+        freeze_inputs: Whether all before block 0 may be frozen; if not, layer 0 is not watched either.
+        every_n_steps: Check after so many optimizer steps; 0 checks at validations, or, where nothing is validated, at
+            the end of epochs.
+        pool: From token states to one vector per sentence.
+        folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only.
+        run: Identifier written to every row.
+        family: Where the layers are, for a model type that is not known.
+        max_tokens: Positions per batch.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+
+    Raises:
+        ValueError: if an option is out of range, or a run without a baseline is resumed.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        tokenizer: Any,
+        *,
+        metric: LayerMetric,
+        key: str,
+        tolerance: float = 0.05,
+        watch: Sequence[int | None] = (0, None),
+        freeze_inputs: bool = True,
+        every_n_steps: int = 0,
+        pool: Pool = mean,
+        folder: str | Path | None = None,
+        run: str = "",
+        family: Family | None = None,
+        max_tokens: int = 4096,
+        attribute: str = "model",
+    ):
+        if not tolerance >= 0:
+            raise ValueError(
+                f"Expected argument `tolerance` to be at least 0, but got {tolerance}; write how far a score may fall, "
+                "or .inf to watch only."
+            )
+        if every_n_steps < 0:
+            raise ValueError(
+                f"Expected argument `every_n_steps` to be at least 0, but got {every_n_steps}; 0 checks at validations."
+            )
+        name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", key)
+        self.probe = Probe.of(
+            corpus,
+            tokenizer,
+            {name: metric},
+            pool=pool,
+            folder=folder,
+            run=run,
+            family=family,
+            max_tokens=max_tokens,
+            name="guard",
+        )
+        self.key, self.tolerance, self.watch, self.freeze_inputs = key, tolerance, tuple(watch), freeze_inputs
+        self.every_n_steps, self.attribute = every_n_steps, attribute
+        self.baseline: dict[str, float] = {}
+        """Score of every watched layer at step 0."""
+        self.frozen = -1
+        """Number of the highest layer that is frozen; -1 while none is."""
+        self.step = -1
+        """The last check."""
+        self.weights: dict[str, Tensor] = {}
+        """What trained in the parts that are not frozen, after the last check."""
+        self.rows: list[dict[str, Any]] = []
+        """Rows of every check of this process's life, on rank 0."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure step 0, or go on from where a resumed run stood."""
+        parts = parts_of(model_in(pl_module, self.attribute), self.probe.family)
+        self.parts, self.watched = RestorableParts(parts), self._watched(len(parts.blocks) + 1)
+        if trainer.global_step == 0:
+            self.frozen, self.step = -1, -1
+            self._check(trainer, pl_module, epoch=0)
+        elif missing := [layer for layer in self.watched if str(layer) not in self.baseline]:
+            raise ValueError(
+                f"Expected the guard's scores at step 0, but this run goes on at step {trainer.global_step} without "
+                f"that of layer {missing[0]}; start a new run folder, with the guard from the beginning."
+            )
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Turn the dropout of frozen parts off again, which leaving a validation turns on."""
+        self.parts.still(self._held)
+
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Hide the gradients of frozen parts from clipping and optimizer."""
+        self.parts.drop_gradients(self._held)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Check after every n-th step, where that is asked for."""
+        if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
+            self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Check at a validation of the training."""
+        if not self.every_n_steps and not trainer.sanity_checking and trainer.state.fn == "fit":
+            self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Check at the end of an epoch of a training without validation."""
+        if not self.every_n_steps and not trainer.enable_validation:
+            self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep what a resumed run needs to be the one it would have been."""
+        return {"baseline": self.baseline, "frozen": self.frozen, "step": self.step, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.baseline, self.weights = dict(state_dict["baseline"]), dict(state_dict["weights"])
+        self.frozen, self.step = state_dict["frozen"], state_dict["step"]
+
+    @property
+    def _held(self) -> range:
+        """The frozen parts."""
+        return range(0 if self.freeze_inputs else 1, self.frozen + 1)
+
+    def _open(self, stop: int) -> range:
+        """The parts below number `stop` that may yet be frozen."""
+        return range(max(self._held.start, self.frozen + 1), stop)
+
+    def _watched(self, layers: int) -> range:
+        first, stop = (
+            default if bound is None else bound + layers if bound < 0 else bound
+            for bound, default in zip(self.watch, (0, layers), strict=True)
+        )
+        first = max(first, 0 if self.freeze_inputs else 1)
+        if not 0 <= first < stop <= layers:
+            raise ValueError(
+                f"Expected argument `watch` to be a non-empty range within the {layers} layers from 0, but got "
+                f"{list(self.watch)}; the end is exclusive, so the widest range is [0, {layers}]."
+            )
+        return range(first, stop)
+
+    def _check(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+        step, model = trainer.global_step, model_in(pl_module, self.attribute)
+        if step == self.step:  # two validations may lie between two steps
+            return
+        keys = {"run": self.probe.run, "step": step, "epoch": epoch, "language": "", "other": ""}
+        with isolate_rng(), torch.no_grad(), torch.inference_mode(False):
+            scores = self._scores(trainer, model, step)
+            if step == 0:
+                self.baseline = scores
+            rows = [{**keys, "layer": n, "metric": "guard_fall", "value": self.baseline[n] - scores[n]} for n in scores]
+            while (layer := self._fallen(scores)) is not None:
+                self.parts.put_back(self._open(layer + 1), self.weights, trainer.optimizers)
+                self.frozen = layer
+                rows.append({**keys, "layer": str(layer), "metric": "guard_freeze", "value": self.step})
+                scores = self._scores(trainer, model, step)
+            self.parts.copy(self._open(self.watched.stop), self.weights)
+            self.step = step
+        if trainer.is_global_zero:
+            self.rows += rows
+            self.probe.write(rows, step=step)
+            for logger in trainer.loggers:
+                logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=step)
+        trainer.strategy.barrier("alignment_guard")
+
+    def _fallen(self, scores: Mapping[str, float]) -> int | None:
+        """Find the lowest watched layer that is beyond the tolerance and not yet frozen."""
+        fallen = {n for n in self.watched if self.baseline[str(n)] - scores[str(n)] > self.tolerance}
+        return min((n for n in fallen if n > self.frozen), default=None)
+
+    def _scores(self, trainer: pl.Trainer, model: nn.Module, step: int) -> dict[str, float]:
+        """Measure the watched layers; every process gets what the first one found, for all have to decide alike."""
+        pooled = self.probe.embed_together(trainer, model)
+        found = {}
+        if trainer.is_global_zero:
+            watched = replace(pooled, layers={str(layer): pooled.layers[str(layer)] for layer in self.watched})
+            rows = self.probe.measure(watched, step=step, epoch=0)
+            whole = [row for row in rows if not row["language"] and not row["other"]]
+            found = {row["layer"]: row["value"] for row in whole if row["metric"] == self.key}
+            if not found:
+                raise ValueError(
+                    f"Expected argument `key` to be a result of the guard's metric per layer or language, but got "
+                    f"{self.key!r}; it has {', '.join(dict.fromkeys(row['metric'] for row in whole))}."
+                )
+        return trainer.strategy.broadcast(found)

@@ -1,0 +1,63 @@
+"""What trains in the inputs and blocks of a model: copied, put back, and held as it is while the rest goes on."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from babelscope.models.parts import Parts
+from babelscope.models.trainable import named_parts
+
+
+class RestorableParts:
+    """The trainable parameters of the inputs (part 0) and of block i (part i + 1), so that part i makes layer i.
+
+    A tensor that two parts share, as tied embeddings are, belongs to the first of them. With adapters, they are all
+    there is. Holding a part does not touch `requires_grad`: DDP counts on a gradient for every parameter that had one
+    at the start, and checkpoints hold what can have one. Its gradients are dropped instead.
+    """
+
+    def __init__(self, parts: Parts):
+        stack = [modules for _, modules in named_parts(parts)][: len(parts.blocks) + 1]
+        names = {id(parameter): name for name, parameter in parts.model.named_parameters()}
+        seen: set[int] = set()
+        self.modules: list[tuple[nn.Module, ...]] = [tuple(modules) for modules in stack]
+        self.parameters: list[dict[str, nn.Parameter]] = []
+        for modules in self.modules:
+            own = {id(p): p for module in modules for p in module.parameters() if p.requires_grad and id(p) not in seen}
+            seen |= own.keys()
+            self.parameters.append({names[key]: parameter for key, parameter in own.items()})
+
+    def of(self, parts: Iterable[int]) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield the named parameters of some parts."""
+        for part in parts:
+            yield from self.parameters[part].items()
+
+    def copy(self, parts: Iterable[int], into: dict[str, Tensor]) -> None:
+        """Copy some parts to tensors on the CPU, and forget all others."""
+        chosen = dict(self.of(parts))
+        for name in into.keys() - chosen.keys():
+            del into[name]
+        for name, parameter in chosen.items():
+            into.setdefault(name, torch.empty_like(parameter, device="cpu")).copy_(parameter.detach())
+
+    def put_back(
+        self, parts: Iterable[int], weights: Mapping[str, Tensor], optimizers: Iterable[torch.optim.Optimizer]
+    ) -> None:
+        """Give some parts the copied weights, and forget what optimizers know of them and of their gradients."""
+        for name, parameter in self.of(parts):
+            parameter.data.copy_(weights[name])
+            parameter.grad = None
+            for optimizer in optimizers:
+                optimizer.state.pop(parameter, None)
+
+    def drop_gradients(self, parts: Iterable[int]) -> None:
+        """Leave no gradient to clip or to step along: without one, AdamW applies no weight decay either."""
+        for _, parameter in self.of(parts):
+            parameter.grad = None
+
+    def still(self, parts: Iterable[int]) -> None:
+        """Turn the dropout of some parts off, as in every frozen part."""
+        for part in parts:
+            for module in self.modules[part]:
+                module.eval()

@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from babelscope.models.adapters import lora
+from babelscope.models.freeze import freeze
+from babelscope.models.parts import parts_of
+from babelscope.models.policies import FreezePolicy
+from babelscope.training.restore import RestorableParts
+from tests.models.tiny import DEPTH, tiny_model
+from tests.training.runs import same, weights_of
+
+
+@pytest.mark.parametrize("kind", ["xlm-roberta", "mt5", "bloom", "llama"])
+def test_every_parameter_of_inputs_and_blocks_is_in_one_part(kind):
+    model = tiny_model(kind, "lm")
+    parts = parts_of(model)
+    found = RestorableParts(parts)
+    assert len(found.parameters) == DEPTH + 1
+    ids = [id(p) for _, p in found.of(range(DEPTH + 1))]
+    wanted = {id(p) for module in (*parts.inputs, *parts.blocks) for p in module.parameters()}
+    assert len(ids) == len(set(ids))
+    assert set(ids) == wanted
+    assert id(parts.tokens.weight) in {id(p) for p in found.parameters[0].values()}
+
+
+def test_only_what_trains_is_copied():
+    adapted = lora(tiny_model("llama", "topic"))
+    assert all("lora_" in name for name, _ in RestorableParts(parts_of(adapted)).of(range(DEPTH + 1)))
+    model = tiny_model("llama", "topic")
+    freeze(parts_of(model), FreezePolicy(inputs=True, blocks=[(1, 2)]))
+    assert [len(own) > 0 for own in RestorableParts(parts_of(model)).parameters] == [False, True, False, True, True]
+
+
+def test_putting_back_is_exact_and_forgets_momentum_and_gradient():
+    model = tiny_model("xlm-roberta", "lm")
+    parts, before, kept = RestorableParts(parts_of(model)), weights_of(model), {}
+    parts.copy(range(3), kept)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    moved = weights_of(model)
+    parts.put_back(range(2), kept, [optimizer])
+    after, low = weights_of(model), dict(parts.of(range(2)))
+    assert same({n: after[n] for n in low}, {n: before[n] for n in low})
+    assert same({n: after[n] for n in after.keys() - low.keys()}, {n: moved[n] for n in after.keys() - low.keys()})
+    assert all(parameter.grad is None and parameter not in optimizer.state for parameter in low.values())
+    assert len(optimizer.state) == len(after) - len(low)
+
+
+def test_copies_are_their_own_and_only_of_the_parts_asked_for():
+    model = tiny_model("bloom", "lm")
+    parts, kept = RestorableParts(parts_of(model)), {}
+    parts.copy(range(4), kept)
+    first = {name: value.data_ptr() for name, value in kept.items()}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    parts.copy(range(2, 4), kept)
+    assert kept.keys() == dict(parts.of(range(2, 4))).keys()
+    assert all(value.data_ptr() == first[name] for name, value in kept.items())  # no second copy in memory
+    assert all(torch.equal(value, model.get_parameter(name)) for name, value in kept.items())

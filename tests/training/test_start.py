@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from babelscope.states.embed import Pooled
+from babelscope.training.start import StartStates
+
+LAYERS = {"0": torch.randn(6, 4), "10": torch.randn(6, 4), "2": torch.randn(6, 4), "final": torch.randn(6, 4)}
+POOLED = Pooled(LAYERS, ("eng_Latn", "deu_Latn"), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_what_is_kept_is_read_bit_by_bit_in_its_order(place, tmp_path):
+    file = tmp_path / "states" / "layers.safetensors" if place == "disk" else None
+    states = StartStates(file, "hash")
+    states.keep(POOLED)
+    again = (StartStates(file, "hash") if file else states).read()
+    assert list(again.layers) == list(LAYERS)
+    assert all(torch.equal(again.layers[layer], x) for layer, x in LAYERS.items())
+    assert (again.names, again.ids) == (POOLED.names, POOLED.ids)
+    if file:
+        assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_without_step_0_it_says_what_to_do(place, tmp_path):
+    file = tmp_path / "none.safetensors" if place == "disk" else None
+    with pytest.raises(ValueError, match=r"states of step 0 in .*, but there are none; leave out .* drift, or start"):
+        StartStates(file, "hash").read()
+
+
+def test_states_of_other_tokens_are_refused(tmp_path):
+    StartStates(tmp_path / "kept", "hash").keep(POOLED)
+    with pytest.raises(ValueError, match=r"to be of the tokens that are measured now, but they are of others"):
+        StartStates(tmp_path / "kept", "other").read()
