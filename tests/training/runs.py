@@ -118,6 +118,7 @@ WATCHED = lab(LANGUAGES, "test").take(range(10, 18))
 
 def guard(**options: Any) -> AlignmentGuard:
     given: dict[str, Any] = {"metric": partial(drift, k=3), "key": "drift_cka", "tolerance": 0.05, "every_n_steps": 1}
+    given["watch"] = (0, None)
     return AlignmentGuard(WATCHED, tiny_tokenizer(), **{**given, **options})
 
 

@@ -159,6 +159,11 @@ def test_the_lowest_goes_first(scores, expected, tmp_path):
     assert decisions(watch.rows) == expected
 
 
+@pytest.mark.parametrize(("layers", "stop"), [(3, 1), (7, 3), (13, 5), (33, 11)])
+def test_by_default_the_early_third_is_watched(layers, stop):
+    assert guard(watch=None)._watched(layers) == range(stop)
+
+
 def test_only_watched_layers_count_but_what_is_below_them_freezes_too(tmp_path):
     model, watch = tiny_model("xlm-roberta", "topic"), Scripted(FINE, [0.5] * 5, FINE, watch=[2, -1])
     look, _ = fit(tmp_path, watch, model, max_epochs=1)

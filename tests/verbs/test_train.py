@@ -66,7 +66,7 @@ def test_a_run_folder_is_whole(run):
     found = read_run(folder)
     assert found.config["sentences"] == 20
     assert yaml.safe_load((folder / "run.yaml").read_text())["task"]["language"] == "eng_Latn"
-    assert found.manifest["setting"] == {"freeze": "early", "adapter": "none", "name": "early"}
+    assert found.manifest["setting"] == {"freeze": "early", "adapter": "none", "name": ""}
     assert found.manifest["layers"] == LAYERS
     assert {row["part"]: row["share"] for row in found.manifest["trainable"]}["block 0"] == 0
     page = (folder / "report.html").read_text()

@@ -41,7 +41,8 @@ class AlignmentGuard(pl.Callback):
         metric: Function of one layer; higher is better aligned.
         key: Which of its results; one per language counts by its mean.
         tolerance: How far a layer may fall below its score at step 0; infinity only watches.
-        watch: Half-open range of layer numbers, as [0, 5] or [1, null]; negative ones count from the end.
+        watch: Half-open range of layer numbers, as [0, 5] or [1, null]; negative ones count from the end. None is the
+            early third, where fine-tuning on one language disrupts (Wilie et al. 2025); later layers change for the task.
         freeze_inputs: Whether all before block 0 may be frozen; if not, layer 0 is not watched either.
         every_n_steps: Check after so many optimizer steps; 0 checks at validations, or, where nothing is validated, at
             the end of epochs.
@@ -64,7 +65,7 @@ class AlignmentGuard(pl.Callback):
         metric: LayerMetric,
         key: str,
         tolerance: float = 0.05,
-        watch: Sequence[int | None] = (0, None),
+        watch: Sequence[int | None] | None = None,
         freeze_inputs: bool = True,
         every_n_steps: int = 0,
         pool: Pool = mean,
@@ -95,7 +96,7 @@ class AlignmentGuard(pl.Callback):
             max_tokens=max_tokens,
             name="guard",
         )
-        self.key, self.tolerance, self.watch, self.freeze_inputs = key, tolerance, tuple(watch), freeze_inputs
+        self.key, self.tolerance, self.watch, self.freeze_inputs = key, tolerance, watch, freeze_inputs
         self.every_n_steps, self.attribute = every_n_steps, attribute
         self.baseline: dict[str, float] = {}
         """Score of every watched layer at step 0."""
@@ -163,15 +164,16 @@ class AlignmentGuard(pl.Callback):
         return range(max(self._held.start, self.frozen + 1), stop)
 
     def _watched(self, layers: int) -> range:
+        watch = (0, -(-layers // 3)) if self.watch is None else self.watch
         first, stop = (
             default if bound is None else bound + layers if bound < 0 else bound
-            for bound, default in zip(self.watch, (0, layers), strict=True)
+            for bound, default in zip(watch, (0, layers), strict=True)
         )
         first = max(first, 0 if self.freeze_inputs else 1)
         if not 0 <= first < stop <= layers:
             raise ValueError(
                 f"Expected argument `watch` to be a non-empty range within the {layers} layers from 0, but got "
-                f"{list(self.watch)}; the end is exclusive, so the widest range is [0, {layers}]."
+                f"{list(watch)}; the end is exclusive, so the widest range is [0, {layers}]."
             )
         return range(first, stop)
 

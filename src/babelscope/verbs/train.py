@@ -22,7 +22,7 @@ from babelscope.states import prepare
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
 from babelscope.training.module import FineTuner
-from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
+from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, is_finished, keep
 from babelscope.verbs.console import print_layers, print_settings, print_trainable
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.mirror import log_table, mirrored
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Build, fit, test in every language, and write rows, manifest and page."""
+    if is_finished(cfg, folder):
+        print(f"Finished already: {folder}; delete it to run it again")
+        return
     begin(cfg)
     metrics, source, settings = build_metrics(cfg), cfg.task.language, cfg.task
     languages = list(dict.fromkeys([*cfg.languages.codes, source]))
