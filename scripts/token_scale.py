@@ -1,6 +1,8 @@
 """Time and memory of the token analyses on a synthetic table of published size, beside reading and multiplying it.
 
-python scripts/token_scale.py [ROWS WIDTH]      # 250000 2048 by default: 1 GB in bfloat16 on disk
+python scripts/token_scale.py [ROWS WIDTH [QUERIES]]      # 250000 2048 2500 by default: 1 GB in bfloat16 on disk
+
+A smaller table with as many queries keeps the ratios: python scripts/token_scale.py 60000 1024 2500
 """
 
 import resource
@@ -33,12 +35,22 @@ def make(file: Path, rows: int, width: int) -> list[str]:
     return [SCRIPTS[kind] for kind in kinds]
 
 
-def timed(what: str, started: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{what:<58}{time.perf_counter() - started:>8.1f} s{peak:>8.2f} GiB", flush=True)
+class Clock:
+    """Prints what each piece of work takes: time, also as a multiple of the first one's, and memory."""
+
+    def __init__(self) -> None:
+        self.first = 0.0
+        self.started = time.perf_counter()
+
+    def tell(self, what: str) -> None:
+        seconds = time.perf_counter() - self.started
+        self.first = self.first or seconds
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"{what:<62}{seconds:>8.1f} s{seconds / self.first:>7.2f} x{peak:>8.2f} GiB", flush=True)
+        self.started = time.perf_counter()
 
 
-def main(rows: int = 250_000, width: int = 2048) -> None:
+def main(rows: int = 250_000, width: int = 2048, queries: int = 2500) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
         import multiprocessing
@@ -48,24 +60,20 @@ def main(rows: int = 250_000, width: int = 2048) -> None:
         print(f"{rows} x {width}, {torch.get_num_threads()} threads; peak memory of this process so far")
         with safe_open(file, "pt") as opened:
             table = opened.get_tensor("table")
-            start = time.perf_counter()
-            queries = table[: rows // 100].float()
+            clock = Clock()
+            few = table[:queries].float()
             for first in range(0, rows, 4096):
-                (queries @ table[first : first + 4096].float().T).amax()
-            timed("reading the table and multiplying 1 % of its rows by all", start)
-            start = time.perf_counter()
+                (few @ table[first : first + 4096].float().T).amax()
+            clock.tell(f"reading the table and multiplying {queries} rows by all")
             tokens = token_rows(table, labels)
-            timed("rows, labels, norms", start)
-            start = time.perf_counter()
-            found = find_neighbours(tokens, draw_tokens(tokens, 0.01), 50)
-            count_scripts(tokens, found, k=(50,))
-            timed("50 neighbours of a 1 % sample, exact, and their scripts", start)
-            start = time.perf_counter()
+            clock.tell("rows, labels, norms")
+            found = find_neighbours(tokens, draw_tokens(tokens, queries / rows), 50)
+            count_scripts(tokens, [found], k=(50,))
+            clock.tell(f"50 neighbours of {queries} tokens, exact, and their scripts")
             describe(tokens)
-            timed("isotropy", start)
-            start = time.perf_counter()
+            clock.tell("isotropy")
             script_probe(tokens, limit=1000, draws=1)
-            timed("script probe, 10 folds, 1,000 tokens a side, controls", start)
+            clock.tell("script probe, 10 folds, 1,000 tokens a side, both controls")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
 
+from babelscope.analyses import token_map
 from babelscope.analyses.token_map import map_tokens
 from babelscope.analyses.token_rows import token_rows
 from babelscope.analyses.token_study import least_tokens
@@ -21,13 +22,21 @@ def test_the_map_is_the_first_two_principal_components():
 
 
 def test_umap_is_an_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "umap", None)
+    monkeypatch.setattr(token_map, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'babelscope\[umap\]'"):
         map_tokens(TOKENS, TOKENS.ids, layout="umap")
+    with pytest.raises(ValueError, match="pca or umap"):
+        map_tokens(TOKENS, TOKENS.ids, layout="tsne")
 
 
+@pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
+def test_umap_needs_some_tokens():
+    with pytest.raises(ValueError, match="at least 5 tokens"):
+        map_tokens(TOKENS, TOKENS.ids[:4], layout="umap")
+
+
+@pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
 def test_umap_is_the_same_each_time():
-    pytest.importorskip("umap")
     places = map_tokens(TOKENS, TOKENS.ids, layout="umap", seed=1)
     assert places.shape == (60, 2)
     assert torch.equal(places, map_tokens(TOKENS, TOKENS.ids, layout="umap", seed=1))

@@ -22,7 +22,7 @@ def plant(offset):
 
 def test_separated_scripts_have_one_script_among_neighbours():
     tokens = plant(20.0)
-    found = values(count_scripts(tokens, find_neighbours(tokens, tokens.ids, 10), k=[5, 10], counts=range(240)))
+    found = values(count_scripts(tokens, [find_neighbours(tokens, tokens.ids, 10)], k=[5, 10], counts=range(240)))
     assert found["neighbour_scripts@10", "", ""] == 1
     assert found["neighbour_scripts_sd@10", "", ""] == 0
     assert found["neighbour_scripts_share@5", "", "1"] == 1
@@ -37,7 +37,7 @@ def test_random_table_reaches_the_null_and_equals_plain_counting(tmp_path):
     near = find_neighbours(tokens, tokens.ids, 5, batch=50)
     _, brute = nearest_neighbours(tokens.table, 5)
     assert torch.equal(near.neighbours.long(), brute)
-    rows = count_scripts(tokens, near, k=[5])
+    rows = count_scripts(tokens, [near], k=[5])
     found = values(rows)
     distinct = [len({tokens.labels[j] for j in line}) for line in brute.tolist()]
     legacy = [len({tokens.labels[j] for j in [i, *line]}) for i, line in enumerate(brute.tolist())]
@@ -65,6 +65,6 @@ def test_draws_and_refusals():
         draw_tokens(tokens, 0)
     near = find_neighbours(tokens, ids, 5)
     with pytest.raises(ValueError, match="argument `k`"):
-        count_scripts(tokens, near)
+        count_scripts(tokens, [near])
     with pytest.raises(ValueError, match="argument `counts`"):
-        count_scripts(tokens, near, k=[5], counts=[1])
+        count_scripts(tokens, [near], k=[5], counts=[1])

@@ -1,11 +1,15 @@
 import json
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from babelscope.analyses.token_blocks import find_blocks
 from babelscope.report.table import read_run
+from babelscope.verbs import tokens as tokens_verb
 from tests.models.tiny import save_checkpoint
 from tests.verbs.command import babelscope
 
@@ -76,6 +80,76 @@ def test_several_tables_and_their_pairs(tiny):
     assert "Neighbour explorer" in Path("page.html").read_text()
 
 
+@pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
+def test_a_map_by_umap(tiny):
+    ended = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=run", "probe=null", "k=[5]", "map=umap")
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    explorer = json.loads(Path("run/explorer.json").read_text())
+    assert explorer["layout"] == "umap"
+    assert len(explorer["place"]) == len(explorer["tokens"])
+
+
+def test_a_later_failure_keeps_what_is_finished(tiny, monkeypatch):
+    both = (f"models=[{tiny['xlm-roberta']},{tiny['bloom']}]", "output=run", *SMALL)
+    studied = []
+
+    def study_tokens(tokens, *arguments, **keywords):
+        studied.append(len(tokens.ids))
+        if len(studied) == 2:
+            raise ValueError("Expected nothing of the kind.")
+        return study(tokens, *arguments, **keywords)
+
+    study = tokens_verb.study_tokens
+    monkeypatch.setattr(tokens_verb, "study_tokens", study_tokens)
+    failed = babelscope("tokens", *both)
+    assert (failed.code, len(failed.lines)) == (2, 1), failed.err
+    again = babelscope("tokens", *both)
+    assert (again.code, again.err) == (0, ""), again.err
+    assert len(studied) == 3
+    assert "xlm_roberta: finished by an earlier command" in again.out
+    once = read_run(Path("run/xlm_roberta")).rows
+    ended = babelscope("tokens", *both, "cache=elsewhere")
+    assert (ended.code, len(studied)) == (0, 5), ended.err
+    assert read_run(Path("run/xlm_roberta")).rows.equals(once)
+    babelscope("tokens", *both, "seed=1")
+    assert len(studied) == 7
+
+
+def test_an_interrupted_search_goes_on(tiny, monkeypatch):
+    command = ("tokens", f"model.checkpoint={tiny['bloom']}", "probe=null", "k=[5]", "sample=1.0")
+    assert babelscope(*command, "output=whole", "cache=elsewhere").code == 0
+    monkeypatch.setitem(find_blocks.__kwdefaults__, "batch", 10)
+    searching = tokens_verb.searching
+
+    def interrupted(blocks, total, done):
+        for number, block in enumerate(searching(blocks, total, done)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield block
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens_verb, "searching", interrupted)
+        assert babelscope(*command, "output=run").code == 130
+    ended = babelscope(*command, "output=run")
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    assert "Going on after 2 of" in ended.out
+    whole, run = (read_run(Path(name)).rows.drop(columns="run") for name in ("whole", "run"))
+    assert run.equals(whole)
+    assert Path("run/explorer.json").read_bytes() == Path("whole/explorer.json").read_bytes()
+
+
+def test_models_without_a_token_in_common_are_refused(tiny, tmp_path):
+    folder = tmp_path / "other"
+    shutil.copytree(tiny["bloom"], folder)
+    file = folder / "tokenizer.json"
+    made = json.loads(file.read_text())
+    special = {token["content"] for token in made["added_tokens"]}
+    renamed = {name if name in special else f"q{i}q": i for name, i in made["model"]["vocab"].items()}
+    made["model"] = {"type": "WordLevel", "vocab": renamed, "unk_token": next(iter(special))}
+    file.write_text(json.dumps(made))
+    assert "tokens that bloom and other share" in refused(f"models=[{tiny['bloom']},{folder}]", "probe=null", "k=[5]")
+
+
 def test_a_dictionary_of_ones_own(tiny):
     from babelscope.data.pieces import decode_pieces
     from babelscope.models.table import read_table
@@ -111,6 +185,7 @@ def test_what_a_user_can_mend_is_one_line(tiny, tmp_path):
     assert "fewer" in (line := refused(tiny_one, "k=[5000]", "probe=null")) or "smaller than" in line
     assert "at least two scripts" in refused(tiny_one, "k=[5]", "probe.minimum=100000")
     assert "`labels`" in refused(tiny_one, "labels=mine")
+    assert "`map`" in refused(tiny_one, "map=tsne")
     assert "nearest: lab_xlmr" in refused("models=[lab_xlm]")
     assert "a list of models" in refused("models=lab_xlmr")
     assert "twice" in refused(f"models=[{tiny['bloom']},{tiny['bloom']}]")

@@ -1,15 +1,14 @@
 """How well a linear probe tells the script of a token from its row of the table (S1, figure 3)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from babelscope.analyses.token_rows import TokenRows, tidy
+from babelscope.metrics.held_out import guess_held_out
 from babelscope.metrics.isotropy import covariance
 
 Rows = list[dict[str, Any]]
@@ -29,9 +28,9 @@ def script_probe(
 ) -> Rows:
     """Tell each script from the rest by logistic regression on unit rows, balanced and cross-validated, as S1 does.
 
-    A draw under-samples the larger side to the smaller. Folds are stratified in order of id, the regression is
-    scikit-learn's with its defaults, and the score is the mean accuracy of the folds. S1 makes one draw and has no
-    control; limit=None and draws=1 are its protocol.
+    A draw under-samples the larger side to the smaller. Folds are scikit-learn's, stratified in order of id, the
+    regression has its defaults, and the score is the mean accuracy of the folds. S1 makes one draw and has no control;
+    limit=None and draws=1 are its protocol.
 
     Args:
         tokens: Tokens in use with their scripts.
@@ -69,22 +68,26 @@ def script_probe(
     end = f"/pca{width}" if width else ""
     rows: Rows = []
     scores: dict[str, list[float]] = {}
+    random: dict[int, float] = {}  # by tokens per side, on which alone it depends
     for code in large:
         mine, rest = tokens.ids[codes == code], tokens.ids[codes != code]
         side = min(len(mine), len(rest), limit or len(tokens.ids))
         if side < folds:
             continue
         generator = torch.Generator().manual_seed(seed)
-        found: dict[str, list[float]] = {"": [], "_random": [], "_shuffled": []}
+        found: dict[str, list[float]] = {"": [], "_shuffled": []}
         for draw in range(draws):
             drawn = torch.cat([_draw(mine, side, generator), _draw(rest, side, generator)])
-            label = np.repeat([1, 0], side)
+            label = torch.tensor([1, 0]).repeat_interleave(side)
             x = _features(tokens, drawn, project)
             # Controls do not depend on the draw of tokens; one suffices.
-            variants = _variants(x, label, generator) if draw == 0 else iter([("", x, label)])
-            for kind, features, target in variants:
-                guess = _guesses(features, target, folds, max_iter)
-                found[kind].append(_fold_accuracy(guess, target, folds))
+            labels = label[None] if draw else _with_shuffled(label, generator)
+            for kind, (hits, fold) in zip(("", "_shuffled"), _probe(x, labels, folds, max_iter), strict=False):
+                found[kind].append(_fold_accuracy(hits, fold))
+        if side not in random:
+            ((hits, fold),) = _probe(_noise(x, seed), label[None], folds, max_iter)
+            random[side] = _fold_accuracy(hits, fold)
+        found["_random"] = [random[side]]
         values = {kind: float(np.mean(some)) for kind, some in found.items()}
         if draws > 1:
             half = _half_interval(found[""])
@@ -116,36 +119,38 @@ def _multiclass(
 ) -> Rows:
     generator = torch.Generator().manual_seed(seed)
     x = _features(tokens, torch.cat([_draw(ids, side, generator) for _, ids in classes]), project)
-    label = np.repeat(np.arange(len(classes)), side)
-    rows: Rows = []
-    for kind, features, target in _variants(x, label, generator):
-        hits = _guesses(features, target, folds, max_iter) == target
-        rows.append(tidy(f"script_multiclass{kind}{end}", float(hits.mean())))
-        if not kind:
-            rows += [
-                tidy(f"script_multiclass{end}", float(hits[target == place].mean()), name)
-                for place, (name, _) in enumerate(classes)
-            ]
-    return rows
+    label = torch.arange(len(classes)).repeat_interleave(side)
+    (hits, _), (shuffled, _) = _probe(x, _with_shuffled(label, generator), folds, max_iter)
+    ((random, _),) = _probe(_noise(x, seed), label[None], folds, max_iter)
+    return [
+        tidy(f"script_multiclass{end}", float(hits.mean())),
+        *(
+            tidy(f"script_multiclass{end}", float(hits[label == place].mean()), name)
+            for place, (name, _) in enumerate(classes)
+        ),
+        tidy(f"script_multiclass_random{end}", float(random.mean())),
+        tidy(f"script_multiclass_shuffled{end}", float(shuffled.mean())),
+    ]
 
 
-def _variants(
-    x: np.ndarray, label: np.ndarray, generator: torch.Generator
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield the features and labels themselves, then a random table, then shuffled labels."""
-    yield "", x, label
-    noise = torch.randn(x.shape, generator=generator)
-    yield "_random", torch.nn.functional.normalize(noise, dim=1).numpy(), label
-    yield "_shuffled", x, label[torch.randperm(len(label), generator=generator).numpy()]
+def _with_shuffled(label: Tensor, generator: torch.Generator) -> Tensor:
+    """(2, n) labels, and the same in another order."""
+    return torch.stack([label, label[torch.randperm(len(label), generator=generator)]])
+
+
+def _noise(x: Tensor, seed: int) -> Tensor:
+    """Directions of a Gaussian table in place of this one."""
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(noise, dim=1)
 
 
 def _draw(ids: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return ids[torch.randperm(len(ids), generator=generator)[:count]].sort().values
 
 
-def _features(tokens: TokenRows, ids: Tensor, project: Tensor | None) -> np.ndarray:
+def _features(tokens: TokenRows, ids: Tensor, project: Tensor | None) -> Tensor:
     x = tokens.unit(ids)
-    return (x if project is None else torch.nn.functional.normalize(x @ project, dim=1)).numpy()
+    return x if project is None else torch.nn.functional.normalize(x @ project, dim=1)
 
 
 def _projection(tokens: TokenRows, width: int | None) -> Tensor | None:
@@ -162,18 +167,26 @@ def _projection(tokens: TokenRows, width: int | None) -> Tensor | None:
     return vectors[:, -width:].flip(1).float()
 
 
-def _guesses(x: np.ndarray, label: np.ndarray, folds: int, max_iter: int) -> np.ndarray:
-    """Predict every point by the probe that has not seen it."""
-    guess = np.empty_like(label)
-    for train, test in StratifiedKFold(folds).split(x, label):
-        guess[test] = LogisticRegression(max_iter=max_iter).fit(x[train], label[train]).predict(x[test])
-    return guess
+def _probe(x: Tensor, labels: Tensor, folds: int, max_iter: int) -> list[tuple[Tensor, Tensor]]:
+    """For each labelling (V, n), whether the probe that has not seen a point is right about it, and its fold (n,)."""
+    found = []
+    for label in labels:
+        fold = _stratify(label, folds)
+        guess = guess_held_out(x, label, fold, int(label.max()) + 1, max_iter=max_iter)
+        found.append(((guess == label).double(), fold))
+    return found
 
 
-def _fold_accuracy(guess: np.ndarray, label: np.ndarray, folds: int) -> float:
+def _stratify(label: Tensor, folds: int) -> Tensor:
+    fold = torch.empty_like(label)
+    for number, (_, test) in enumerate(StratifiedKFold(folds).split(label, label)):
+        fold[torch.from_numpy(test)] = number
+    return fold
+
+
+def _fold_accuracy(hits: Tensor, fold: Tensor) -> float:
     """Mean accuracy of the folds, which differ in size by at most a point or two."""
-    hits = guess == label
-    return float(np.mean([hits[test].mean() for _, test in StratifiedKFold(folds).split(label, label)]))
+    return float(torch.stack([hits[fold == number].mean() for number in fold.unique()]).mean())
 
 
 def _half_interval(values: list[float]) -> float:

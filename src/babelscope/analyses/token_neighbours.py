@@ -1,6 +1,6 @@
 """How many scripts are among the nearest tokens of a token (S1, figures 5, 6 and 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import lgamma
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.token_rows import TokenRows, tidy
-from babelscope.metrics.table_neighbours import table_neighbours
+from babelscope.metrics.table_neighbours import BATCH, table_neighbours
 
 Rows = list[dict[str, Any]]
 
@@ -21,9 +21,14 @@ class TokenNeighbours:
     ids: Tensor
     """(n,) int64 tokens."""
     distances: Tensor
-    """(n, k) float32 1 - cosine, ascending."""
+    """(n, c) float32 1 - cosine of the nearest c, ascending; c is k, or less where few are needed."""
     neighbours: Tensor
     """(n, k) int32 tokens, self excluded."""
+
+    def among(self, ids: Tensor) -> "TokenNeighbours":
+        """Return those of the tokens that are among `ids`."""
+        mine = torch.isin(self.ids, ids)
+        return TokenNeighbours(self.ids[mine], self.distances[mine], self.neighbours[mine])
 
 
 def draw_tokens(tokens: TokenRows, share: float = 0.01, *, seed: int = 0) -> Tensor:
@@ -39,10 +44,10 @@ def draw_tokens(tokens: TokenRows, share: float = 0.01, *, seed: int = 0) -> Ten
     return tokens.ids[order[:count]].sort().values
 
 
-def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int = 512) -> TokenNeighbours:
+def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int = BATCH) -> TokenNeighbours:
     """Find the k nearest other tokens in use, exactly, by cosine.
 
-    A long search can be cut into calls over parts of `ids`; `table_neighbours` is the stream beneath.
+    All are held in memory; `find_blocks` keeps those of a long search on disk.
 
     Raises:
         ValueError: If k does not fit the tokens in use or an id is not among them.
@@ -55,7 +60,11 @@ def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int 
 
 
 def count_scripts(
-    tokens: TokenRows, found: TokenNeighbours, *, k: Sequence[int] = (50, 100), counts: Sequence[int] | None = None
+    tokens: TokenRows,
+    blocks: Iterable[TokenNeighbours],
+    *,
+    k: Sequence[int] = (50, 100),
+    counts: Sequence[int] | None = None,
 ) -> Rows:
     """Count the distinct scripts among the first k neighbours, beside what random neighbours give.
 
@@ -64,7 +73,7 @@ def count_scripts(
 
     Args:
         tokens: Tokens in use with their scripts.
-        found: Neighbours of a sample of tokens.
+        blocks: Neighbours of a sample of tokens, in blocks of any size, counted one after another.
         k: Numbers of neighbours, each at most those found.
         counts: Frequency of every token of the vocabulary, for scores by decile.
 
@@ -78,38 +87,46 @@ def count_scripts(
     Raises:
         ValueError: If k is more than the neighbours found, or counts do not fit the vocabulary.
     """
-    _check(tokens, found, k, counts)
     codes, names = tokens.codes, tokens.names
     sizes = torch.bincount(codes[tokens.ids], minlength=len(names))
-    own = codes[found.ids]
-    theirs = codes[found.neighbours.long()]
-    present = own.unique().tolist()
+    decile = None if counts is None else _deciles(tokens, counts)
+    totals = {some: _Tally.of(len(names)) for some in k}
+    for block in blocks:
+        _check(block, k)
+        own, theirs = codes[block.ids], codes[block.neighbours.long()]
+        for some, tally in totals.items():
+            tally.add(own, theirs[:, :some], None if decile is None else decile[block.ids])
+    present: list[int] = []
     rows: Rows = []
-    for some in dict.fromkeys(k):
-        tally = torch.zeros(len(own), len(names)).scatter_add_(
-            1, theirs[:, :some], torch.ones(len(own), some)
-        )  # (n, C) neighbours of each script
-        distinct = (tally > 0).sum(1).double()
-        legacy = distinct + (tally.gather(1, own.unsqueeze(1)) == 0).squeeze(1)
+    for some, tally in totals.items():
+        counted = tally.distinct.sum(1)  # (C,) tokens of each script
+        present = counted.nonzero().flatten().tolist()
+        total = int(counted.sum())
+        numbers = torch.arange(tally.distinct.shape[1], dtype=torch.float64)
+        shares = tally.distinct.sum(0).double() / total
+        mean = float(shares @ numbers)
+        means = (tally.distinct @ numbers.long()).double() / counted
         null = {code: expected_scripts(sizes, code, some) for code in present}
-        means = {code: float(distinct[own == code].mean()) for code in present}
-        rows += [tidy(f"neighbour_scripts@{some}", float(distinct.mean()))]
-        rows += [tidy(f"neighbour_scripts@{some}", value, names[code]) for code, value in means.items()]
-        rows += [tidy(f"neighbour_scripts_sd@{some}", float(distinct.std(correction=0)))]
-        rows += [tidy(f"neighbour_scripts_null@{some}", sum(null[int(code)] for code in own) / len(own))]
+        rows += [tidy(f"neighbour_scripts@{some}", mean)]
+        rows += [tidy(f"neighbour_scripts@{some}", float(means[code]), names[code]) for code in present]
+        rows += [tidy(f"neighbour_scripts_sd@{some}", float(shares @ (numbers - mean).square()) ** 0.5)]
+        rows += [tidy(f"neighbour_scripts_null@{some}", sum(null[code] * int(counted[code]) for code in null) / total)]
         rows += [tidy(f"neighbour_scripts_null@{some}", value, names[code]) for code, value in null.items()]
-        rows += [tidy(f"neighbour_scripts_legacy@{some}", float(legacy.mean()))]
-        shares = torch.bincount(distinct.long()) / len(own)
+        rows += [tidy(f"neighbour_scripts_legacy@{some}", mean + int(tally.alone) / total)]
+        deepest = int(shares.nonzero().max())
         rows += [
             tidy(f"neighbour_scripts_share@{some}", share, other=str(number))
-            for number, share in enumerate(shares.tolist())
+            for number, share in enumerate(shares.tolist()[: deepest + 1])
             if number
         ]
         for code in present:
-            mean = (tally[own == code].double().mean(0) / some).tolist()
-            rows += [tidy(f"neighbour_share@{some}", share, names[code], names[c]) for c, share in enumerate(mean)]
-        if counts is not None:
-            rows += _deciles(tokens, found.ids, distinct, counts, some)
+            row = (tally.shares[code].double() / counted[code] / some).tolist()
+            rows += [tidy(f"neighbour_share@{some}", share, names[code], names[c]) for c, share in enumerate(row)]
+        rows += [
+            tidy(f"neighbour_scripts_decile@{some}", float(found / count), other=str(number))
+            for number, (found, count) in enumerate(tally.deciles.double().tolist(), 1)
+            if count
+        ]
     for code in present:
         others = sizes - torch.nn.functional.one_hot(torch.tensor(code), len(names))
         shares = (others / others.sum()).double()
@@ -137,24 +154,56 @@ def _missed(total: int, size: int, k: int) -> float:
     )
 
 
-def _deciles(tokens: TokenRows, ids: Tensor, distinct: Tensor, counts: Sequence[int], k: int) -> Rows:
-    """Mean number of scripts by decile of frequency among all tokens in use; ties go by id, as in a sorted list."""
-    order = torch.tensor(counts)[tokens.ids].argsort(stable=True)
-    decile = torch.empty(len(tokens.labels), dtype=torch.int64)
-    decile[tokens.ids[order]] = torch.arange(len(order)) * 10 // len(order)
-    mine = decile[ids]
-    return [
-        tidy(f"neighbour_scripts_decile@{k}", float(distinct[mine == number].mean()), other=str(number + 1))
-        for number in mine.unique().tolist()
-    ]
+@dataclass(frozen=True)
+class _Tally:
+    """Whole numbers over all blocks so far, so that no sum depends on how they were cut."""
+
+    distinct: Tensor
+    """(C, C + 1) tokens by script and number of scripts among the neighbours."""
+    alone: Tensor
+    """() tokens that have no neighbour of their own script."""
+    shares: Tensor
+    """(C, C) neighbours by script of the token and of the neighbour."""
+    deciles: Tensor
+    """(10, 2) scripts among the neighbours, and tokens, by decile of frequency."""
+
+    @classmethod
+    def of(cls, scripts: int) -> "_Tally":
+        whole = torch.int64
+        return cls(
+            torch.zeros(scripts, scripts + 1, dtype=whole),
+            torch.zeros((), dtype=whole),
+            torch.zeros(scripts, scripts, dtype=whole),
+            torch.zeros(10, 2, dtype=whole),
+        )
+
+    def add(self, own: Tensor, theirs: Tensor, decile: Tensor | None) -> None:
+        """Count tokens of scripts own (B,) with neighbours of scripts theirs (B, k)."""
+        each = torch.zeros(len(own), len(self.shares), dtype=torch.int64)
+        each.scatter_add_(1, theirs, torch.ones_like(theirs))
+        number = (each > 0).sum(1)
+        ones = torch.ones_like(own)
+        self.distinct.index_put_((own, number), ones, accumulate=True)
+        self.alone.add_((each.gather(1, own.unsqueeze(1)) == 0).sum())
+        self.shares.index_add_(0, own, each)
+        if decile is not None:
+            self.deciles.index_add_(0, decile, torch.stack([number, ones], dim=1))
 
 
-def _check(tokens: TokenRows, found: TokenNeighbours, k: Sequence[int], counts: Sequence[int] | None) -> None:
-    width = found.neighbours.shape[1]
-    if not k or min(k) < 1 or max(k) > width:
-        raise ValueError(f"Expected argument `k` to hold numbers from 1 to {width}, but got {list(k)}; find more")
-    if counts is not None and len(counts) != len(tokens.labels):
+def _deciles(tokens: TokenRows, counts: Sequence[int]) -> Tensor:
+    """(V,) decile of frequency, from 0, among all tokens in use; ties go by id, as in a sorted list."""
+    if len(counts) != len(tokens.labels):
         raise ValueError(
             f"Expected argument `counts` to have one count for each of {len(tokens.labels)} tokens, but got "
             f"{len(counts)}; count with the model's own tokenizer"
         )
+    order = torch.tensor(counts)[tokens.ids].argsort(stable=True)
+    decile = torch.empty(len(tokens.labels), dtype=torch.int64)
+    decile[tokens.ids[order]] = torch.arange(len(order)) * 10 // len(order)
+    return decile
+
+
+def _check(block: TokenNeighbours, k: Sequence[int]) -> None:
+    width = block.neighbours.shape[1]
+    if not k or min(k) < 1 or max(k) > width:
+        raise ValueError(f"Expected argument `k` to hold numbers from 1 to {width}, but got {list(k)}; find more")

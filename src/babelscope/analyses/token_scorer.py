@@ -41,7 +41,7 @@ class TokenScorer:
         tokens = token_rows(table, self.vocabulary.labels)
         ids = draw_tokens(tokens, self.sample, seed=self.seed)
         near = min(self.k, len(tokens.ids) - 1)
-        rows = describe(tokens) + count_scripts(tokens, find_neighbours(tokens, ids, near), k=[near])
+        rows = describe(tokens) + count_scripts(tokens, [find_neighbours(tokens, ids, near)], k=[near])
         if self._covers(tokens):
             rows += translate(tokens, self.dictionaries, self.lookup, k=[1], examples=0).rows
         if self.probe:

@@ -1,14 +1,16 @@
 """All that is asked of one token table, as rows, with what the neighbour explorer of the page shows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from babelscope.analyses.token_blocks import Progress, find_blocks
 from babelscope.analyses.token_map import Layout, map_tokens
-from babelscope.analyses.token_neighbours import TokenNeighbours, count_scripts, draw_tokens, find_neighbours
+from babelscope.analyses.token_neighbours import TokenNeighbours, count_scripts, draw_tokens
 from babelscope.analyses.token_rows import TokenRows, describe
 from babelscope.analyses.token_vocabulary import TokenVocabulary
 from babelscope.analyses.translations import Dictionaries, Example, Lookup, single_tokens, translate
@@ -22,6 +24,8 @@ SHOWN = 15
 """Neighbours per token in the explorer."""
 WORDS = 4000
 """Words of the dictionaries that the explorer adds to the sample, at most."""
+EXPLORED = 10_000
+"""Tokens of a larger sample that the explorer shows: a page has to stay one that a browser opens."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def study_tokens(
     whole_vocabulary: bool = False,
     layout: Layout = "pca",
     seed: int = 0,
-    progress: Callable[[Sequence[Tensor]], Iterable[Tensor]] = iter,
+    store: Path,
+    progress: Progress,
 ) -> TokenStudy:
     """Describe a table, count the scripts among its neighbours, and score these as translations.
 
@@ -66,7 +71,8 @@ def study_tokens(
         whole_vocabulary: Score translations among all tokens, too, which reads the table once per language pair.
         layout: Of the map.
         seed: Of the sample.
-        progress: Wraps the parts of the long search.
+        store: Folder of this table alone, where each finished block of neighbours is kept.
+        progress: For a bar of these blocks.
 
     Raises:
         ValueError: If an argument does not fit the tokens, or the dictionaries cover none.
@@ -74,22 +80,35 @@ def study_tokens(
     share = min(1.0, max(SHARE, LEAST / len(tokens.ids))) if sample is None else sample
     drawn = draw_tokens(tokens, share, seed=seed)
     gold = _all_pairs(dictionaries or {})
-    ids = torch.cat([drawn, _word_tokens(tokens, vocabulary, gold)]).unique()
-    parts = [find_neighbours(tokens, some, max(*k, SHOWN)) for some in progress(ids.split(1024))]
-    found = TokenNeighbours(
-        ids, torch.cat([part.distances for part in parts]), torch.cat([part.neighbours for part in parts])
-    )
-    mine = torch.isin(ids, drawn)
-    sampled = TokenNeighbours(ids[mine], found.distances[mine], found.neighbours[mine])
-    rows = describe(tokens) + count_scripts(tokens, sampled, k=k, counts=counts)
+    words = _word_tokens(tokens, vocabulary, gold)
+    ids = torch.cat([drawn, words]).unique()
+    blocks = find_blocks(tokens, ids, max(*k, SHOWN), store=store, nearest=SHOWN, progress=progress)
+    rows = describe(tokens) + count_scripts(tokens, (block.among(drawn) for block in blocks), k=k, counts=counts)
     examples: tuple[Example, ...] = ()
     if dictionaries:
         texts = vocabulary.texts
         look = lookup or single_tokens(texts, vocabulary.starts_word)
         done = translate(tokens, dictionaries, look, texts=texts if whole_vocabulary else (), examples=3)
         rows, examples = rows + done.rows, done.examples
-    place = map_tokens(tokens, ids, layout=layout, seed=seed)
+    shown = _explored(drawn, words, seed)
+    found = _joined([block.among(shown) for block in blocks])
+    place = map_tokens(tokens, found.ids, layout=layout, seed=seed)
     return TokenStudy(rows, examples, explore(tokens, vocabulary, found, place, gold=gold, layout=layout))
+
+
+def _explored(drawn: Tensor, words: Tensor, seed: int) -> Tensor:
+    """All words of the dictionaries, and of the sample as many tokens as there is room for."""
+    room = max(EXPLORED - len(words), 0)
+    order = torch.randperm(len(drawn), generator=torch.Generator().manual_seed(seed))
+    return torch.cat([drawn[order[:room]], words]).unique()
+
+
+def _joined(blocks: Sequence[TokenNeighbours]) -> TokenNeighbours:
+    return TokenNeighbours(
+        torch.cat([block.ids for block in blocks]),
+        torch.cat([block.distances for block in blocks]),
+        torch.cat([block.neighbours for block in blocks]),
+    )
 
 
 def explore(

@@ -1,11 +1,15 @@
 """Multinomial logistic regression for probes: scikit-learn's optimum, found faster for many labellings of one x."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from babelscope.metrics.precision import full_precision
 
 MEMORY = 10  # curvature pairs kept
+TRIALS = 30  # of a line search
+Map = Callable[[Tensor], Tensor]
 TOLERANCE = 5e-6  # bound on the relative distance of the objective from its optimum
 
 
@@ -39,53 +43,92 @@ def fit_logistic(
     Raises:
         ValueError: If C is not positive, a class is absent, or the fit has not converged.
     """
-    count, points = labels.shape
-    _check(labels, classes, C)
-    design = torch.cat([x, x.new_ones(points, 1)], dim=1)
-    penalty = design.new_ones(design.shape[1], 1)
+    check_classes(labels, classes, C)
+    design = torch.cat([x, x.new_ones(len(x), 1)], dim=1)
+    penalty = design.new_ones(design.shape[1])
     penalty[-1] = 0
-    # (V, n, 1) weights; (V, n, K) targets
-    share = C * (torch.ones_like(labels, dtype=x.dtype) if weight is None else weight.to(x.dtype)).unsqueeze(2)
-    target = torch.nn.functional.one_hot(labels, classes).to(x.dtype)
+    share = C * (torch.ones_like(labels, dtype=x.dtype) if weight is None else weight.to(x.dtype)).unsqueeze(1)
     with full_precision(x.device):
-        hessian = (design * share.mean(0)).T @ design / classes
-        factor = torch.linalg.cholesky(hessian.double() + torch.diag(penalty.squeeze(1).double() + 1e-6)).to(x.dtype)
-        w = design.new_zeros(count, design.shape[1], classes)
-        logits = design.new_zeros(count, points, classes)
-        value, residual = _loss(logits, target, share)
-        gradient = design.T @ residual
-        steps: list[Tensor] = []
-        changes: list[Tensor] = []
-        for _ in range(max_iter):
-            unfinished = _dot(gradient, gradient) / 2 > TOLERANCE * value
-            if not bool(unfinished.any()):
-                return w
-            direction = -_precondition(gradient, steps, changes, factor)
-            moved = design @ direction
-            alpha = _line_search(
-                logits,
-                moved,
-                target,
-                share,
-                slope=_dot(penalty * w, direction),
-                curvature=_dot(penalty * direction, direction),
-            )
-            # What has converged rests: its further steps would be rounding.
-            alpha = torch.where(unfinished, alpha, 0.0)
-            step = alpha * direction
-            w = w + step
-            logits = logits + alpha * moved
-            value, residual = _loss(logits, target, share)
-            value = value + _dot(penalty * w, w) / 2
-            before, gradient = gradient, design.T @ residual + penalty * w
-            steps, changes = [*steps[-MEMORY + 1 :], step], [*changes[-MEMORY + 1 :], gradient - before]
+        hessian = (design * share.mean(0).T).T @ design / classes
+        factor = torch.linalg.cholesky(hessian.double() + torch.diag(penalty.double() + 1e-6)).to(x.dtype)
+        w, _ = descend(
+            one_hot(labels, classes, x.dtype),
+            share,
+            penalty,
+            forward=lambda w: w @ design.T,
+            backward=lambda residual: residual @ design,
+            solve=lambda q: torch.cholesky_solve(q.mT, factor.expand(len(q), -1, -1)).mT,
+            max_iter=max_iter,
+        )
+    return w.mT.contiguous()
+
+
+def descend(
+    target: Tensor,
+    share: Tensor,
+    penalty: Tensor,
+    *,
+    forward: Map,
+    backward: Map,
+    solve: Map,
+    max_iter: int,
+    tolerance: float = TOLERANCE,
+) -> tuple[Tensor, Tensor]:
+    """Minimise weighted cross-entropies plus penalty * w^2 / 2 by L-BFGS, for V problems side by side.
+
+    Args:
+        target: (V, K, n) one-hot classes.
+        share: (V, 1, n) weights, C included; 0 leaves a point out.
+        penalty: (D + 1,) of each coefficient: 1, but 0 for the intercept, which is last.
+        forward: From coefficients (V, K, D + 1) to logits (V, K, n), linearly.
+        backward: Its transpose.
+        solve: What L-BFGS starts from: an approximate inverse of the Hessian, applied to (V, K, D + 1).
+        max_iter: Iterations allowed.
+        tolerance: Bound on the relative distance of each objective from its optimum.
+
+    Returns:
+        (V, K, D + 1) coefficients and (V, K, n) logits.
+
+    Raises:
+        ValueError: If a problem has not converged.
+    """
+    logits = torch.zeros_like(target)
+    log_p = logits.log_softmax(1)
+    residual = share * (log_p.exp() - target)
+    gradient = backward(residual)
+    w = torch.zeros_like(gradient)
+    steps: list[Tensor] = []
+    changes: list[Tensor] = []
+    for _ in range(max_iter):
+        value = _dot(penalty * w, w) / 2 - _dot(share * target, log_p)
+        unfinished = _dot(gradient, gradient) / 2 > tolerance * value
+        if not bool(unfinished.any()):
+            return w, logits
+        # What has converged rests: its further steps would be rounding.
+        direction = torch.where(unfinished, -_precondition(gradient, steps, changes, solve), 0.0)
+        moved = forward(direction)
+        alpha, log_p, after = _line_search(
+            logits,
+            moved,
+            target,
+            share,
+            start=_dot(gradient, direction),
+            slope=_dot(penalty * w, direction),
+            curvature=_dot(penalty * direction, direction),
+        )
+        step = alpha * direction
+        w = w + step
+        logits = logits + alpha * moved
+        before, gradient = gradient, backward(after) + penalty * w
+        steps, changes = [*steps[-MEMORY + 1 :], step], [*changes[-MEMORY + 1 :], gradient - before]
     raise ValueError(
         f"Expected argument `max_iter` to suffice for the probe, but {max_iter} iterations did not converge; "
         f"raise max_iter or lower C"
     )
 
 
-def _check(labels: Tensor, classes: int, strength: float) -> None:
+def check_classes(labels: Tensor, classes: int, strength: float) -> None:
+    """Refuse labellings (V, n) that lack one of the classes, and a strength that is not positive."""
     if not strength > 0:
         raise ValueError(f"Expected argument `C` to be positive, but got {strength}; 1.0 is the usual choice")
     absent = [int(k) for row in labels for k in (torch.bincount(row, minlength=classes) == 0).nonzero().flatten()]
@@ -94,6 +137,11 @@ def _check(labels: Tensor, classes: int, strength: float) -> None:
             f"Expected at least 2 classes and points of each in every training fold, but got {classes} classes and "
             f"none of class {absent[:1] or 1}; add sentences or languages, or lower folds"
         )
+
+
+def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """(V, K, n) classes of (V, n) labels, the points in the last dimension, where sums over few classes are fast."""
+    return (labels.unsqueeze(1) == torch.arange(classes, device=labels.device).unsqueeze(1)).to(dtype)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
@@ -106,23 +154,17 @@ def _ratio(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(b > 0, a / b, 0.0)
 
 
-def _loss(logits: Tensor, target: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted cross-entropy (V, 1, 1) and its derivative by the logits (V, n, K)."""
-    log_p = logits.log_softmax(2)
-    return -_dot(share * target, log_p), share * (log_p.exp() - target)
-
-
-def _precondition(gradient: Tensor, steps: list[Tensor], changes: list[Tensor], factor: Tensor) -> Tensor:
-    """Multiply by the L-BFGS inverse Hessian (Nocedal & Wright 2006, algorithm 7.4), started from `factor`."""
+def _precondition(gradient: Tensor, steps: list[Tensor], changes: list[Tensor], solve: Map) -> Tensor:
+    """Multiply by the L-BFGS inverse Hessian (Nocedal & Wright 2006, algorithm 7.4), started from `solve`."""
     q = gradient
     weights = []
     for step, change in zip(reversed(steps), reversed(changes), strict=True):
         a = _ratio(_dot(step, q), _dot(step, change))
         weights.append(a)
         q = q - a * change
-    q = torch.cholesky_solve(q, factor.expand(len(q), -1, -1))
+    q = solve(q)
     if steps:
-        solved = torch.cholesky_solve(changes[-1], factor.expand(len(q), -1, -1))
+        solved = solve(changes[-1])
         bent = _dot(steps[-1], changes[-1])
         q = q * torch.where(bent > 0, _ratio(bent, _dot(changes[-1], solved)), 1.0)
     for step, change, a in zip(steps, changes, reversed(weights), strict=True):
@@ -131,28 +173,30 @@ def _precondition(gradient: Tensor, steps: list[Tensor], changes: list[Tensor], 
 
 
 def _line_search(
-    logits: Tensor, moved: Tensor, target: Tensor, share: Tensor, *, slope: Tensor, curvature: Tensor
-) -> Tensor:
-    """Return step lengths (V, 1, 1) that halve the slope of the convex objective, by Newton kept in a bracket.
+    logits: Tensor, moved: Tensor, target: Tensor, share: Tensor, *, start: Tensor, slope: Tensor, curvature: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Find steps (V, 1, 1) that halve the slope `start` of the convex objective, by Newton kept in a bracket.
 
-    The product `moved` = x @ direction is known, so each trial costs a softmax and no matrix product.
+    The product `moved` of the direction is known, so each trial costs a softmax and no matrix product. With the steps
+    come the logarithms of the probabilities there, and the residuals.
     """
     low = torch.zeros_like(slope)
     high = torch.full_like(slope, torch.inf)
     alpha = torch.ones_like(slope)
-    start = (_dot(share * (logits.softmax(2) - target), moved) + slope).abs()
-    for _ in range(30):
-        p = (logits + alpha * moved).softmax(2)
-        mean = (p * moved).sum(2, keepdim=True)
-        fall = _dot(share * (p - target), moved) + slope + alpha * curvature
-        bend = _dot(share * p, (moved - mean).square()) + curvature
-        settled = fall.abs() <= 0.5 * start
-        if bool(settled.all()):
+    for trial in range(TRIALS):
+        log_p = (logits + alpha * moved).log_softmax(1)
+        p = log_p.exp()
+        residual = share * (p - target)
+        fall = _dot(residual, moved) + slope + alpha * curvature
+        settled = fall.abs() <= 0.5 * start.abs()
+        if trial == TRIALS - 1 or bool(settled.all()):
             break
+        mean = (p * moved).sum(1, keepdim=True)
+        bend = _dot(share * p, (moved - mean).square()) + curvature
         low = torch.where(fall < 0, alpha, low)
         high = torch.where(fall > 0, alpha, high)
         newton = alpha - fall / bend
         middle = torch.where(high.isinf(), 2 * alpha, (low + high) / 2)
         inside = (newton > low) & (newton < high.clamp(max=1e30)) & (newton < 10 * alpha)
         alpha = torch.where(settled, alpha, torch.where(inside, newton, middle))
-    return alpha
+    return alpha, log_p, residual

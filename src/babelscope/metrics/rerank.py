@@ -105,7 +105,7 @@ def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: 
         distances[doubtful], indices[doubtful] = nearest[:, :k], others.gather(1, order[:, :k])
         reach[doubtful] = _differences(points, nearest[:, k - 1])
         doubtful = doubtful[~_certify(points, own, reach[doubtful], scores[doubtful, few])]
-    for some in doubtful.split(ROWS):
+    for some in doubtful.split(ROWS) if len(doubtful) else ():  # no rows would split into one empty chunk
         distances[some], indices[some] = _search(points, rows[some], reach[some], k)
     return distances, indices
 
@@ -130,7 +130,8 @@ def _distances(points: Points, rows: Tensor, others: Tensor) -> Tensor:
     step = max(1, PAIR_ELEMENTS // (others.shape[1] * points.x.shape[1]))
     squares = torch.cat(
         [
-            sum_folded((points.directions(theirs) - points.directions(own).unsqueeze(1)).square_())
+            # a copy, for the sum is a view that would keep all the differences in memory
+            sum_folded((points.directions(theirs) - points.directions(own).unsqueeze(1)).square_()).clone()
             for own, theirs in zip(rows.split(step), others.split(step), strict=True)
         ]
     )

@@ -9,14 +9,17 @@ from rich.box import SIMPLE
 from rich.progress import track
 from rich.table import Table
 
+from babelscope.analyses.token_blocks import Found
 from babelscope.report.table import Run
 from babelscope.report.token_summary import pair_table, token_table
 from babelscope.verbs.console import console
 
 
-def searching(parts: Sequence[Any]) -> Iterable[Any]:
-    """Show how far the search for neighbours is, where a person watches."""
-    return track(parts, description="Neighbours", console=console, transient=True)
+def searching(blocks: Iterable[Found], total: int, done: int) -> Iterable[Found]:
+    """Show how far the search for neighbours is, with the blocks of an earlier command, where a person watches."""
+    if done:
+        print(f"Going on after {done} of {total} blocks of neighbours")
+    return track(blocks, description="Neighbours", total=total, completed=done, console=console, transient=True)
 
 
 def busy(what: str) -> AbstractContextManager[Any]:

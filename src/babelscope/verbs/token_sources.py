@@ -33,6 +33,8 @@ class Source:
     model: DictConfig
     checkpoint: str
     table: TokenTable
+    weights: str
+    """Hash of the table."""
     vocabulary: TokenVocabulary
     tokens: TokenRows
     changes: dict[tuple[str, str], int]
@@ -80,7 +82,7 @@ def read_source(cfg: DictConfig, model: DictConfig) -> Source:
     pieces = decode_pieces(table.tokenizer)
     vocabulary = label_tokens(pieces, legacy=cfg.labels == "legacy")
     tokens = token_rows(table.weight, vocabulary.labels)
-    return Source(model.name, model, checkpoint, table, vocabulary, tokens, count_changes(pieces))
+    return Source(model.name, model, checkpoint, table, _fingerprint(table), vocabulary, tokens, count_changes(pieces))
 
 
 def read_dictionaries(cfg: DictConfig, *, lab: bool) -> Dictionaries:
@@ -141,7 +143,7 @@ def read_counts(path: str | None, size: int) -> list[int] | None:
     return counts
 
 
-def fingerprint(table: TokenTable) -> str:
+def _fingerprint(table: TokenTable) -> str:
     """Hash a table as stored, in parts."""
     digest = sha256(f"{table.weight.dtype} {tuple(table.weight.shape)}".encode())
     for part in table.weight.split(4096):

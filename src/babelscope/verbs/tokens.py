@@ -9,7 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from babelscope.analyses.between_tables import shared_tokens
-from babelscope.analyses.token_rows import token_rows
+from babelscope.analyses.token_map import check_layout
+from babelscope.analyses.token_rows import TokenRows, token_rows
 from babelscope.analyses.token_study import TokenStudy, least_tokens, study_tokens
 from babelscope.analyses.token_vocabulary import keep_shared
 from babelscope.report.table import read_run, write, write_json, write_text
@@ -19,13 +20,13 @@ from babelscope.verbs.manifest import software
 from babelscope.verbs.token_console import busy, print_pairs, print_tables, searching
 from babelscope.verbs.token_sources import (
     Source,
-    fingerprint,
     mean_of_pieces,
     models_of,
     read_counts,
     read_dictionaries,
     read_source,
 )
+from babelscope.verbs.token_store import study_once, table_folder
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -34,6 +35,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     models = models_of(cfg)
     probe = _build_probe(cfg)
     compare: Any = build("pairs", cfg.pairs) if cfg.pairs else None
+    check_layout(cfg.map)
     several = len(models) > 1
     if several and cfg.counts is not None:
         raise ValueError("Expected `counts` with one model, whose token ids they are, but got several; leave one.")
@@ -41,22 +43,16 @@ def main(cfg: DictConfig, folder: Path) -> None:
     pairs = list(combinations(sources, 2)) if compare else []
     for a, b in pairs:  # before anything slow
         shared_tokens(a.named, b.named)
-    studies = []
-    for source in sources:
-        print(f"{source.name}: {len(source.tokens.ids):,} tokens in use of {len(source.table.weight):,} rows")
-        study = _study(cfg, source)
-        rows = study.rows + (_probe(cfg, probe, source, sources) if probe else [])
-        studies.append((source, study, rows))
+    studies = [_study(cfg, source, probe, sources) for source in sources]
     between = []
     for a, b in pairs:
         with busy(f"Comparing {a.name} and {b.name}"):
             between += compare(a.named, b.named, seed=cfg.seed)
     folders = []
-    for source, study, rows in studies:
+    for source, study in zip(sources, studies, strict=True):
         own = folder / source.name if several else folder
-        folders.append(_keep(cfg, own, _describe(cfg, source), rows, source.model))
-        shown = {**study.explorer, "examples": _examples(study)}
-        write_text(own / "explorer.json", json.dumps(shown, separators=(",", ":"), ensure_ascii=False))
+        folders.append(_keep(cfg, own, _describe(cfg, source), study["rows"], source.model))
+        write_text(own / "explorer.json", json.dumps(study["explorer"], separators=(",", ":"), ensure_ascii=False))
     if between:
         names = [source.name for source in sources]
         folders.append(_keep(cfg, folder / "pairs", {"token_tables": names, **software()}, between, None))
@@ -75,38 +71,76 @@ def _build_probe(cfg: DictConfig) -> Any:
     return build("probe", OmegaConf.create(given))
 
 
-def _study(cfg: DictConfig, source: Source) -> TokenStudy:
-    dictionaries = read_dictionaries(cfg, lab=source.is_lab)
+def _study(cfg: DictConfig, source: Source, probe: Any, sources: list[Source]) -> dict[str, Any]:
+    """Study one table, unless an earlier command has: rows, and what the page's explorer shows."""
+    print(f"{source.name}: {len(source.tokens.ids):,} tokens in use of {len(source.table.weight):,} rows")
+    store = table_folder(cfg.cache, source.weights)
+    vocabulary = source.vocabulary
     k: Any = OmegaConf.to_container(cfg.k)
-    return study_tokens(
-        source.tokens,
-        source.vocabulary,
-        k=k,
-        sample=cfg.sample,
-        counts=read_counts(cfg.counts, len(source.vocabulary.labels)),
-        dictionaries=dictionaries,
-        lookup=mean_of_pieces(source) if cfg.dictionary.pieces else None,
-        whole_vocabulary=cfg.dictionary.vocabulary,
-        layout=cfg.map,
-        seed=cfg.seed,
-        progress=searching,
-    )
+    counts = read_counts(cfg.counts, len(vocabulary.labels))
+    dictionaries = read_dictionaries(cfg, lab=source.is_lab)
+    lookup = mean_of_pieces(source) if cfg.dictionary.pieces else None
+    tokens, narrowest = _probed(cfg, source, sources) if probe else (source.tokens, None)
+    words = {
+        word for pair in dictionaries.values() for source_word, gold in pair.items() for word in (source_word, *gold)
+    }
+    key = {
+        "vocabulary": [vocabulary.labels, vocabulary.texts, vocabulary.starts_word, vocabulary.pieces],
+        "k": k,
+        "sample": cfg.sample,
+        "counts": counts,
+        "dictionaries": {f"{a}-{b}": gold for (a, b), gold in dictionaries.items()},
+        "pieces": {word: list(lookup(word)) for word in sorted(words)} if lookup else None,
+        "whole_vocabulary": cfg.dictionary.vocabulary,
+        "map": cfg.map,
+        "seed": cfg.seed,
+        "probe": OmegaConf.to_container(cfg.probe, resolve=True) if probe else None,
+        "probed": tokens.labels,
+        "narrowest": narrowest,
+    }
+
+    def study() -> dict[str, Any]:
+        found = study_tokens(
+            source.tokens,
+            vocabulary,
+            k=k,
+            sample=cfg.sample,
+            counts=counts,
+            dictionaries=dictionaries,
+            lookup=lookup,
+            whole_vocabulary=cfg.dictionary.vocabulary,
+            layout=cfg.map,
+            seed=cfg.seed,
+            store=store,
+            progress=searching,
+        )
+        rows = found.rows + (_probe(source.name, probe, tokens, narrowest) if probe else [])
+        return {"rows": rows, "explorer": {**found.explorer, "examples": _examples(found)}}
+
+    made, there = study_once(store, key, study)
+    if there:
+        print(f"{source.name}: finished by an earlier command")
+    return made
 
 
-def _probe(cfg: DictConfig, probe: Any, source: Source, sources: list[Source]) -> list[dict[str, Any]]:
-    """Probe the scripts, and again at the width of the narrowest table, so that tables of all widths compare."""
+def _probed(cfg: DictConfig, source: Source, sources: list[Source]) -> tuple[TokenRows, int]:
+    """Tokens to probe, and the width of the narrowest table."""
     tokens = source.tokens
     if cfg.shared and len(sources) > 1:
         others = [other.vocabulary for other in sources if other is not source]
         tokens = token_rows(source.table.weight, keep_shared(source.vocabulary, others))
+    return tokens, min(other.tokens.table.shape[1] for other in sources)
+
+
+def _probe(name: str, probe: Any, tokens: TokenRows, narrowest: int | None) -> list[dict[str, Any]]:
+    """Probe the scripts, and again at the width of the narrowest table, so that tables of all widths compare."""
     if "minimum" not in probe.keywords:
         least = least_tokens(tokens, probe.keywords.get("folds", 10))
-        print(f"{source.name}: probing the scripts of at least {least} tokens (S1's: probe.minimum=500)")
+        print(f"{name}: probing the scripts of at least {least} tokens (S1's: probe.minimum=500)")
         probe = partial(probe, minimum=least)
-    narrowest = min(other.tokens.table.shape[1] for other in sources)
-    with busy(f"Probing the scripts of {source.name}"):
+    with busy(f"Probing the scripts of {name}"):
         rows: list[dict[str, Any]] = probe(tokens)
-        if tokens.table.shape[1] > narrowest and probe.keywords.get("width") is None:
+        if narrowest is not None and tokens.table.shape[1] > narrowest and probe.keywords.get("width") is None:
             rows += probe(tokens, width=narrowest)
     return rows
 
@@ -128,7 +162,7 @@ def _describe(cfg: DictConfig, source: Source) -> dict[str, Any]:
         "token_table": source.name,
         "model_type": table.model_type,
         "revision": source.model.revision,
-        "weights": fingerprint(table),
+        "weights": source.weights,
         "tensor": {"name": table.name, "rows": len(table.weight), "width": table.weight.shape[1], "tied": table.tied},
         "dtype": str(table.weight.dtype).removeprefix("torch."),
         "labels": cfg.labels,
