@@ -176,6 +176,13 @@ def test_batches_and_length(checkpoints, because):
         score_task(answerer(loaded, max_length=5), because)
 
 
+def test_prompts_cut_before_generating_are_counted(checkpoints):
+    model = answerer(load(checkpoints["bloom"], task="lm"), batch_size=2)
+    ids, _ = model.tok_batch_encode(["the cat sat on the mat", "a"], left_truncate_len=4)
+    assert ids.shape[1] <= 4
+    assert model.truncated == 1
+
+
 def test_examples(checkpoints, tmp_path):
     folder = write_task(write_task(tmp_path), "none", num_fewshot=0).resolve()
     model = answerer(load(checkpoints["bloom"], task="lm"))

@@ -53,6 +53,14 @@ def test_a_folder_of_steps_alone_says_which(tmp_path):
         find(tmp_path, None, False)
 
 
+def test_a_run_stands_for_the_model_that_it_kept(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"or a run that kept its model, but .* kept none; .* with `export` among"):
+        find(tmp_path, None, False)
+    write_config(tmp_path / "model")
+    assert find(tmp_path, None, False).place == str(tmp_path / "model")
+
+
 @pytest.mark.parametrize("name", ["./nothing", "/nothing/here", "a/b/c", "~/no-such-folder-at-all"])
 def test_a_path_that_is_none_is_no_hub_id(name):
     with pytest.raises(ValueError, match=r"Expected `model\.checkpoint` to be a folder or a Hub id, but got "):

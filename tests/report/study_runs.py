@@ -37,13 +37,20 @@ def make_run(
     tested=True,
     name=True,
     fall=0.06,
+    above=0.0,
+    **manifest,
 ):
-    """Make a run whose early layers lose alignment unless frozen; `effect` scales and turns what freezing gains."""
+    """Make a run whose early layers lose alignment unless frozen; `effect` scales and turns what freezing gains.
+
+    `above` is the share of the fall that freezing saves in the layers above; `manifest` is added to the manifest.
+    """
     rng = np.random.default_rng([seed, *setting.encode(), *source.encode(), *task.encode()])
     config = {"seed": seed, "task": {"name": task, "language": source}, "model": {"name": model}}
     keep = setting == "early_lora" or FROZEN.get(setting, 0)
     rows = [
-        row for step in range(steps) for row in _layers(rng, step, keep, metrics, languages, noise, fall * effect, seed)
+        row
+        for step in range(steps)
+        for row in _layers(rng, step, keep, metrics, languages, noise, fall * effect * (1 - above * bool(keep)), seed)
     ]
     if setting == "guard":
         rows += _guard(steps)
@@ -51,12 +58,25 @@ def make_run(
         rows += _tests(rng, setting, source, task, languages, effect, noise, seed, steps)
     label = f"{setting}-{source}-{task}-{seed}"
     frame = pd.DataFrame(rows).assign(run=label)[list(COLUMNS)]
-    return Run(Path("/runs") / model / label, config, _manifest(setting, source, model, languages, name, keep), frame)
+    described = _manifest(setting, source, model, languages, name, keep) | manifest
+    return Run(Path("/runs") / model / label, config, described, frame)
 
 
 def make_study(settings=("none", "early", "early_half", "last"), seeds=range(5), sources=("eng_Latn",), **options):
     """Make every combination of settings, seeds and sources."""
     return [make_run(setting, seed, source, **options) for setting in settings for source in sources for seed in seeds]
+
+
+def make_evaluation(name="evaluated"):
+    """Make a run as `babelscope evaluate` writes it."""
+    keys = {"run": name, "step": 80, "epoch": 2, "layer": "", "other": ""}
+    rows = [
+        {**keys, "metric": f"xcopa/{metric}", "language": language, "value": value}
+        for language in ("ind_Latn", "tur_Latn")
+        for metric, value in (("acc", 0.6), ("acc_stderr", 0.02), ("acc_null", 0.5))
+    ]
+    described = {"model": "lab_bloom", "benchmark": "xcopa", "setting": {"freeze": "early", "adapter": "none"}}
+    return Run(Path("/runs") / name, {"model": {"name": "trained"}}, described, pd.DataFrame(rows)[list(COLUMNS)])
 
 
 def _row(step, layer, metric, value, language=""):

@@ -37,3 +37,12 @@ def test_info_nce_of_equal_sentences_is_chance_and_in_float32():
     a = torch.ones(4, 2, dtype=torch.bfloat16)
     assert info_nce(a, a).dtype == torch.float32
     assert float(info_nce(a, a)) == pytest.approx(math.log(4))
+
+
+def test_distances_are_float32_under_autocast():
+    g = torch.Generator().manual_seed(0)
+    a, b = torch.randn(8, 32, generator=g), torch.randn(8, 32, generator=g)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = info_nce(a, b)
+    assert mixed.dtype == torch.float32
+    assert mixed.item() == info_nce(a, b).item()

@@ -131,7 +131,7 @@ class Scripted(AlignmentGuard):
     """Finds what it is told."""
 
     def __init__(self, *scores, **options):
-        super().__init__(WATCHED, tiny_tokenizer(), metric=ilo, key="ilo", **options)
+        super().__init__(WATCHED, tiny_tokenizer(), metric=ilo, key="ilo", **{"watch": (0, None), **options})
         self.script = list(scores)
 
     def _scores(self, trainer, model, step):
@@ -235,9 +235,44 @@ def test_a_run_that_began_without_a_guard_is_refused(tmp_path):
         trainer.fit(make_module(tiny_model("bloom", "topic")), make_data(), ckpt_path=str(tmp_path / "last.ckpt"))
 
 
+def test_a_baseline_of_another_score_is_refused(tmp_path):
+    def train(watch, epochs, path=None):
+        keep = ModelCheckpoint(tmp_path, filename="last", enable_version_counter=False)
+        trainer = make_trainer(tmp_path, watch, keep, max_epochs=epochs, enable_checkpointing=True)
+        trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data(), ckpt_path=path)
+
+    train(guard(tolerance=math.inf), 1)
+    with pytest.raises(ValueError, match=r"score and sentences that it began with, .*drift_cka.* but got .*drift_knn"):
+        train(guard(key="drift_knn"), 2, str(tmp_path / "last.ckpt"))
+    train(guard(tolerance=0.2), 2, str(tmp_path / "last.ckpt"))  # which may change
+
+
+@pytest.mark.parametrize(
+    ("options", "checks"),
+    [
+        ({"check_val_every_n_epoch": 5, "max_epochs": 1}, [0, STEPS]),
+        ({"max_epochs": 2, "max_steps": STEPS + 1}, [0, STEPS, STEPS + 1]),
+    ],
+)
+def test_what_training_ends_with_is_checked(options, checks, tmp_path):
+    watch = guard(every_n_steps=0, tolerance=0.0)
+    fit(tmp_path, watch, tiny_model("xlm-roberta", "topic"), **options)
+    assert sorted({row["step"] for row in watch.rows}) == checks
+    assert watch.frozen >= 0
+
+
+def test_training_stops_where_nothing_is_left_to_train(tmp_path):
+    model = tiny_model("xlm-roberta", "topic")
+    model.classifier.requires_grad_(False)
+    watch = Scripted(FINE, [1, 1, 1, 1, 0.5], FINE)
+    _, trainer = fit(tmp_path, watch, model, max_epochs=3)
+    assert (watch.frozen, trainer.global_step) == (4, STEPS)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"watch": [1]}, r"`watch` to be two layer numbers, but got \[1\]"),
         ({"tolerance": math.nan}, r"`tolerance` to be at least 0, but got nan; .* \.inf to watch only"),
         ({"tolerance": -0.1}, "`tolerance` to be at least 0, but got -0.1"),
         ({"every_n_steps": -1}, "`every_n_steps` to be at least 0, but got -1"),

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -18,7 +19,8 @@ class KeepHash(pl.Callback):
         self.folder = folder
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        (self.folder / f"rank-{trainer.global_rank}").write_text(weights_fingerprint(pl_module.model))
+        model: Any = pl_module.model
+        (self.folder / f"rank-{trainer.global_rank}").write_text(weights_fingerprint(model))
 
 
 def train(folder: Path, devices: int, *, guarded: bool = False) -> None:

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from babelscope.report.table import write, write_json
-from tests.report.study_runs import make_study
+from tests.report.study_runs import make_evaluation, make_study
 from tests.verbs.command import babelscope, written
 
 
@@ -48,13 +48,32 @@ def test_a_torn_part_is_named(runs):
     assert not (runs / "report.html").exists()
 
 
+def write_whole(run, root):
+    folder = root / run.folder.name
+    write(folder, "all", run.rows.to_dict("records"))
+    write_json(folder, "manifest", dict(run.manifest))
+    (folder / "run.yaml").write_text(yaml.safe_dump(dict(run.config)))
+
+
+def test_evaluations_are_a_table_and_no_baseline(runs, tmp_path):
+    write_whole(make_evaluation(), tmp_path / "only")
+    ended = babelscope("report", "runs=only")
+    assert (ended.code, ended.err) == (0, "")
+    assert "Wrote only/report.html" in ended.out
+    assert "xcopa/acc" in (tmp_path / "only" / "report.html").read_text()
+    write_whole(make_evaluation(), runs)
+    ended = babelscope("report", "runs=runs")
+    assert (ended.code, ended.err) == (0, "")
+    assert "evaluated" not in ended.out
+    page = (runs / "report.html").read_text()
+    assert page.count("xcopa/acc") == 1
+    assert "2: seed=0, seed=1" in page
+
+
 def test_repeated_settings_become_a_study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for run in make_study(("none", "early_half"), (0, 1), steps=2):
-        folder = tmp_path / "sweep" / run.folder.name
-        write(folder, "all", run.rows.to_dict("records"))
-        write_json(folder, "manifest", dict(run.manifest))
-        (folder / "run.yaml").write_text(yaml.safe_dump(dict(run.config)))
+    for run in [*make_study(("none", "early_half"), (0, 1), steps=2), make_evaluation()]:
+        write_whole(run, tmp_path / "sweep")
     ended = babelscope("report", "runs=sweep")
     assert (ended.code, ended.err) == (0, "")
     row = next(line for line in ended.out.splitlines() if "early_half" in line)
@@ -62,4 +81,6 @@ def test_repeated_settings_become_a_study(tmp_path, monkeypatch):
     assert row.count("±") == 4
     assert "over seeds (n)" in ended.out
     assert "Wrote sweep/report.html" in ended.out
-    assert "Which layers to freeze" in (tmp_path / "sweep" / "report.html").read_text()
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    assert "Which layers to freeze" in page
+    assert page.count("xcopa/acc") == 1

@@ -10,11 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from omegaconf import OmegaConf
 from wandb.proto import wandb_internal_pb2 as pb
 
 from babelscope.data.lab import lab
 from babelscope.models.load import load
 from babelscope.report.table import read_run
+from babelscope.verbs.building import is_finished
 from babelscope.verbs.train import _refuse_overlap
 from tests.models.tiny import DEPTH, save_checkpoint
 from tests.verbs.command import babelscope as in_process
@@ -74,6 +76,29 @@ def test_a_run_folder_is_whole(run):
     assert "ilo" in page.lower()
     assert "What trains" in done.stdout
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_finished_run_is_not_run_again(run, overrides):
+    folder, _ = run
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    again = in_process("train", *overrides[1], "logger=none")
+    assert (again.code, again.err) == (0, "")
+    assert again.out.startswith(f"Finished already: {folder}")
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_run_that_did_not_come_to_its_end_is_not_finished(run):
+    folder, _ = run
+    cfg = OmegaConf.load(folder / "run.yaml")
+    assert is_finished(cfg, folder)
+    assert not is_finished(OmegaConf.merge(cfg, {"seed": 1}), folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder.parent / "stopped").mkdir()
+    for name, text in (("run.yaml", (folder / "run.yaml").read_text()), ("report.html", "")):
+        (folder.parent / "stopped" / name).write_text(text)
+    assert not is_finished(cfg, folder.parent / "stopped")
+    (folder.parent / "stopped" / "manifest.json").write_text(json.dumps({**manifest, "finished": False}))
+    assert not is_finished(cfg, folder.parent / "stopped")
 
 
 def test_rows_tell_every_layer_before_and_after_and_every_language(run):

@@ -259,8 +259,10 @@ def _answerer_class() -> Any:
             ids: list[int] = super().tok_encode(string, *arguments, **settings)
             return ids[:-1] if self.closes and ids[-1:] == [self.tokenizer.eos_token_id] else ids
 
-        def tok_batch_encode(self, *arguments: Any, **settings: Any) -> tuple[Any, Any]:
-            ids, mask = super().tok_batch_encode(*arguments, **settings)
+        def tok_batch_encode(self, strings: list[str], *arguments: Any, **settings: Any) -> tuple[Any, Any]:
+            if room := settings.get("left_truncate_len"):  # of tasks that generate
+                self.truncated += sum(len(self.tok_encode(string)) > room for string in strings)
+            ids, mask = super().tok_batch_encode(strings, *arguments, **settings)
             return (ids[:, :-1], mask[:, :-1]) if self.closes else (ids, mask)
 
         def _loglikelihood_tokens(self, requests: Sequence[Any], **settings: Any) -> list[Any]:

@@ -61,8 +61,14 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
 
 def _trained(folder: Path) -> Path:
     """Take a run folder of `babelscope train` for the model in it."""
-    is_run = (folder / "manifest.json").is_file() and not (folder / "config.json").is_file()
-    return folder / "model" if is_run and (folder / "model").is_dir() else folder
+    if not (folder / "manifest.json").is_file() or (folder / "config.json").is_file():
+        return folder
+    if not (folder / "model").is_dir():
+        raise ValueError(
+            f"Expected `model.checkpoint` to be a checkpoint or a run that kept its model, but {folder} kept none; "
+            "delete it and train it again with `export` among its callbacks."
+        )
+    return folder / "model"
 
 
 def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
 from babelscope.report.cards import Card, key_numbers
+from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.style import RUNS
 from babelscope.report.files import write_text
 from babelscope.report.panels import Choice, Panel, compare_runs, show_run
@@ -21,34 +22,31 @@ from babelscope.report.settings import settings_html
 from babelscope.report.table import Run
 
 
-def write_page(runs: Sequence[Run], path: Path) -> Path:
-    """Write the page of one run or several, whole.
+def write_page(runs: Sequence[Run], path: Path, *, downstream: Sequence[Run] = ()) -> Path:
+    """Write the page of one run or several, whole; `downstream` are runs of `babelscope evaluate`, shown apart.
 
     Raises:
         ValueError: there is no run, or none has rows.
         OSError: the file cannot be written.
     """
-    return write_text(path, render(runs))
+    return write_text(path, render(runs, downstream))
 
 
-def render(runs: Sequence[Run]) -> str:
+def render(runs: Sequence[Run], downstream: Sequence[Run] = ()) -> str:
     """Render the page of one run or several as HTML that loads nothing from elsewhere.
 
     Raises:
         ValueError: there is no run, or none has rows.
     """
     runs = baseline_first([run for run in runs if len(run.rows)])
-    if not runs:
+    tasks = section_html("downstream", "Downstream tasks", downstream_html(downstream))
+    if not runs and not tasks:
         raise ValueError("Expected argument `runs` to hold a run with rows, but got none; finish a run first.")
-    title = _title(runs)
+    title = _title(runs) if runs else "Downstream tasks"
     sections = [
         _header(runs, title),
-        cards_html(key_numbers(runs)),
-        section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
-        section_html(
-            "comparison", "Comparison" if len(runs) > 1 else "Training", "".join(map(panel_html, compare_runs(runs)))
-        ),
-        section_html("runs", "Layer by layer", _tabs(runs)),
+        *(_sections(runs) if runs else []),
+        tasks,
         "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; "
         "every number here was measured in these runs.</footer>",
     ]
@@ -60,6 +58,17 @@ def render(runs: Sequence[Run]) -> str:
         plotly=get_plotlyjs(),
         script=assets.joinpath("page.js").read_text(encoding="utf-8"),
     )
+
+
+def _sections(runs: Sequence[Run]) -> list[str]:
+    return [
+        cards_html(key_numbers(runs)),
+        section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
+        section_html(
+            "comparison", "Comparison" if len(runs) > 1 else "Training", "".join(map(panel_html, compare_runs(runs)))
+        ),
+        section_html("runs", "Layer by layer", _tabs(runs)),
+    ]
 
 
 def _title(runs: Sequence[Run]) -> str:

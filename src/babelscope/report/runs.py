@@ -1,5 +1,6 @@
 """What tells runs apart: their settings and the short labels they carry in tables and figures."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +22,39 @@ def setting_of(run: Run) -> dict[str, str]:
     return {"freeze": str(setting.get("freeze") or ""), "adapter": str(setting.get("adapter") or "")}
 
 
+FREEZE_DEFAULTS: dict[str, Any] = {
+    "share": 0.25,
+    "blocks_frozen": None,
+    "legacy": False,
+    "decoder": "train",
+    "inputs": False,
+    "blocks": [],
+    "final_norm": False,
+    "lm_head": False,
+}
+"""What the freezing policies do unless told otherwise: only what differs is part of a name."""
+
+
 def name_of_setting(run: Run) -> str:
-    """Name a run's setting as its study does; without a name it is the freezing policy and the adapter, if any."""
-    setting = setting_of(run)
-    adapter = setting["adapter"] if setting["adapter"] != "none" else ""
-    named = (run.manifest.get("setting") or {}).get("name")
-    return str(named or "+".join(filter(None, [setting["freeze"] or "none", adapter])))
+    """Name a run's setting as its study does.
+
+    Without a name it is what tells it apart: freezing policy with arguments that are no defaults, adapter, guard,
+    contrastive term, as in "early share=0.75+lora+guard".
+    """
+    if named := (run.manifest.get("setting") or {}).get("name"):
+        return str(named)
+    setting, given = setting_of(run), _at(run.config, "freeze")
+    given = given if isinstance(given, Mapping) else {}
+    changed = [
+        f"{name}={json.dumps(value) if isinstance(value, list) else value}"
+        for name, value in given.items()
+        if not str(name).startswith("_") and value != FREEZE_DEFAULTS.get(name)
+    ]
+    names = [" ".join([setting["freeze"] or "none", *changed])]
+    names += [setting["adapter"]] if setting["adapter"] not in ("", "none") else []
+    names += ["guard"] if _at(run.config, "callbacks", "alignment_guard") else []
+    names += ["contrast"] if run.config.get("alignment") else []
+    return "+".join(names)
 
 
 def task_of(run: Run) -> str:
@@ -57,8 +85,8 @@ def facts_of(run: Run) -> dict[str, str]:
         if isinstance(languages, int)
         else len(languages) or rows.loc[rows["language"] != "", "language"].nunique()
     )
-    measured = scores_of(rows)[lambda scores: scores["layer"] != ""]
-    measured = measured if len(measured) else rows
+    of_layers = scores_of(rows)["layer"] != ""
+    measured = scores_of(rows)[of_layers] if of_layers.any() else rows
     steps, epochs = measured["step"].nunique(), measured["epoch"].max() if len(rows) else 0
     sentences = corpus.get("sentences")
     named = str(corpus.get("name") or "")

@@ -55,6 +55,12 @@ class ContrastiveTerm:
             ("temperature", temperature > 0, "positive", temperature),
             ("weight", weight >= 0, "at least 0", weight),
             ("pairs", pairs >= 2, "at least 2, for other sentences are what a translation is told from", pairs),
+            (
+                "corpus.sentences",
+                len(corpus.ids) >= pairs,
+                f"at least the {pairs} of `alignment.pairs`, which are distinct sentences",
+                len(corpus.ids),
+            ),
             ("between", between in ("source", "all"), "source or all", between),
         ):
             if not fits:

@@ -15,11 +15,12 @@ from babelscope.states.record import record
 def info_nce(a: Tensor, b: Tensor, *, temperature: float = 0.1) -> Tensor:
     """Symmetric InfoNCE between translations a[i] and b[i], each (B, D), as InfoXLM (Chi et al. 2021) pre-trains with.
 
-    Every other sentence of the batch, on either side, is a negative.
+    Every other sentence of the batch, on either side, is a negative. In float32, whatever the model is trained in.
     """
-    similarity = F.normalize(a.float(), dim=1) @ F.normalize(b.float(), dim=1).T / temperature
-    same = torch.arange(len(a), device=a.device)
-    return (F.cross_entropy(similarity, same) + F.cross_entropy(similarity.T, same)) / 2
+    with torch.autocast(a.device.type, enabled=False):
+        similarity = F.normalize(a.float(), dim=1) @ F.normalize(b.float(), dim=1).T / temperature
+        same = torch.arange(len(a), device=a.device)
+        return (F.cross_entropy(similarity, same) + F.cross_entropy(similarity.T, same)) / 2
 
 
 def contrast(parts: Parts, pairs: dict[str, Tensor], layers: Collection[str], *, temperature: float = 0.1) -> Tensor:
@@ -38,7 +39,8 @@ def contrast(parts: Parts, pairs: dict[str, Tensor], layers: Collection[str], *,
 
     def keep(layer: str, hidden: Tensor) -> None:
         if layer in layers:
-            states[layer] = mean(hidden, attended, attended)
+            with torch.autocast(hidden.device.type, enabled=False):
+                states[layer] = mean(hidden, attended, attended)
 
     with record(parts, keep):
         parts.stack(**pairs, use_cache=False)

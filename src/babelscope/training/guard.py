@@ -42,10 +42,10 @@ class AlignmentGuard(pl.Callback):
         key: Which of its results; one per language counts by its mean.
         tolerance: How far a layer may fall below its score at step 0; infinity only watches.
         watch: Half-open range of layer numbers, as [0, 5] or [1, null]; negative ones count from the end. None is the
-            early third, where fine-tuning on one language disrupts (Wilie et al. 2025); later layers change for the task.
+            early third, where fine-tuning on one language disrupts (Wilie et al. 2025); later layers have to change.
         freeze_inputs: Whether all before block 0 may be frozen; if not, layer 0 is not watched either.
-        every_n_steps: Check after so many optimizer steps; 0 checks at validations, or, where nothing is validated, at
-            the end of epochs.
+        every_n_steps: Check after so many optimizer steps, too; the guard always checks at validations, or, where there
+            are none, at the end of epochs, and when training ends.
         pool: From token states to one vector per sentence.
         folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only.
         run: Identifier written to every row.
@@ -82,7 +82,8 @@ class AlignmentGuard(pl.Callback):
             )
         if every_n_steps < 0:
             raise ValueError(
-                f"Expected argument `every_n_steps` to be at least 0, but got {every_n_steps}; 0 checks at validations."
+                f"Expected argument `every_n_steps` to be at least 0, but got {every_n_steps}; 0 checks at validations "
+                "alone."
             )
         name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", key)
         self.probe = Probe.of(
@@ -137,22 +138,41 @@ class AlignmentGuard(pl.Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check at a validation of the training."""
-        if not self.every_n_steps and not trainer.sanity_checking and trainer.state.fn == "fit":
+        if not trainer.sanity_checking and trainer.state.fn == "fit":
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check at the end of an epoch of a training without validation."""
-        if not self.every_n_steps and not trainer.enable_validation:
+        if not trainer.enable_validation:
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Check what the last steps left, so that what is tested and saved is within the tolerance."""
+        self._check(trainer, pl_module, epoch=trainer.current_epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Keep what a resumed run needs to be the one it would have been."""
-        return {"baseline": self.baseline, "frozen": self.frozen, "step": self.step, "weights": self.weights}
+        kept = {"baseline": self.baseline, "frozen": self.frozen, "step": self.step, "weights": self.weights}
+        return {**kept, "measured": self._measured}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.baseline, self.weights = dict(state_dict["baseline"]), dict(state_dict["weights"])
         self.frozen, self.step = state_dict["frozen"], state_dict["step"]
+        if state_dict["measured"] != self._measured:
+            raise ValueError(
+                f"Expected the guard to go on with the score and sentences that it began with, "
+                f"{state_dict['measured']}, but got {self._measured}; restore its settings, or start a new run folder."
+            )
+
+    @property
+    def _measured(self) -> dict[str, str]:
+        """What a baseline may be compared with."""
+        (metric,) = self.probe.metrics.values()
+        function, given = (metric.func, metric.keywords) if isinstance(metric, partial) else (metric, {})
+        plain = {name: value for name, value in given.items() if isinstance(value, str | int | float | None)}
+        name = getattr(function, "__name__", type(function).__name__)
+        return {"metric": f"{name}({plain})", "key": self.key, "tokens": self.probe.prepared.tokens}
 
     @property
     def _held(self) -> range:
@@ -164,7 +184,9 @@ class AlignmentGuard(pl.Callback):
         return range(max(self._held.start, self.frozen + 1), stop)
 
     def _watched(self, layers: int) -> range:
-        watch = (0, -(-layers // 3)) if self.watch is None else self.watch
+        watch = (0, -(-layers // 3)) if self.watch is None else tuple(self.watch)
+        if len(watch) != 2:
+            raise ValueError(f"Expected argument `watch` to be two layer numbers, but got {list(watch)}; write [0, 5].")
         first, stop = (
             default if bound is None else bound + layers if bound < 0 else bound
             for bound, default in zip(watch, (0, layers), strict=True)
@@ -194,6 +216,8 @@ class AlignmentGuard(pl.Callback):
                 scores = self._scores(trainer, model, step)
             self.parts.copy(self._open(self.watched.stop), self.weights)
             self.step = step
+        if not self.parts.leaves_to_train(self._held):
+            trainer.should_stop = True  # nothing would change any more
         if trainer.is_global_zero:
             self.rows += rows
             self.probe.write(rows, step=step)

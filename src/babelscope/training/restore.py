@@ -18,6 +18,7 @@ class RestorableParts:
     """
 
     def __init__(self, parts: Parts):
+        self.model = parts.model
         stack = [modules for _, modules in named_parts(parts)][: len(parts.blocks) + 1]
         names = {id(parameter): name for name, parameter in parts.model.named_parameters()}
         seen: set[int] = set()
@@ -50,6 +51,11 @@ class RestorableParts:
             parameter.grad = None
             for optimizer in optimizers:
                 optimizer.state.pop(parameter, None)
+
+    def leaves_to_train(self, parts: Iterable[int]) -> bool:
+        """Whether anything trains outside of some parts."""
+        held = {id(parameter) for _, parameter in self.of(parts)}
+        return any(p.requires_grad and id(p) not in held for p in self.model.parameters())
 
     def drop_gradients(self, parts: Iterable[int]) -> None:
         """Leave no gradient to clip or to step along: without one, AdamW applies no weight decay either."""

@@ -1,5 +1,6 @@
 """From configuration to objects: what the verbs build in the same way."""
 
+import json
 import os
 from dataclasses import fields
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
@@ -20,7 +22,7 @@ from babelscope.models.families import Family
 from babelscope.models.load import Loaded, Task, load
 from babelscope.report.files import write_json, write_text
 from babelscope.training.pretraining import Recipe, pretrain
-from babelscope.verbs.conf import conf_folder
+from babelscope.verbs.conf import NO_MATTER, conf_folder
 from babelscope.verbs.errors import nearest
 from babelscope.verbs.quiet import quiet
 from babelscope.verbs.signature import check_arguments, check_numbers
@@ -42,15 +44,19 @@ def keep(cfg: DictConfig, folder: Path, manifest: dict[str, Any]) -> None:
     Children of DDP share the run folder and write nothing.
     """
     if os.environ.get("LOCAL_RANK", "0") == "0":
+        write_json(folder, "manifest", manifest)  # first, or a new configuration might stand beside an old end
         write_text(folder / "run.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-        write_json(folder, "manifest", manifest)
 
 
 def is_finished(cfg: DictConfig, folder: Path) -> bool:
-    """Whether the folder holds this very run with its page, which is written last."""
-    kept = folder / "run.yaml"
-    whole = kept.is_file() and (folder / "report.html").is_file()
-    return whole and kept.read_text(encoding="utf-8") == OmegaConf.to_yaml(cfg, resolve=True)
+    """Whether the folder holds this very run, and the run came to its end."""
+    config, manifest = folder / "run.yaml", folder / "manifest.json"
+    if not (config.is_file() and manifest.is_file()):
+        return False
+    kept: Any = OmegaConf.to_container(OmegaConf.load(config))
+    asked: Any = OmegaConf.to_container(cfg, resolve=True)
+    same = all(kept.get(key) == asked.get(key) for key in {*kept, *asked} - {*NO_MATTER})
+    return same and bool(json.loads(manifest.read_text(encoding="utf-8")).get("finished"))
 
 
 def build(key: str, node: Any) -> Any:
@@ -119,9 +125,11 @@ def pretrain_once(
 ) -> Path:
     """Pre-train into the cache, unless the same recipe on the same text is there already."""
     folder = cache.expanduser() / "pretrained" / recipe.fingerprint(corpus, weights, seed)[:16]
-    if not (folder / "config.json").exists():
-        print(f"Pre-training {recipe.config['model_type']} for {recipe.steps} steps into {folder}")
-        pretrain(recipe, corpus, folder, weights=weights, seed=seed, **options)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):  # jobs of a sweep may ask for it at once
+        if not (folder / "config.json").exists():
+            print(f"Pre-training {recipe.config['model_type']} for {recipe.steps} steps into {folder}")
+            pretrain(recipe, corpus, folder, weights=weights, seed=seed, **options)
     return folder
 
 

@@ -10,7 +10,16 @@ from rich.progress import track
 from rich.table import Table
 
 from babelscope.report.study.replicates import Replicate
-from babelscope.report.study.tables import PRIMARY, pair_differences, studies_of, summarise, unit_values, units_of
+from babelscope.report.study.tables import (
+    pair_differences,
+    primary_scores,
+    ranked_settings,
+    share_units,
+    studies_of,
+    summarise,
+    unit_values,
+    units_of,
+)
 from babelscope.report.summary import THIRDS, change_by_layer, settings_table
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import words_of
@@ -64,21 +73,24 @@ def print_study(replicates: Sequence[Replicate]) -> None:
     """Print one line per setting of a study: means with half their 95 % intervals, and differences to none."""
     for study in studies_of(replicates):
         values = unit_values(study)
-        metric = next((name for name in PRIMARY if name in study.metrics), next(iter(study.metrics), ""))
+        metric, ranked, values = next(iter(primary_scores(study)), ""), ranked_settings(values), share_units(values)
         columns = {
             f"source {study.score}": ("source", study.score, ""),
             f"zero-shot {study.score}": ("zero_shot", study.score, ""),
-            f"early {words_of(metric).name}, change": ("kept", metric, "early"),
         }
+        columns |= {f"early {words_of(metric).name}, change": ("kept", metric, "early")} if metric else {}
         means, pairs = summarise(values), summarise(pair_differences(values))
         table = _table("setting", "n", *columns, "zero-shot minus none")
         for setting in study.settings:
             found = [_select(means, setting, key) for key in columns.values()]
-            units = max(int(row["n"]) for row in found if row is not None)
+            units = max((int(row["n"]) for row in found if row is not None), default=0)
             gain = _select(pairs, setting, ("zero_shot", study.score, ""))
-            table.add_row(setting, str(units), *map(_mean, found), _mean(gain, sign=True))
+            name = setting if setting in ranked else f"{setting} (incomplete)"
+            table.add_row(name, str(units), *map(_mean, found), _mean(gain, sign=True))
         title = f"{study.model}, {study.task}: mean ± half of the 95 % interval over {units_of(study)} (n)"
         _show(title, table)
+        if set(study.settings) - set(ranked):
+            console.print("Incomplete settings lack runs that the others share: they are not to be compared.")
         if study.left_out:
             console.print(f"{len(study.left_out)} unfinished runs are left out.")
 

@@ -21,7 +21,8 @@ def check_arguments(key: str, function: Any) -> None:
         return
     known = inspect.signature(function.func).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
-    hints = get_type_hints(function.func) if inspect.isfunction(function.func) else {}
+    asked = function.func.__init__ if inspect.isclass(function.func) else function.func
+    hints = get_type_hints(asked) if inspect.isfunction(asked) else {}
     for name, value in function.keywords.items():
         if name not in known and not takes_any:
             raise ValueError(

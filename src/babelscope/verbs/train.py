@@ -90,6 +90,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     loggers = list((instantiate(cfg.logger) or {}).values())
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(folder))
     choices = HydraConfig.get().runtime.choices
+    manifest: dict[str, Any] = {}
     if trainer.is_global_zero:
         manifest = describe(
             loaded,
@@ -100,8 +101,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
             setting={group: choices[group] for group in ("freeze", "adapter")}
             | {"name": choices["setting"].replace("none", "")},
             source=source,
-        )
-        keep(cfg, folder, {**manifest, "revision": cfg.model.revision})
+        ) | {"revision": cfg.model.revision, "finished": False}
+        keep(cfg, folder, manifest)
         print_trainable(manifest["trainable"])
         _tell_of_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
@@ -115,6 +116,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
             print_layers(run, ["ilo", "separability"])
             print_settings([run])
             print(f"Wrote {write_page([run], folder / 'report.html')}")
+            keep(cfg, folder, {**manifest, "finished": True})
 
 
 def _has(made: Any) -> bool:

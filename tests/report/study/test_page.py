@@ -1,12 +1,13 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from io import StringIO
 
 import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
-from tests.report.study_runs import LANGUAGES, make_run, make_study
+from tests.report.study_runs import LANGUAGES, make_evaluation, make_run, make_study
 from tests.report.test_page import browse, needs_browser, panels, parse
 
 from babelscope.report.page import render
@@ -49,10 +50,10 @@ def test_it_reads_off_which_layers_to_freeze(page):
     for said in (
         "Which layers to freeze",
         "Best zero-shot accuracy here: early_half (frozen: inputs, blocks 0-2)",
-        "6 (seed, source) pairs",
+        "3 seeds, for these source languages: eng_Latn, ind_Latn",
         "on the frontier",
         "34 finished, 1 unfinished",
-        "Left out of all means: 1 unfinished",
+        "Left out of all means: 1 not finished or without test scores",
         "inputs and blocks 0-2",
         "claims were tested in this tab",
     ):
@@ -75,7 +76,7 @@ def test_tables_can_be_downloaded(page):
     assert set(links) == {f"{name}-{task}.csv" for name in names for task in ("topic", "lm")}
     table = pd.read_csv(StringIO(base64.b64decode(links["differences-to-none-topic.csv"].partition(",")[2]).decode()))
     row = table[(table["setting"] == "early_half") & (table["quantity"] == "zero_shot")].iloc[0]
-    assert (row["n"], row["over"]) == (6, "pairs of seed and source language")
+    assert (row["n"], row["over"]) == (3, "seeds")
     assert row["mean"] == pytest.approx(0.09, abs=0.02)
 
 
@@ -119,6 +120,80 @@ def test_a_single_run_shows_the_guards_decisions():
     html = render([make_run("guard")])
     assert "At step 40 it put inputs and blocks 0-2 back to the weights of step 0 and froze them." in html
     assert "What the guard saw" not in render([make_run("none")])
+
+
+def test_incomplete_settings_are_shown_and_not_ranked():
+    html = page_of([*make_study(("none", "early", "last"), range(3)), *make_study(("early_half", "guard"), range(2))])
+    text = re.sub(r"<[^>]+>", " ", html)
+    assert "Best zero-shot accuracy here: early (" in text
+    assert "Not ranked, as runs are missing: early_half, guard." in text
+    row = re.search(r'<th scope="row">early_half.*?</tr>', html, re.DOTALL).group()
+    assert "incomplete, not ranked" in row
+    assert "on the frontier" not in row
+    frontier = next(panel for panel in panels(html) if panel["choices"] and panel["choices"][0]["label"] == "Score")
+    assert frontier["views"]["0,0,0,0"][0]["data"][1]["text"] == ["none", "early", "last"]
+
+
+def test_nothing_is_ranked_before_two_settings_have_the_same_runs():
+    html = page_of([*make_study(("none",), range(3)), make_run("early", 0)])
+    assert "Nothing is ranked yet" in html
+    html = page_of([make_run("none", 0), make_run("none", 1), make_run("early", 2, "ind_Latn")])
+    assert "Nothing is ranked yet" in html
+    apart = [
+        make_run(name, seed, source)
+        for name in ("none", "early")
+        for seed, source in ((0, "eng_Latn"), (1, "ind_Latn"))
+    ]
+    assert "Nothing is ranked yet" in page_of([*apart, make_run("none", 2), make_run("early", 2)])
+
+
+def test_without_other_languages_it_is_the_source_score():
+    runs = make_study(("none", "early"), range(2))
+    own = [
+        replace(run, rows=run.rows[(run.rows["layer"] != "") | (run.rows["language"] == "eng_Latn")]) for run in runs
+    ]
+    assert "No other language was tested. Best source accuracy here: early" in page_of(own)
+
+
+def test_other_differences_between_runs_are_listed():
+    runs = make_study(("none", "early"), range(2), ("eng_Latn", "ind_Latn"))
+    assert "differ in more" not in page_of(runs)
+    changed = [
+        replace(run, config={**run.config, "optimizer": {"lr": 0.1 * (1 + place // 4)}})
+        for place, run in enumerate(runs)
+    ]
+    html = page_of(changed)
+    assert "They differ also in" in html
+    assert "optimizer.lr: 0.1 (4 runs); 0.2 (4 runs)" in html
+
+
+def test_scores_that_are_neither_better_up_nor_down_are_never_the_primary_one():
+    html = page_of(make_study(("none", "early"), range(2), metrics=("hubness",)))
+    assert "The freezing frontier" not in html
+    heads = re.search(r'<table class="means"><thead>.*?</thead>', html).group()
+    assert "Accuracy" in heads
+    assert "Change of" not in heads
+    assert "Alignment by" not in html
+
+
+def test_scores_of_languages_apart_are_coloured_by_what_is_better():
+    html = page_of(make_study(("none", "early_half"), range(3), metrics=("separability",), fall=-0.06))
+    row = re.search(r'<th scope="row">early_half.*?</tr>', html, re.DOTALL).group()
+    assert re.findall(r'<b class="(\w+)">', row)[-1] == "up"
+    assert "−" in row.rpartition("<b class")[2]
+
+
+def test_the_guard_is_said_to_freeze_during_training():
+    html = page_of(make_study(("none", "guard"), range(3)))
+    assert "frozen during training: up to layer 3 in 3 of 3 runs" in html
+
+
+def test_downstream_tasks_are_a_table_of_their_own():
+    html = render_study([reduce(run) for run in make_study(("none", "early"), range(2))], [make_evaluation()])
+    section = html.partition('<section id="downstream">')[2]
+    assert "xcopa/acc" in section
+    assert "± 0.020" in section
+    assert "<h2>Downstream tasks</h2>" in render([], [make_evaluation()])
 
 
 @needs_browser

@@ -47,6 +47,14 @@ def test_drift_starts_at_one():
 def test_a_run_without_tests_is_unfinished():
     assert reduce(make_run("none")).finished
     assert not reduce(make_run("none", tested=False)).finished
+    assert not reduce(make_run("none", finished=False)).finished
+    assert reduce(make_run("none", finished=True)).finished
+
+
+def test_layers_below_which_everything_is_frozen():
+    found = [reduce(make_run(name)).frozen_layers for name in ("none", "early", "early_half")]
+    assert found == [[], ["0", "1", "2"], ["0", "1", "2", "3"]]
+    assert reduce(make_run("early", trainable=[])).frozen_layers == []
 
 
 def test_settings_have_the_studys_name_or_are_named_by_what_they_are():
@@ -55,6 +63,15 @@ def test_settings_have_the_studys_name_or_are_named_by_what_they_are():
     lora = replace(run, manifest={"setting": {"freeze": "early", "adapter": "lora"}})
     assert name_of_setting(lora) == "early+lora"
     assert name_of_setting(replace(run, manifest={})) == "none"
+    for config, name in (
+        ({"freeze": {"_target_": "early", "share": 0.25, "blocks_frozen": None}}, "early"),
+        ({"freeze": {"share": 0.75}}, "early share=0.75"),
+        ({"freeze": {"share": 0.25, "blocks_frozen": 3}}, "early blocks_frozen=3"),
+        ({"callbacks": {"alignment_guard": {"tolerance": 0.05}}}, "early+guard"),
+        ({"alignment": {"weight": 1.0}}, "early+contrast"),
+        ({"alignment": None, "callbacks": {"checkpoint": {}}}, "early"),
+    ):
+        assert name_of_setting(replace(run, config=config)) == name
     assert sort_settings(["zebra", "last", "none", "early_half", "early"]) == [
         "none",
         "early",

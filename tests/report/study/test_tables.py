@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -34,21 +37,25 @@ def zero_shot_by_hand(run):
     return tests["value"].mean()
 
 
-def test_means_over_seeds_and_sources_are_scipys(values):
-    expected = [zero_shot_by_hand(run) for run in make_study(("early",), range(4), ("eng_Latn", "ind_Latn"))]
-    low, high = stats.t.interval(0.95, 7, loc=sum(expected) / 8, scale=stats.sem(expected))
+def by_hand(setting):
+    """Average the two source languages within each seed."""
+    runs = [make_study((setting,), range(4), (source,)) for source in ("eng_Latn", "ind_Latn")]
+    return np.array([[zero_shot_by_hand(run) for run in found] for found in runs]).mean(axis=0)
+
+
+def test_means_over_seeds_are_scipys(values):
+    expected = by_hand("early")
+    low, high = stats.t.interval(0.95, 3, loc=expected.mean(), scale=stats.sem(expected))
     row = select(tables.summarise(values), setting="early", quantity="zero_shot").iloc[0]
-    assert row["n"] == 8
+    assert row["n"] == 4
     assert (row["mean"] - row["half"], row["mean"] + row["half"]) == pytest.approx((low, high))
 
 
 def test_differences_are_paired_by_seed_and_source(values):
-    runs = {name: make_study((name,), range(4), ("eng_Latn", "ind_Latn")) for name in ("early", "none")}
-    early, none = ([zero_shot_by_hand(run) for run in runs[name]] for name in ("early", "none"))
-    expected = stats.ttest_rel(early, none).confidence_interval()
+    expected = stats.ttest_rel(by_hand("early"), by_hand("none")).confidence_interval()
     row = select(tables.summarise(tables.pair_differences(values)), setting="early", quantity="zero_shot").iloc[0]
     assert (row["mean"] - row["half"], row["mean"] + row["half"]) == pytest.approx((expected.low, expected.high))
-    assert row["n"] == 8
+    assert row["n"] == 4
 
 
 def test_a_pair_needs_both():
@@ -112,3 +119,33 @@ def test_the_order_of_the_runs_changes_nothing(study, values):
     again = study_of(make_study(("none", "early"), range(4), ("eng_Latn", "ind_Latn"))[::-1])
     pd.testing.assert_frame_equal(tables.unit_values(again), values, check_exact=True)
     assert again.settings == study.settings
+
+
+def test_settings_with_all_units_of_none_are_ranked_on_what_they_share():
+    runs = [*make_study(("none",), range(3)), *make_study(("early",), range(5)), *make_study(("last",), range(2))]
+    values = tables.unit_values(study_of(runs))
+    assert tables.ranked_settings(values) == ["early", "none"]
+    shared = select(tables.share_units(values), quantity="zero_shot")
+    assert shared.groupby("setting")["seed"].agg("".join).to_dict() == {"early": "012", "last": "01", "none": "012"}
+
+
+def test_without_none_most_settings_say_which_units_count():
+    runs = [*make_study(("early", "last"), range(3)), *make_study(("guard",), range(1))]
+    assert tables.ranked_settings(tables.unit_values(study_of(runs))) == ["early", "last"]
+
+
+def test_zero_shot_is_over_the_languages_that_all_runs_tested():
+    few = make_run("early", 0)
+    rows = few.rows[~((few.rows["metric"] == "test_accuracy") & few.rows["language"].isin(["tha_Thai", "jpn_Jpan"]))]
+    found = study_of([make_run("none", 0), replace(few, rows=rows)])
+    assert tables.tested_languages(found)[1] == ["jpn_Jpan", "tha_Thai"]
+    tests = found.runs[1].tests if found.runs[1].setting == "none" else found.runs[0].tests
+    value = select(tables.unit_values(found), setting="none", quantity="zero_shot")["value"].item()
+    assert value == pytest.approx(tests.drop(["eng_Latn", "tha_Thai", "jpn_Jpan"]).mean())
+
+
+def test_scores_have_a_better_way_or_none():
+    metrics = ("mexa", "separability", "knn_lid", "hubness", "isoscore", "total_variance", "random_cosine")
+    assert [tables.way_of(metric) for metric in metrics] == [1, -1, -1, 0, 0, 0, 0]
+    assert tables.primary_scores(study_of(make_study(("none",), (0,), metrics=metrics[3:]))) == []
+    assert tables.primary_scores(study_of(make_study(("none",), (0,), metrics=metrics[1:]))) == ["separability"]

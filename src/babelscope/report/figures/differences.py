@@ -1,4 +1,4 @@
-"""Paired differences: every setting against `none`, unit by unit, with the mean and its interval."""
+"""Paired differences: every setting against `none`, seed by seed, with the mean and its interval."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ def draw_differences(
     """Draw the differences of one quantity, settings as rows.
 
     Args:
-        pairs: setting, source, seed, value: one difference per unit (a small mark).
+        pairs: setting, seed, value: one difference per seed (a small mark).
         table: setting, mean, half, n: a large mark with its interval.
         title: what is compared.
         axis: what the axis counts.
@@ -25,9 +25,7 @@ def draw_differences(
         y=[plain(name) for name in pairs["setting"]],
         mode="markers",
         marker={"size": 6, "color": MUTED, "opacity": 0.6},
-        text=[
-            f"{plain(source)}, seed {plain(seed)}" for source, seed in zip(pairs["source"], pairs["seed"], strict=True)
-        ],
+        text=[f"seed {plain(seed)}" for seed in pairs["seed"]],
         hovertemplate="%{y}, %{text}: %{x:+.3f}<extra></extra>",
     )
     means = go.Scatter(
@@ -44,7 +42,7 @@ def draw_differences(
         },
         marker={"size": 11, "color": STRONG, "symbol": "diamond"},
         text=[
-            ("no interval" if pd.isna(half) else f"± {half:.3f}") + f", {n} pair{'' if n == 1 else 's'}"
+            ("no interval" if pd.isna(half) else f"± {half:.3f}") + f", {n} seed{'' if n == 1 else 's'}"
             for half, n in zip(table["half"], table["n"], strict=True)
         ],
         hovertemplate="<b>%{y}</b><br>%{x:+.3f} (%{text})<extra></extra>",

@@ -41,7 +41,7 @@ def draw_frontier(
         flip_colour: whether lower is better, so that better is darker.
     """
     points = points.dropna(subset=["x", "y"])
-    line = points.loc[best]
+    line, coloured = points.loc[best], bool(points["colour"].notna().all())
     ringed = [name in best for name in points.index]
     joined = {
         "type": "scatter",
@@ -61,10 +61,10 @@ def draw_frontier(
         "marker": {
             "size": [19 if ring else 14 for ring in ringed],
             "symbol": ["diamond" if name == "none" else "circle" for name in points.index],
-            "color": clean(points["colour"]),
+            "color": clean(points["colour"]) if coloured else MUTED,
             "colorscale": SEQUENTIAL["other"],
             "reversescale": flip_colour,
-            "showscale": True,
+            "showscale": coloured,
             "opacity": 1,
             "line": {
                 "width": [3.5 if ring else 1.5 for ring in ringed],

@@ -5,7 +5,7 @@ does not hold if the interval is wholly below, and is undecided in between or wi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan, nan, sqrt
 
 import numpy as np
@@ -19,7 +19,19 @@ from babelscope.report.study.intervals import (
     rank_correlation,
     t_interval,
 )
-from babelscope.report.study.tables import BASE, UNIT, Study, lower_is_better, pair_differences, unit_noun
+from babelscope.report.study.replicates import parts_of_depth
+from babelscope.report.study.tables import (
+    BASE,
+    UNIT,
+    Study,
+    by_seed,
+    lower_is_better,
+    pair_differences,
+    ranked_settings,
+    share_units,
+    unit_noun,
+    way_of,
+)
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 
@@ -55,22 +67,52 @@ def check_claims(study: Study, values: pd.DataFrame, languages: pd.DataFrame, me
 
 
 def check_alignment(study: Study, values: pd.DataFrame, languages: pd.DataFrame, metric: str) -> list[Claim]:
-    """Measure the claims about alignment: spread over languages, fall, depth of the fall, and what freezing keeps."""
-    claims = [_spread(languages, metric)]
-    grid = _by_unit(values, "kept", metric, BASE)
+    """Measure the claims about alignment: spread over languages, fall, depth of the fall, and what freezing keeps.
+
+    A score where lower is better has its sign turned; one that is neither makes no claim.
+    """
+    way = way_of(metric)
+    if not way:
+        return []
+    claims, turned = [_spread(study, languages, metric)], "" if way > 0 else " (rise, as lower is better)"
+    chosen = (values["quantity"] == "kept") & (values["metric"] == metric) & (values["setting"] == BASE)
+    grid = values[chosen].pivot(index=UNIT, columns="part", values="value") * way
     if "early" in grid:
         text = "Fine-tuning on one language lowers alignment in the early layers."
-        claims.append(_claim(study, text, -grid["early"], "fall in the early third, setting none"))
+        claims.append(_claim(study, text, -grid["early"], f"fall in the early third, setting none{turned}"))
     if {"early", "later"} <= set(grid.columns):
         text = "It lowers alignment more in the early layers than in the later ones."
-        measure = "fall in the early third minus fall in the later two thirds, setting none"
-        claims.append(_claim(study, text, (grid["later"] - grid["early"]).dropna(), measure))
-    differences = pair_differences(values[(values["quantity"] == "kept") & (values["metric"] == metric)])
+        measure = f"fall in the early third minus fall in the later two thirds, setting none{turned}"
+        claims.append(_claim(study, text, grid["later"] - grid["early"], measure))
     for setting in _early(study):
-        chosen = differences[(differences["setting"] == setting) & (differences["part"] == "early")]
-        text = f"Freezing early layers ({setting}) retains alignment."
-        claims.append(_claim(study, text, chosen["value"], f"early alignment kept, {setting} minus none"))
+        # layers that a setting freezes keep theirs by construction, which says nothing
+        frozen = next((run.frozen_layers for run in study.runs if run.setting == setting and run.parts), None)
+        above = kept_above(study, setting, metric, frozen)
+        text = f"Freezing early layers ({setting}) retains alignment in the layers above, which train."
+        where = f"above layer {frozen[-1]}" if frozen else "in the later two thirds"
+        measure = f"alignment kept {where}, {setting} minus none{turned}"
+        claims.append(_claim(study, text, way * pair_differences(above).set_index(UNIT)["value"], measure))
     return [claim for claim in claims if claim.effect.n]
+
+
+def kept_above(study: Study, setting: str, metric: str, frozen: Sequence[str] | None) -> pd.DataFrame:
+    """List how one score changed in the layers that a setting does not freeze, for the setting and for none.
+
+    Columns: setting, source, seed, value. Without a trainable map these are the later two thirds.
+    """
+    rows = []
+    for run in study.runs:
+        layers = run.layers[run.layers["metric"] == metric].dropna(subset="value")
+        if run.setting not in (BASE, setting) or layers["step"].nunique() < 2:
+            continue
+        parts = parts_of_depth(list(layers["layer"].unique()))
+        inside = layers[layers["layer"].isin(sorted(set(parts["all"]) - set(frozen)) if frozen else parts["later"])]
+        means = inside.groupby("step")["value"].mean().sort_index()
+        if len(means) > 1:
+            keys = {"setting": run.setting, "source": run.source, "seed": run.seed}
+            rows.append({**keys, "value": float(means.iloc[-1] - means.iloc[0])})
+    table = pd.DataFrame(rows, columns=["setting", *UNIT, "value"])
+    return table.groupby(["setting", *UNIT], sort=True)["value"].mean().reset_index()
 
 
 def check_transfer(study: Study, values: pd.DataFrame) -> list[Claim]:
@@ -94,60 +136,67 @@ def check_transfer(study: Study, values: pd.DataFrame) -> list[Claim]:
     ):
         for setting in _early(study):
             chosen = differences[(differences["setting"] == setting) & (differences["quantity"] == quantity)]
-            claims.append(_claim(study, sentence.format(setting), way * chosen["value"], measure.format(study.score)))
+            units = way * chosen.set_index(UNIT)["value"]
+            claims.append(_claim(study, sentence.format(setting), units, measure.format(study.score)))
     claims += _best(study, values, better)
     return [claim for claim in claims if claim.effect.n]
 
 
 def check_link(study: Study, values: pd.DataFrame, metric: str) -> list[Claim]:
-    """Measure whether settings, and runs, that keep more early alignment transfer better (rank correlation)."""
-    better = -1 if lower_is_better(study.score) else 1
-    kept = values[(values["quantity"] == "kept") & (values["metric"] == metric) & (values["part"] == "early")]
-    carried = values[values["quantity"] == "zero_shot"]
-    keys = ["setting", *UNIT]
-    both = kept[[*keys, "value"]].merge(carried[[*keys, "value"]], on=keys, suffixes=("_kept", "_carried")).dropna()
-    if both["setting"].nunique() < 3:
+    """Measure whether ranked settings that keep more early alignment transfer better, by rank correlation."""
+    way, better = way_of(metric), -1 if lower_is_better(study.score) else 1
+    both = _kept_and_carried(values, metric)
+    if not way or both["setting"].nunique() < 3:
         return []
-    both["value_carried"] *= better
-    means = both.groupby("setting")[["value_kept", "value_carried"]].mean()
-    over_settings = fisher_interval(means["value_kept"].to_numpy(), means["value_carried"].to_numpy())
+    both = both.assign(kept=way * both["kept"], carried=better * both["carried"])
+    means = both.groupby("setting")[["kept", "carried"]].mean()
+    over_settings = fisher_interval(means["kept"].to_numpy(), means["carried"].to_numpy())
     measure = f"Spearman's rank correlation of early alignment kept and zero-shot {study.score}"
-    claims = [
-        Claim(
-            "Settings that keep more early alignment transfer better.",
-            over_settings,
-            f"{measure}, over the settings' means",
-            f"Fisher's z over {len(means)} settings",
-        )
-    ]
-    # what a seed or a source language does to all its settings alike is taken out
-    centred = both[["value_kept", "value_carried"]] - both.groupby(UNIT)[["value_kept", "value_carried"]].transform(
-        "mean"
+    over = Claim(
+        "Settings that keep more early alignment transfer better.",
+        over_settings,
+        f"{measure}, over the settings' means",
+        f"Fisher's z over {len(means)} settings",
     )
-    blocks = [centred.loc[places].to_numpy() for places in both.groupby(UNIT).groups.values()]
-
-    def correlate(places: np.ndarray) -> float:
-        drawn = np.concatenate([blocks[place] for place in places])
-        return rank_correlation(drawn[:, 0], drawn[:, 1])
-
-    value = correlate(np.arange(len(blocks)))
-    low, high = bootstrap_interval(correlate, value, units=len(blocks))
-    how = f"bootstrap over {unit_noun(study, len(blocks))}, {len(both)} runs"
-    text = "Runs that keep more early alignment transfer better, within a seed and source language."
-    claims.append(Claim(text, Interval(value, low, high, len(both)), f"{measure}, over runs", how))
-    return [claim for claim in claims if not isnan(claim.effect.value)]
+    each = {
+        seed: rank_correlation(rows["kept"].to_numpy(), rows["carried"].to_numpy())
+        for seed, rows in both.groupby("seed")
+    }
+    text = "Runs that keep more early alignment transfer better, within a seed."
+    units = pd.Series(each, dtype=float).rename_axis("seed")
+    within = _claim(study, text, units, f"{measure}, over the settings of a seed, then the mean over seeds")
+    low, high = max(within.effect.low, -1.0), min(within.effect.high, 1.0)
+    bounded = replace(within.effect, low=low, high=high) if within.effect.known else within.effect
+    return [claim for claim in (over, replace(within, effect=bounded)) if not isnan(claim.effect.value)]
 
 
-def _spread(languages: pd.DataFrame, metric: str) -> Claim:
+def _kept_and_carried(values: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """List per ranked setting and seed the kept early alignment and the zero-shot score, on shared units."""
+    shared = share_units(values)
+    shared = shared[shared["setting"].isin(ranked_settings(values))]
+    kept = (shared["quantity"] == "kept") & (shared["metric"] == metric) & (shared["part"] == "early")
+    found = by_seed(shared[kept | (shared["quantity"] == "zero_shot")], ["setting", "quantity"])
+    grid = found.pivot(index=["setting", "seed"], columns="quantity", values="value")
+    grid = grid.reindex(columns=["kept", "zero_shot"]).rename(columns={"zero_shot": "carried"})
+    return grid.dropna().reset_index()
+
+
+def _spread(study: Study, languages: pd.DataFrame, metric: str) -> Claim:
     """Measure how far languages differ before fine-tuning: the part of their spread that several seeds agree on.
 
-    Every seed reads other sentences, so the covariance over languages between two seeds is the variance of the
-    languages' own levels, without the noise of sampling; it may be negative. Its signed root is a standard deviation.
+    Every seed draws other sentences, so the covariance over languages between two seeds is the variance of the
+    languages' own levels, without the noise of drawing; it may be negative. Its signed root is a standard deviation.
+    Seeds draw from one finite pool of test sentences, and may share some: what these sentences do to a language stays
+    in, so the claim is on these test sentences. Scores against a pivot depend on the source language: we take one.
     """
+    source = study.sources[0]
     chosen = languages[
-        (languages["quantity"] == "first") & (languages["metric"] == metric) & (languages["part"] == "early")
+        (languages["quantity"] == "first")
+        & (languages["metric"] == metric)
+        & (languages["part"] == "early")
+        & (languages["source"] == source)
     ]
-    # before fine-tuning all settings and sources of a seed are the same model on the same sentences
+    # before fine-tuning all settings of a seed are the same model on the same sentences
     grid = chosen.groupby(["language", "seed"])["value"].mean().unstack("seed").dropna()
     profiles = grid.to_numpy()
     distinct = [
@@ -165,11 +214,12 @@ def _spread(languages: pd.DataFrame, metric: str) -> Claim:
         shared = float(covariance[~np.eye(seeds, dtype=bool)].mean())
         return sqrt(abs(shared)) * (1 if shared >= 0 else -1)
 
-    text = "Alignment differs between languages before fine-tuning."
-    measure = "standard deviation between languages that seeds agree on, early third, step 0"
+    text = "Alignment differs between languages before fine-tuning, on these test sentences."
+    where = f", runs on {source}" if len(study.sources) > 1 else ""
+    measure = f"standard deviation between languages that seeds agree on, early third, step 0{where}"
     if count < 3 or seeds < 2:  # one measurement cannot tell languages from chance
         value = float(profiles[:, 0].std(ddof=1)) if count > 1 and seeds else nan
-        measure = "standard deviation between languages, early third, step 0"
+        measure = f"standard deviation between languages, early third, step 0{where}"
         return Claim(text, Interval(value, nan, nan, count), measure, "no interval: all seeds read the same sentences")
     value = spread(np.arange(count))
     low, high = bootstrap_interval(spread, value, units=count)
@@ -178,31 +228,37 @@ def _spread(languages: pd.DataFrame, metric: str) -> Claim:
 
 
 def _best(study: Study, values: pd.DataFrame, better: int) -> list[Claim]:
-    grid = values[values["quantity"] == "zero_shot"].pivot(index=UNIT, columns="setting", values="value") * better
-    means = grid.mean().sort_values(ascending=False, kind="stable")
+    shared = share_units(values)
+    chosen = (shared["quantity"] == "zero_shot") & shared["setting"].isin(ranked_settings(values))
+    grid = shared[chosen].pivot(index=UNIT, columns="setting", values="value") * better
+    by_setting = by_seed(shared[chosen], ["setting"]).groupby("setting")["value"].mean() * better
+    means = by_setting.sort_values(ascending=False, kind="stable")
     if len(means) < 2:
         return []
-    first, second = means.index[:2]
+    first, second = (str(name) for name in means.index[:2])
+    if BASE in (first, second) and {first, second} & set(_early(study)):
+        return []  # whether freezing improves transfer has been asked already
     text = f"{first} gives the best zero-shot {study.score}, ahead of the runner-up {second}."
-    return [_claim(study, text, (grid[first] - grid[second]).dropna(), f"zero-shot {study.score}, {first} ahead by")]
+    return [_claim(study, text, grid[first] - grid[second], f"zero-shot {study.score}, {first} ahead by")]
 
 
 def _early(study: Study) -> list[str]:
     """Select the settings that freeze early layers and do nothing else."""
-    return [name for name in study.settings if name.startswith("early") and "lora" not in name]
+    return [name for name in study.settings if name.startswith("early") and "lora" not in name and "+" not in name]
 
 
-def _by_unit(values: pd.DataFrame, quantity: str, metric: str, setting: str) -> pd.DataFrame:
-    chosen = (values["quantity"] == quantity) & (values["metric"] == metric) & (values["setting"] == setting)
-    return values[chosen].pivot(index=UNIT, columns="part", values="value")
-
-
-def _claim(study: Study, text: str, units: Sequence[float] | pd.Series, measure: str) -> Claim:
-    known = [float(value) for value in units if not isnan(value)]
-    effect, how = t_interval(known), f"no interval: {unit_noun(study, 1)}"
-    if effect.known:
-        how = f"Student's t over {unit_noun(study, effect.n)}"
+def _claim(study: Study, text: str, units: pd.Series, measure: str) -> Claim:
+    """Measure a claim over seeds; `units` is by seed, or by source and seed."""
+    rows = units.rename("value").reset_index().dropna(subset="value")
+    sources = sorted(rows["source"].unique()) if "source" in rows else study.sources
+    rows = rows if "source" in rows else rows.assign(source="")
+    known = by_seed(rows.assign(claim=text), ["claim"])["value"].tolist()
+    effect, left = t_interval(known), rows["seed"].nunique() - len(known)
+    rest = f"; {', '.join(sources)} only" if sources != study.sources else ""
+    rest += f"; {unit_noun(left)} without all source languages left out" if left else ""
+    method = "Student's t over" if effect.known else "no interval:"
+    how = f"{method} {unit_noun(effect.n)}{rest}"
     if effect.half == 0 and abs(effect.value) > ROUNDING:  # repeats of one run are no replicates
         effect = Interval(effect.value, nan, nan, effect.n)
-        how = f"no interval: {unit_noun(study, effect.n)} gave the same to the last digit"
+        how = f"no interval: {unit_noun(effect.n)} gave the same to the last digit{rest}"
     return Claim(text, effect, measure, how, known)

@@ -8,7 +8,7 @@ from babelscope.report.figures.study import draw_layer_curves, draw_setting_curv
 from babelscope.report.panels import Choice, Panel
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import parts_of_depth
-from babelscope.report.study.tables import UNIT, Study, units_of
+from babelscope.report.study.tables import UNIT, Study, by_seed, units_of
 from babelscope.report.summary import THIRDS
 from babelscope.report.words import words_of
 
@@ -19,7 +19,10 @@ def curves(study: Study) -> Iterator[Panel]:
     by_part, by_layer = {}, {}
     for place, metric in enumerate(study.metrics):
         of_metric = every[every["metric"] == metric]
-        tables = {part: t_intervals(_mean_of_part(of_metric, part), ["setting", "step"]) for part in THIRDS}
+        tables = {
+            part: t_intervals(by_seed(_mean_of_part(of_metric, part), ["setting", "step"]), ["setting", "step"])
+            for part in THIRDS
+        }
         tables = {part: table for part, table in tables.items() if len(table)}
         if tables and of_metric["step"].nunique() > 1:
             limits = limits_of(list(tables.values()))
@@ -34,7 +37,8 @@ def curves(study: Study) -> Iterator[Panel]:
                 )
                 for part, table in tables.items()
             ]
-            layers = t_intervals(of_metric, ["setting", "layer", "step"])
+            keys = ["setting", "layer", "step"]
+            layers = t_intervals(by_seed(of_metric, keys), keys)
             limits = limits_of([layers])
             by_layer[place] = [
                 draw_layer_curves(layers[layers["setting"] == name], metric, name, limits)
@@ -51,7 +55,8 @@ def curves(study: Study) -> Iterator[Panel]:
     yield Panel(
         "Early, middle and last layers during fine-tuning",
         f"Each line is a setting, the mean over {units_of(study)}; its band is the 95 % interval by Student's t. Lines "
-        "that stay level keep what pre-training had aligned. Dashed is what chance gives, where it is in the picture.",
+        "that stay level keep what pre-training had aligned. Dashed is what chance gives, where it is in the picture. "
+        "Settings that lack runs are means over those that they have.",
         {str(place): figures for place, figures in enumerate(by_part.values())},
         [scores],
         "grid",

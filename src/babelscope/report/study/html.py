@@ -10,7 +10,17 @@ import pandas as pd
 
 from babelscope.report.figures.guard import frozen_up_to
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
-from babelscope.report.study.tables import BASE, Study, lower_is_better, missing_units, repeated_units
+from babelscope.report.study.conditions import describe_differing, differing_conditions
+from babelscope.report.study.tables import (
+    BASE,
+    Study,
+    lower_is_better,
+    missing_units,
+    repeated_units,
+    tested_languages,
+    unit_noun,
+    way_of,
+)
 from babelscope.report.summary import THIRDS
 from babelscope.report.words import words_of
 
@@ -22,9 +32,10 @@ def settings_html(
     differences: pd.DataFrame,
     *,
     metric: str,
-    best: list[str],
+    best: Sequence[str],
+    ranked: Sequence[str],
 ) -> str:
-    """Render one row per setting: means with intervals, and what differs from the setting none.
+    """Render one row per setting: means with intervals, what differs from the setting none, and whether runs lack.
 
     Args:
         study: the study.
@@ -33,18 +44,21 @@ def settings_html(
         differences: `summarise` of its paired differences.
         metric: the alignment score.
         best: settings on the frontier, marked.
+        ranked: settings that lack no runs; the others are marked.
     """
     score, name = study.score, words_of(metric).name
-    kept = [(f"{third}", ("kept", metric, third)) for third in THIRDS]
+    kept = [(f"{third}", ("kept", metric, third)) for third in THIRDS if metric]
     keys = [("source", ("source", score, "")), ("zero-shot", ("zero_shot", score, "")), *kept]
-    compared = [("source", keys[0][1]), ("zero-shot", keys[1][1]), ("early", keys[2][1])] if len(differences) else []
-    top = f'<th colspan="2">{score.capitalize()}</th><th colspan="3">Change of {escape(name)} since step 0</th>'
+    compared = [("source", keys[0][1]), ("zero-shot", keys[1][1]), *kept[:1]] if len(differences) else []
+    top = f'<th colspan="2">{score.capitalize()}</th>'
+    top += f'<th colspan="{len(kept)}">Change of {escape(name)} since step 0</th>' if kept else ""
     top += f'<th colspan="{len(compared)}">Minus none, run by run</th>' if compared else ""
     heads = "".join(f"<th>{head}</th>" for head, _ in [*keys, *compared])
     rows = []
     for setting in study.settings:
         mark = '<small class="up">on the frontier</small>' if setting in best else ""
-        cells = [f'<th scope="row">{escape(setting)}{mark}</th>', f"<td>{_units(table, setting)}</td>"]
+        mark += "" if setting in ranked else f'<small class="down">{_incomplete(study, setting)}</small>'
+        cells = [f'<th scope="row">{escape(setting)}{mark}</th>', f"<td>{_units(study, table, setting)}</td>"]
         cells += [_mean_cell(table, languages, setting, key) for _, key in keys]
         cells += [_difference_cell(differences, setting, key, lower_is_better(score)) for _, key in compared]
         rows.append(f"<tr>{''.join(cells)}</tr>")
@@ -130,12 +144,21 @@ def _gaps(study: Study) -> str:
     missing = missing_units(study)
     lines = []
     if study.left_out:
-        lines.append(f"Left out of all means: {len(study.left_out)} unfinished (no test scores).")
+        lines.append(f"Left out of all means: {len(study.left_out)} not finished or without test scores.")
+    if differing := differing_conditions([run.conditions for run in study.runs]):
+        lines.append(
+            "These runs differ in more than setting, seed and source language, so differences between them may come "
+            f"from that as well. {'. '.join(describe_differing(differing))}."
+        )
+    if apart := tested_languages(study)[1]:
+        lines.append(f"Zero-shot is over the languages that all runs tested. Left out of it: {', '.join(apart)}.")
+
     if len(missing):
         units = [f"{row.setting} / {row.source} / seed {row.seed}" for row in missing.itertuples()]
         more = f" and {len(units) - 12} more" if len(units) > 12 else ""
         lines.append(
-            f"Without a finished run: {', '.join(units[:12])}{more}. Settings are compared on the pairs that both have."
+            f"Without a finished run: {', '.join(units[:12])}{more}. A setting that lacks runs "
+            "which none has (without none: which most settings have) is shown and marked incomplete, but not ranked."
         )
     if repeated := repeated_units(study):
         units = [f"{setting} / {source} / seed {seed}" for setting, source, seed in repeated]
@@ -158,8 +181,17 @@ def _select(table: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> pd.
     return None if chosen.empty else chosen.iloc[0]
 
 
-def _units(table: pd.DataFrame, setting: str) -> str:
-    return str(int(table.loc[table["setting"] == setting, "n"].max()))
+def _incomplete(study: Study, setting: str) -> str:
+    sources = sorted({run.source for run in study.runs if run.setting == setting})
+    only = f"; {', '.join(sources)} only" if sources != study.sources else ""
+    return escape(f"incomplete, not ranked{only}")
+
+
+def _units(study: Study, table: pd.DataFrame, setting: str) -> str:
+    """Say n: seeds that have all source languages, and from how many runs."""
+    found = table.loc[table["setting"] == setting, "n"]
+    runs = sum(run.setting == setting for run in study.runs)
+    return f"{int(found.max()) if len(found) else 0}<small>{runs} run{'' if runs == 1 else 's'}</small>"
 
 
 def _mean_cell(table: pd.DataFrame, languages: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> str:
@@ -177,10 +209,10 @@ def _difference_cell(table: pd.DataFrame, setting: str, key: tuple[str, str, str
     row = _select(table, setting, key)
     if row is None:
         return f'<td class="even">{"baseline" if setting == BASE else ""}</td>'
-    better = -1 if down and key[0] != "kept" else 1
+    better = way_of(key[1]) if key[0] == "kept" else -1 if down else 1
     low, high = sorted(better * (row["mean"] + side * row["half"]) for side in (-1, 1))
     way = "up" if low > 0 else "down" if high < 0 else "even"
-    pairs = f"<small>{row['n']} <i>pair{'' if row['n'] == 1 else 's'}</i></small>"
+    pairs = f"<small>{unit_noun(row['n'])}</small>"
     return f'<td><b class="{way}">{signed(row["mean"])}</b><small>{_plus(row["half"])}</small>{pairs}</td>'
 
 

@@ -10,10 +10,12 @@ from string import Template
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
+from babelscope.report.downstream import downstream_html
 from babelscope.report.files import write_text
 from babelscope.report.page import cards_html, panel_html, section_html
 from babelscope.report.study.answer import answer_of, key_numbers_of
 from babelscope.report.study.claims import FAILS, HOLDS, check_alignment, check_claims
+from babelscope.report.study.conditions import differing_conditions
 from babelscope.report.study.curves import curves
 from babelscope.report.study.html import claims_html, csv_link, guard_html, runs_html, settings_html
 from babelscope.report.study.panels import (
@@ -26,30 +28,34 @@ from babelscope.report.study.panels import (
 )
 from babelscope.report.study.replicates import Replicate
 from babelscope.report.study.tables import (
-    PRIMARY,
+    BASE,
     Study,
     language_values,
     pair_differences,
+    primary_scores,
+    ranked_settings,
+    share_units,
     studies_of,
     summarise,
     summarise_languages,
     unit_values,
     units_of,
 )
+from babelscope.report.table import Run
 from babelscope.report.words import words_of
 
 
-def write_study_page(runs: Sequence[Replicate], path: Path) -> Path:
-    """Write the page of a study, whole.
+def write_study_page(runs: Sequence[Replicate], path: Path, *, downstream: Sequence[Run] = ()) -> Path:
+    """Write the page of a study, whole; `downstream` are runs of `babelscope evaluate`, shown apart.
 
     Raises:
         ValueError: no run was fine-tuned and tested.
         OSError: the file cannot be written.
     """
-    return write_text(path, render_study(runs))
+    return write_text(path, render_study(runs, downstream))
 
 
-def render_study(runs: Sequence[Replicate]) -> str:
+def render_study(runs: Sequence[Replicate], downstream: Sequence[Run] = ()) -> str:
     """Render the page of a study as HTML that loads nothing from elsewhere.
 
     Raises:
@@ -67,6 +73,7 @@ def render_study(runs: Sequence[Replicate]) -> str:
         _header(studies, title),
         _tabs(studies),
         _ignored(ignored),
+        section_html("downstream", "Downstream tasks", downstream_html(downstream)),
         "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
         "in these runs. How intervals and verdicts are made: <code>docs/methods.md</code>.</footer>",
     ]
@@ -98,6 +105,7 @@ def _header(studies: Sequence[Study], title: str) -> str:
         "Runs": f"{len(runs)} finished{f', {unfinished} unfinished' if unfinished else ''}",
         "Settings": str(len({run.setting for run in runs})),
         "Seeds": str(len({run.seed for run in runs})),
+        "They differ also in": _differing(studies),
         "Training steps": f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else "".join(map(str, steps)),
     }
     items = "".join(
@@ -106,6 +114,12 @@ def _header(studies: Sequence[Study], title: str) -> str:
     toggle = '<button id="theme" type="button" title="Switch between light and dark">light / dark</button>'
     brand = f'<p class="brand">Babelscope {toggle}</p>'
     return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
+
+
+def _differing(studies: Sequence[Study]) -> str:
+    keys = [key for study in studies for key in differing_conditions([run.conditions for run in study.runs])]
+    keys = list(dict.fromkeys(keys))
+    return f"{', '.join(keys[:4])}{', ...' if len(keys) > 4 else ''} (see The runs)" if keys else ""
 
 
 def _tabs(studies: Sequence[Study]) -> str:
@@ -122,17 +136,19 @@ def _tabs(studies: Sequence[Study]) -> str:
 
 def _body(study: Study, place: int) -> str:
     values, by_language = unit_values(study), language_values(study)
-    table, languages, pairs = summarise(values), summarise_languages(by_language), summarise(pair_differences(values))
-    scores = [name for name in PRIMARY if name in study.metrics] or study.metrics[:1]
+    shared = share_units(values)
+    table, pairs = summarise(shared), summarise(pair_differences(shared))
+    languages = summarise_languages(share_units(by_language))
+    scores, ranked = primary_scores(study), ranked_settings(values)
     metric = scores[0] if scores else ""
-    best = frontier_settings(study, table, metric)
+    best = frontier_settings(study, values, metric)
     claims = check_claims(study, values, by_language, metric)
     claimed = claims_html(claims) + _claims_note(study, values, by_language, scores, len(claims))
     head = f'<p class="answer">{escape(answer_of(study, values, metric, best))}</p>'
     head += cards_html(key_numbers_of(study, values, metric, claims))
-    settings = settings_html(study, table, languages, pairs, metric=metric, best=best)
+    settings = settings_html(study, table, languages, pairs, metric=metric, best=best, ranked=ranked)
     parts = {
-        "frontier": ("What to freeze", panel_html(frontier(study, values)) + _html(frozen(study))),
+        "frontier": ("What to freeze", _html(frontier(study, values)) + _html(frozen(study))),
         "settings": ("Every setting", settings + _settings_note(study, table, languages, pairs)),
         "claims": ("Which claims hold here", claimed),
         "differences": ("Against no freezing", _html(differences(study, values))),
@@ -147,11 +163,11 @@ def _body(study: Study, place: int) -> str:
 def _settings_note(study: Study, table: pd.DataFrame, languages: pd.DataFrame, pairs: pd.DataFrame) -> str:
     tables = pd.concat(
         [
-            table.assign(table="mean", over=units_of(study)),
+            table.assign(table="mean", over="seeds"),
             languages.assign(table="mean", over="languages"),
         ]
     )
-    files = {"settings": tables} | ({"differences-to-none": pairs.assign(over=units_of(study))} if len(pairs) else {})
+    files = {"settings": tables} | ({"differences-to-none": pairs.assign(over="seeds")} if len(pairs) else {})
     links = " ".join(csv_link(f"{name}-{study.task}", file) for name, file in files.items())
     tested = languages.loc[languages["quantity"] == "zero_shot", "n"]
     number = f"n = {int(tested.max())}" if len(tested) else "n = 0"
@@ -162,8 +178,10 @@ def _settings_note(study: Study, table: pd.DataFrame, languages: pd.DataFrame, p
     return (
         f'<p class="reading">Means with 95 % intervals by Student\'s t: the first ± is over {units_of(study)} (n), '
         f"the one marked lang. over languages ({number}), each first averaged over its runs. Change of alignment is "
-        f"the last measured step minus step 0, so 0 is all kept.{compared if len(pairs) else ''} One run has no "
-        "interval.</p>"
+        f"the last measured step minus step 0, so 0 is all kept.{compared if len(pairs) else ''} One seed has no "
+        "interval. Settings are ranked and compared on the runs that all ranked ones share; incomplete ones lack runs "
+        f"that {'none has' if BASE in study.settings else 'most settings have'}, are means over their own, and are "
+        "neither ranked nor on the frontier.</p>"
         f'<p class="reading">All numbers of this section, with every score and part of the depth: {links}</p>'
     )
 
@@ -173,11 +191,13 @@ def _claims_note(
 ) -> str:
     others = {name: check_alignment(study, values, by_language, name) for name in scores[1:]}
     total = tested + sum(map(len, others.values()))
-    name = escape(words_of(scores[0]).name) if scores else ""
+    measured = f"Alignment by {escape(words_of(scores[0]).name)}. " if scores else ""
     note = (
-        f'<p class="reading">Alignment by {name}. A claim holds if its 95 % interval is wholly above 0, does not '
+        f'<p class="reading">{measured}Intervals are over {escape(units_of(study))}. A claim holds if its 95 % '
+        "interval is wholly above 0, does not "
         "hold if it is wholly below, and is undecided if it holds 0 or there is none. The claims on spread, fall and "
-        "freezing are those of S2 (Wilie et al. 2025), the rest is what comes next. "
+        "freezing are those of S2 (Wilie et al. 2025), the rest is what comes next. Frozen layers keep their alignment "
+        "by construction, so what freezing retains is measured in the layers above them. "
         f"{total} claims were tested in this tab and no interval is widened for that: at 95 %, one in twenty "
         "effects that are not there is found all the same. The best setting was chosen on the same runs, which "
         "flatters it.</p>"

@@ -16,13 +16,17 @@ from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.tables import (
     BASE,
     KEYS,
-    UNIT,
     Study,
+    by_seed,
     lower_is_better,
     pair_differences,
+    ranked_settings,
+    scores_of,
+    share_units,
     summarise,
     transfer_by_language,
     units_of,
+    way_of,
 )
 from babelscope.report.summary import THIRDS
 from babelscope.report.words import words_of
@@ -31,13 +35,15 @@ Tables = Mapping[tuple[str, str, str], pd.DataFrame]
 _NONE = pd.DataFrame({"mean": [], "half": [], "n": []}, dtype=float)
 
 
-def frontier(study: Study, values: pd.DataFrame) -> Panel:
-    """Make the panel of the freezing frontier."""
+def frontier(study: Study, values: pd.DataFrame) -> Panel | None:
+    """Make the panel of the freezing frontier, on the units that all ranked settings share."""
     views, metrics = {}, scores_of(study)
+    if not metrics:
+        return None
     sources = _source_choice(study)
     shown = ["zero-shot", "source language", *(["zero-shot minus none"] if BASE in study.settings else [])]
     for where, source in enumerate(sources.values()):
-        chosen = values if source is None else values[values["source"] == source]
+        chosen = ranked_values(_of_source(values, source))
         table, pairs = by_quantity(summarise(chosen)), by_quantity(summarise(pair_differences(chosen)))
         for place, metric in enumerate(metrics):
             for depth, part in enumerate(THIRDS):
@@ -48,9 +54,10 @@ def frontier(study: Study, values: pd.DataFrame) -> Panel:
     return Panel(
         "The freezing frontier",
         "Each mark is a setting: further right it transfers better, further up it keeps more of the alignment that "
-        "the layers had before fine-tuning (at the dashed line, all of it). The ringed settings are the frontier: no "
-        "other is better in both by its mean. Bars are 95 % intervals by Student's t over "
-        f"{units_of(study)}; settings whose bars overlap may trade places.",
+        "the layers had before fine-tuning (at the dashed line, all of it; frozen layers keep theirs by "
+        "construction). The ringed settings are the frontier: no other is better in both by its mean. Bars are 95 % "
+        f"intervals by Student's t over {units_of(study)}; settings whose bars overlap may trade places. "
+        "Settings that lack runs are not here.",
         views,
         [
             Choice(
@@ -63,49 +70,56 @@ def frontier(study: Study, values: pd.DataFrame) -> Panel:
     )
 
 
-def frontier_settings(study: Study, table: pd.DataFrame, metric: str, part: str = "early") -> list[str]:
+def frontier_settings(study: Study, values: pd.DataFrame, metric: str, part: str = "early") -> list[str]:
     """List the settings on the frontier of zero-shot score and kept alignment, best transfer last."""
-    points = _points(by_quantity(table), {}, ("kept", metric, part), score=study.score, quantity="zero_shot")
-    way = -1 if lower_is_better(study.score) else 1
-    up = -1 if words_of(metric).kind == "separability" else 1
-    return best_of_both(way * points["x"], up * points["y"])
+    table = by_quantity(summarise(ranked_values(values)))
+    points = _points(table, {}, ("kept", metric, part), score=study.score, quantity="zero_shot")
+    return best_of_both(-points["x"] if lower_is_better(study.score) else points["x"], way_of(metric) * points["y"])
 
 
 def differences(study: Study, values: pd.DataFrame) -> Panel | None:
     """Make the panel of paired differences to the setting `none`."""
-    pairs = pair_differences(values)
-    if pairs.empty:
-        return None
     quantities = {
         f"zero-shot {study.score}": ("zero_shot", study.score, ""),
         f"source {study.score}": ("source", study.score, ""),
     }
     quantities |= {f"early {words_of(name).name} kept": ("kept", name, "early") for name in scores_of(study)}
-    views = {}
-    for name, (quantity, metric, part) in quantities.items():
-        chosen = pairs[(pairs["quantity"] == quantity) & (pairs["metric"] == metric) & (pairs["part"] == part)].dropna()
-        if len(chosen):
-            order = {setting: place for place, setting in enumerate(study.settings)}
-            chosen = chosen.sort_values(
-                ["setting", *UNIT], key=lambda column: column.map(order) if column.name == "setting" else column
-            )
-            down = (lower_is_better(study.score) and quantity != "kept") or words_of(metric).kind == "separability"
-            figure = draw_differences(
-                chosen,
-                t_intervals(chosen, ["setting"]),
-                f"{_capital(name)}, minus that of none",
-                f"difference{' (axis reversed: lower is better)' if down else ''}",
-                flip=down,
-            )
-            views[name] = [figure]
+    every = pair_differences(share_units(values))
+    known = every.dropna().set_index(KEYS).index
+    quantities = {name: key for name, key in quantities.items() if key in known}
+    if not quantities:
+        return None
+    sources, views = _source_choice(study), {}
+    for where, source in enumerate(sources.values()):
+        pairs = pair_differences(share_units(_of_source(values, source)))
+        for place, (name, key) in enumerate(quantities.items()):
+            seeds = by_seed(pairs[(pairs[KEYS] == list(key)).all(axis=1)], ["setting"])
+            figure = _differences(study, seeds, name, key) if len(seeds) else None
+            views[f"{place},{where}"] = [figure] if figure else []
     return Panel(
         "What each setting changes, run against run",
-        "Each small mark compares a run with the run of setting none that had the same seed and source language; the "
-        "diamond is their mean with its 95 % interval by Student's t over these pairs. Right of the line is better; a "
-        "bar that crosses it is undecided.",
-        {str(place): figures for place, figures in enumerate(views.values())},
-        [Choice("Of", list(views))],
+        "A run is compared with the run of setting none that had the same seed and source language. Each small mark "
+        f"is a seed{', the mean over its source languages' if len(study.sources) > 1 else ''}; the diamond is their "
+        "mean with its 95 % interval by Student's t over seeds. Right of the line is better; a bar that crosses it is "
+        "undecided.",
+        views,
+        [Choice("Of", list(quantities)), Choice("Fine-tuned on", list(sources))],
         "narrow",
+    )
+
+
+def _differences(study: Study, seeds: pd.DataFrame, name: str, key: tuple[str, str, str]) -> go.Figure:
+    order = {setting: place for place, setting in enumerate(study.settings)}
+    seeds = seeds.sort_values(
+        ["setting", "seed"], key=lambda column: column.map(order) if column.name == "setting" else column
+    )
+    down = lower_is_better(study.score) if key[0] != "kept" else way_of(key[1]) < 0
+    return draw_differences(
+        seeds,
+        t_intervals(seeds, ["setting"]),
+        f"{_capital(name)}, minus that of none",
+        f"difference{' (axis reversed: lower is better)' if down else ''}",
+        flip=down,
     )
 
 
@@ -114,7 +128,7 @@ def transfer(study: Study, languages: pd.DataFrame) -> Panel:
     sources, views = _source_choice(study), {}
     shown = ["value", *(["difference to none"] if BASE in study.settings else [])]
     for where, source in enumerate(sources.values()):
-        chosen = languages if source is None else languages[languages["source"] == source]
+        chosen = share_units(_of_source(languages, source))
         tables = [chosen, pair_differences(chosen)]
         for change in range(len(shown)):
             grid = transfer_by_language(tables[change], study.settings)
@@ -124,7 +138,8 @@ def transfer(study: Study, languages: pd.DataFrame) -> Panel:
     return Panel(
         "How far the task carries into every language",
         "The top row is the language that was fine-tuned on, the others are zero-shot, best first; each cell is a "
-        f"mean over {units_of(study)}. Darker is better; in differences, blue is better than none and orange worse.",
+        f"mean over {units_of(study)}. Darker is better; in differences, blue is better than none and orange worse. "
+        "Settings that lack runs are means over those that they have.",
         views,
         [Choice("Show", shown), Choice("Fine-tuned on", list(sources))],
     )
@@ -174,7 +189,7 @@ def _frontier(study: Study, points: pd.DataFrame, metric: str, part: str, quanti
     points = points.reindex([name for name in study.settings if name in points.index])
     if points.empty:
         return None
-    down, apart = lower_is_better(study.score), words_of(metric).kind == "separability"
+    down, apart = lower_is_better(study.score), way_of(metric) < 0
     best = best_of_both(-points["x"] if down else points["x"], -points["y"] if apart else points["y"])
     names = {"zero_shot": f"zero-shot {study.score}", "source": f"source {study.score}"}
     return draw_frontier(
@@ -212,16 +227,14 @@ def _points(tables: Tables, pairs: Tables, y: tuple[str, str, str], *, score: st
     return pd.DataFrame({**columns, "colour": colour["mean"]}).dropna(subset=["x", "y"])
 
 
-def scores_of(study: Study) -> list[str]:
-    """Select the scores for which up or down is better; halves of other scores are left to the curves."""
-    parts = {"bridge", "reach"}  # of ILO
-    halves = ("_to", "_from", "_shifted", "_removed", "_centred")
-    found = [
-        name
-        for name in study.metrics
-        if words_of(name).kind != "other" and name not in parts and not name.endswith(halves)
-    ]
-    return found or study.metrics
+def ranked_values(values: pd.DataFrame) -> pd.DataFrame:
+    """Select the ranked settings, on the units that they all have."""
+    shared = share_units(values)
+    return shared[shared["setting"].isin(ranked_settings(values))]
+
+
+def _of_source(values: pd.DataFrame, source: str | None) -> pd.DataFrame:
+    return values if source is None else values[values["source"] == source]
 
 
 def _source_choice(study: Study) -> dict[str, str | None]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from babelscope.report.runs import facts_of, model_of, name_of_setting, source_of, task_of
+from babelscope.report.study.conditions import conditions_of
 from babelscope.report.summary import THIRDS, at_last_step, score_of, thirds
 from babelscope.report.table import Run
 
@@ -52,11 +53,24 @@ class Replicate:
     parts: list[dict[str, Any]]
     """The trainable map: part, parameters, trainable; empty where the manifest has none."""
     facts: dict[str, str]
+    conditions: dict[str, str]
+    """What else was configured, by key, as `conditions_of` lists it."""
+    ended: bool
+    """What the manifest says of the end of the training; true where it says nothing, as older ones do."""
 
     @property
     def finished(self) -> bool:
         """Whether the run was trained to its end and tested."""
-        return len(self.tests) > 0
+        return self.ended and len(self.tests) > 0
+
+    @property
+    def frozen_layers(self) -> list[str]:
+        """Numbered layers that cannot change, as all weights below them are frozen: layer i is after block i - 1."""
+        trainable = {str(part["part"]): part["trainable"] for part in self.parts}
+        layers: list[str] = []
+        while trainable.get(f"block {len(layers) - 1}" if layers else "inputs") == 0:
+            layers.append(str(len(layers)))
+        return layers
 
 
 def cell_of(run: Run) -> tuple[str, str, str, str]:
@@ -95,6 +109,8 @@ def reduce(run: Run) -> Replicate:
         guard=guard,
         parts=list(run.manifest.get("trainable") or []),
         facts=facts_of(run),
+        conditions=conditions_of(run),
+        ended=bool(run.manifest.get("finished", True)),
     )
 
 

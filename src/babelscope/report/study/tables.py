@@ -1,6 +1,6 @@
 """The tables of a study: pure functions from replicates to small tables of means, intervals and paired differences.
 
-The unit is a pair of seed and source language. With one source language the units are the seeds.
+A run is a unit of seed and source language. Intervals are over seeds: source languages are averaged within one first.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import pandas as pd
 
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import Replicate, sort_settings
-from babelscope.report.words import layer_metrics
+from babelscope.report.words import layer_metrics, words_of
 
 BASE = "none"
 UNIT = ["source", "seed"]
@@ -78,13 +78,13 @@ def unit_values(study: Study) -> pd.DataFrame:
 
     Quantities: `source` and `zero_shot` (test score in the source language, unweighted mean over all others), and per
     metric and part of the depth `first`, `last` (mean over languages) and `kept` (last minus first: 0 keeps all).
-    Several runs of one unit count as one, their mean.
+    Several runs of one unit count as one, their mean. Zero-shot is over the languages that all runs tested.
     """
     ends = _ends_of(study)
     means = ends[ends["language"] == ""].drop(columns="language")
-    task = []
+    task, shared = [], set(tested_languages(study)[0])
     for run in study.runs:
-        others = run.tests.drop(run.source, errors="ignore")
+        others = run.tests[run.tests.index.isin(shared - {run.source})]
         scored = {"source": run.tests.get(run.source, nan), "zero_shot": others.mean()}
         keys = {**_unit(run), "metric": run.score, "part": ""}
         task += [{**keys, "quantity": name, "value": value} for name, value in scored.items()]
@@ -106,12 +106,46 @@ def language_values(study: Study) -> pd.DataFrame:
 
 
 def summarise(values: pd.DataFrame) -> pd.DataFrame:
-    """Average over units: setting, quantity, metric, part, mean, half (of the 95 % t interval), n (units)."""
-    return t_intervals(values, ["setting", *KEYS])
+    """Average over seeds: setting, quantity, metric, part, mean, half (of the 95 % t interval), n (seeds)."""
+    return t_intervals(by_seed(values, ["setting", *KEYS]), ["setting", *KEYS])
+
+
+def by_seed(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Average source languages within a seed: the columns of `by`, then seed and value.
+
+    Seeds that lack one of the source languages of their group are left out.
+    """
+    known = values.dropna(subset="value")
+    wanted = known.groupby([*by])["source"].transform("nunique")
+    found = known.groupby([*by, "seed"])["source"].transform("nunique")
+    return known[found == wanted].groupby([*by, "seed"], sort=True)["value"].mean().reset_index()
+
+
+def ranked_settings(values: pd.DataFrame) -> list[str]:
+    """List the settings that have every unit (source, seed) of the setting `none`, or of most settings without it."""
+    tests = values[values["quantity"].isin(["source", "zero_shot", "test"])].dropna(subset="value")
+    units = tests[["setting", *UNIT]].drop_duplicates()
+    if (units["setting"] == BASE).any():
+        wanted = units.loc[units["setting"] == BASE, UNIT]
+    else:
+        counts = units.groupby(UNIT).size()
+        wanted = counts[counts * 2 > units["setting"].nunique()].reset_index()[UNIT]
+    had = units.merge(wanted, on=UNIT).groupby("setting").size()
+    return [str(name) for name in had.index[had == len(wanted)]]
+
+
+def share_units(values: pd.DataFrame) -> pd.DataFrame:
+    """Keep of the ranked settings, score by score, the units that they all have; of the others everything."""
+    ranked = ranked_settings(values)
+    keys = [name for name in (*KEYS, "language") if name in values]
+    rows = values[values["setting"].isin(ranked)].dropna(subset="value")
+    everywhere = rows.groupby([*keys, *UNIT])["setting"].transform("nunique")
+    rows = rows[everywhere == rows.groupby(keys)["setting"].transform("nunique")]
+    return pd.concat([rows, values[~values["setting"].isin(ranked)]]).sort_index()
 
 
 def summarise_languages(values: pd.DataFrame) -> pd.DataFrame:
-    """Average units first, then languages: setting, quantity, metric, part, mean, half, n (languages).
+    """Average runs first, then languages: setting, quantity, metric, part, mean, half, n (languages).
 
     The source language of a unit does not count among its tests, which are thus named `zero_shot`.
     """
@@ -139,6 +173,16 @@ def transfer_by_language(values: pd.DataFrame, settings: Sequence[str]) -> pd.Da
     return grid.reindex(columns=[name for name in settings if name in grid.columns])
 
 
+def tested_languages(study: Study) -> tuple[list[str], list[str]]:
+    """List the languages that all runs tested, and those that only some did; a run's own source language is no test.
+
+    Runs that tested no other language are left out of the comparison.
+    """
+    tests = {id(run): set(run.tests.index) | {run.source} for run in study.runs if set(run.tests.index) - {run.source}}
+    shared = set.intersection(*tests.values()) if tests else set()
+    return sorted(shared), sorted(set().union(*tests.values()) - shared)
+
+
 def missing_units(study: Study) -> pd.DataFrame:
     """List what would make the sweep complete but has no finished run: setting, source, seed."""
     done = {(run.setting, run.source, run.seed) for run in study.runs}
@@ -163,15 +207,36 @@ def lower_is_better(score: str) -> bool:
     return score == "loss"
 
 
-def unit_noun(study: Study, n: int) -> str:
-    """Name n units: seeds, or pairs of seed and source language."""
-    noun = "seed" if len(study.sources) == 1 else "(seed, source) pair"
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+def way_of(metric: str) -> int:
+    """Tell which way an alignment score is better: 1 up, -1 down (languages further apart), 0 neither."""
+    return {"alignment": 1, "separability": -1}.get(words_of(metric).kind, 0)
+
+
+def scores_of(study: Study) -> list[str]:
+    """Select the scores for which up or down is better; halves of other scores are left to the curves."""
+    parts = {"bridge", "reach"}  # of ILO
+    halves = ("_to", "_from", "_shifted", "_removed", "_centred")
+    return [name for name in study.metrics if way_of(name) and name not in parts and not name.endswith(halves)]
+
+
+def primary_scores(study: Study) -> list[str]:
+    """Select the scores by which the claims are measured, the one that speaks for the study first."""
+    return [name for name in PRIMARY if name in study.metrics] or scores_of(study)[:1]
+
+
+def unit_noun(n: int) -> str:
+    """Name n seeds."""
+    return f"{n} seed{'' if n == 1 else 's'}"
 
 
 def units_of(study: Study) -> str:
-    """Name the units: seeds, or pairs of seed and source language."""
-    return "seeds" if len(study.sources) == 1 else "pairs of seed and source language"
+    """Name the units of intervals: seeds, and the source languages where there are several."""
+    return f"seeds{sources_words(study)}"
+
+
+def sources_words(study: Study) -> str:
+    """Say for which source languages numbers hold; "" for a single one."""
+    return f", for these source languages: {', '.join(study.sources)}" if len(study.sources) > 1 else ""
 
 
 def _unit(run: Replicate) -> dict[str, str]:

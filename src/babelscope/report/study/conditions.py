@@ -1,0 +1,64 @@
+"""What else than setting, seed and source language was configured, and where runs of one study differ in it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from babelscope.report.runs import source_of
+from babelscope.report.table import Run
+
+OF_SETTINGS = ("seed", "freeze", "adapter", "alignment", "callbacks", "setting")
+"""Groups of the configuration that seeds and settings change."""
+OF_PLACES = ("output", "cache", "logger", "threads", "hydra")
+"""Groups that say where a run is kept and watched, not what it is."""
+SOURCE = "(source language)"
+
+
+def conditions_of(run: Run) -> dict[str, str]:
+    """List the configuration but for seed, setting, source language and places: key with dots, value as JSON."""
+    kept = {name: value for name, value in run.config.items() if name not in (*OF_SETTINGS, *OF_PLACES)}
+    ignored = ("task.language",)
+    flat = {key: json.dumps(value, ensure_ascii=False) for key, value in _flatten(kept) if key not in ignored}
+    # null is what an older configuration leaves out
+    return {key: value for key, value in flat.items() if value != "null" and not key.endswith(".seed")} | {
+        SOURCE: json.dumps(source_of(run), ensure_ascii=False)
+    }
+
+
+def differing_conditions(conditions: Sequence[Mapping[str, str]]) -> dict[str, dict[str, int]]:
+    """Find where runs differ: by key, every value and how many runs have it; a value that follows the source is none.
+
+    Args:
+        conditions: of each run, as `conditions_of` lists them.
+    """
+    keys = dict.fromkeys(key for found in conditions for key in found if key != SOURCE)
+    differing = {}
+    for key in keys:
+        values = [found.get(key, "null") for found in conditions]
+        follows = [SOURCE if value == found[SOURCE] else value for value, found in zip(values, conditions, strict=True)]
+        if len(set(values)) > 1 and len(set(follows)) > 1:
+            differing[key] = dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+    return differing
+
+
+def describe_differing(differing: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Say each differing key with its values."""
+    said = {
+        key: [f"{_short(value)} ({count} run{'' if count == 1 else 's'})" for value, count in values.items()]
+        for key, values in differing.items()
+    }
+    return [f"{key}: {'; '.join(values)}" for key, values in said.items()]
+
+
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        items: Iterable[tuple[Any, Any]] = value.items()
+        for name, inner in items:
+            yield from _flatten(inner, f"{prefix}.{name}" if prefix else str(name))
+    else:
+        yield prefix, value
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 80 else f"{value[:60]} ... ({len(value)} characters)"
