@@ -40,7 +40,8 @@ class AlignmentGuard(pl.Callback):
         tokenizer: The model's tokenizer.
         metric: Function of one layer; higher is better aligned.
         key: Which of its results; one per language counts by its mean.
-        tolerance: How far a layer may fall below its score at step 0; infinity only watches.
+        tolerance: How far a layer may fall, as a share of its score at step 0; infinity only watches. A share, because
+            languages that start with little alignment have as much of it to lose.
         watch: Half-open range of layer numbers, as [0, 5] or [1, null]; negative ones count from the end. None is the
             early third, where fine-tuning on one language disrupts (Wilie et al. 2025); later layers have to change.
         freeze_inputs: Whether all before block 0 may be frozen; if not, layer 0 is not watched either.
@@ -64,7 +65,7 @@ class AlignmentGuard(pl.Callback):
         *,
         metric: LayerMetric,
         key: str,
-        tolerance: float = 0.05,
+        tolerance: float = 0.15,
         watch: Sequence[int | None] | None = None,
         freeze_inputs: bool = True,
         every_n_steps: int = 0,
@@ -77,8 +78,8 @@ class AlignmentGuard(pl.Callback):
     ):
         if not tolerance >= 0:
             raise ValueError(
-                f"Expected argument `tolerance` to be at least 0, but got {tolerance}; write how far a score may fall, "
-                "or .inf to watch only."
+                f"Expected argument `tolerance` to be at least 0, but got {tolerance}; write what share of a score may "
+                "be lost, or .inf to watch only."
             )
         if every_n_steps < 0:
             raise ValueError(
@@ -227,7 +228,8 @@ class AlignmentGuard(pl.Callback):
 
     def _fallen(self, scores: Mapping[str, float]) -> int | None:
         """Find the lowest watched layer that is beyond the tolerance and not yet frozen."""
-        fallen = {n for n in self.watched if self.baseline[str(n)] - scores[str(n)] > self.tolerance}
+        falls = {n: self.baseline[str(n)] - scores[str(n)] for n in self.watched}
+        fallen = {n for n, fall in falls.items() if fall > self.tolerance * abs(self.baseline[str(n)])}
         return min((n for n in fallen if n > self.frozen), default=None)
 
     def _scores(self, trainer: pl.Trainer, model: nn.Module, step: int) -> dict[str, float]:
