@@ -66,7 +66,7 @@ def says(line, *words):
         ("languages=[eng_Latn,deu_Latn]", ("`languages`", "deu_Latn", "languages.codes=[")),
         ("languages=eng_Latn", ("`languages`", "'eng_Latn'", "languages.codes=[eng_Latn,")),
         ("model=xlmr_bose", ("`model`", "'xlmr_bose'", "nearest: xlmr_base")),
-        ("metrics=[ilo,sep]", ("`metrics`", "'sep'", "separability", "choose one")),
+        ("metrics=[ilo,sep]", ("`metrics`", "'sep'", "separability", "nearest")),
         ("pool=mode", ("`pool`", "'mode'", "weighted", "choose one")),
         ("neighbours=annoy", ("`neighbours`", "'annoy'", "faiss, torch")),
         ("task=lm", ("`task`", "leave it out")),
