@@ -126,7 +126,7 @@ def test_what_only_we_can_mend_exits_1_with_a_traceback(monkeypatch):
     def broken(root):
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("babelscope.verbs.report.find_runs", broken)
+    monkeypatch.setattr("babelscope.verbs.report.run_folders", broken)
     ended = babelscope("report", "runs=x")
     assert ended.code == 1
     assert "RuntimeError: a defect" in ended.err
