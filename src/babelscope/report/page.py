@@ -3,19 +3,17 @@
 import json
 from collections.abc import Sequence
 from html import escape, unescape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 import plotly.graph_objects as go
 import yaml
-from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
 from babelscope.report.cards import Card, key_numbers
 from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.style import RUNS
 from babelscope.report.files import write_text
+from babelscope.report.frame import fill_page
 from babelscope.report.panels import Choice, Panel, compare_runs, show_run
 from babelscope.report.runs import baseline_first, facts_of, labels
 from babelscope.report.settings import settings_html
@@ -50,14 +48,7 @@ def render(runs: Sequence[Run], downstream: Sequence[Run] = ()) -> str:
         "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; "
         "every number here was measured in these runs.</footer>",
     ]
-    assets = files("babelscope.report")
-    return Template(assets.joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        title=f"Babelscope: {escape(title)}",
-        style=assets.joinpath("style.css").read_text(encoding="utf-8"),
-        body="\n".join(filter(None, sections)),
-        plotly=get_plotlyjs(),
-        script=assets.joinpath("page.js").read_text(encoding="utf-8"),
-    )
+    return fill_page(title, sections, styles=("style",), scripts=("page",))
 
 
 def _sections(runs: Sequence[Run]) -> list[str]:

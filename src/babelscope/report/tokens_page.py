@@ -3,14 +3,11 @@
 import json
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from plotly.offline import get_plotlyjs
-
 from babelscope.report.files import write_text
+from babelscope.report.frame import fill_page
 from babelscope.report.page import details_html, embed_json, panel_html, section_html
 from babelscope.report.table import Run
 from babelscope.report.token_panels import compare_tables, show_table
@@ -57,18 +54,7 @@ def render_tokens(runs: Sequence[Run]) -> str:
         "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
         "in these runs, but for those marked as published (Wen-Yi &amp; Mimno 2023).</footer>",
     ]
-    assets = files("babelscope.report")
-    style, script = (
-        "\n".join(assets.joinpath(f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
-        for kind, names in (("css", ("style", "explorer")), ("js", ("page", "explorer")))
-    )
-    return Template(assets.joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        title=f"Babelscope: {escape(title)}",
-        style=style,
-        body="\n".join(filter(None, sections)),
-        plotly=get_plotlyjs(),
-        script=script,
-    )
+    return fill_page(title, sections, styles=("style", "explorer"), scripts=("page", "explorer"))
 
 
 _NOTE = (

@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
 from babelscope.report.downstream import downstream_html
 from babelscope.report.files import write_text
+from babelscope.report.frame import fill_page
 from babelscope.report.page import cards_html, panel_html, section_html
 from babelscope.report.study.answer import answer_of, key_numbers_of
 from babelscope.report.study.claims import FAILS, HOLDS, check_alignment, check_claims
@@ -77,18 +75,7 @@ def render_study(runs: Sequence[Replicate], downstream: Sequence[Run] = ()) -> s
         "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
         "in these runs. How intervals and verdicts are made: <code>docs/methods.md</code>.</footer>",
     ]
-    assets = files("babelscope.report")
-    style, script = (
-        "\n".join(assets.joinpath(f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
-        for kind, names in (("css", ("style", "study")), ("js", ("page", "labels")))
-    )
-    return Template(assets.joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        title=f"Babelscope: {escape(title)}",
-        style=style,
-        body="\n".join(filter(None, sections)),
-        plotly=get_plotlyjs(),
-        script=script,
-    )
+    return fill_page(title, sections, styles=("style", "study"), scripts=("page", "labels"))
 
 
 def _header(studies: Sequence[Study], title: str) -> str:
