@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-NO_MATTER = ("hydra", "output", "cache", "store", "logger")
+NO_MATTER = ("hydra", "output", "cache", "store", "logger", "page")
 """Parts of a configuration that no number depends on."""
 
 

@@ -115,7 +115,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
             log_table(loggers, run)
             print_layers(run, ["ilo", "separability"])
             print_settings([run])
-            print(f"Wrote {write_page([run], folder / 'report.html')}")
+            if cfg.page:
+                print(f"Wrote {write_page([run], folder / 'report.html')}")
             keep(cfg, folder, {**manifest, "finished": True})
 
 
