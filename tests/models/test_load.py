@@ -156,3 +156,15 @@ def test_a_classifier_of_other_labels_is_refused(tmp_path):
     assert load(tmp_path, task="topic").model.config.num_labels == 3
     with pytest.raises(ValueError, match=r"classifier\.out_proj\.bias is \(3,\) and not \(7,\); .* number of labels"):
         load(tmp_path, task="topic", labels=7)
+
+
+def test_the_tokenizer_may_lie_elsewhere(tmp_path):
+    checkpoint, elsewhere = tmp_path / "step", tmp_path / "final"
+    tiny_model("bloom").save_pretrained(checkpoint)
+    save_checkpoint(elsewhere, "bloom")
+    with pytest.raises(ValueError, match="a tokenizer that can be read"):
+        load(checkpoint)
+    loaded = load(checkpoint, tokenizer=str(elsewhere))
+    assert loaded.tokenizer.get_vocab() == tiny_tokenizer().get_vocab()
+    with pytest.raises(ValueError, match=r"Expected `model\.tokenizer` to be .* but got '.*nowhere'"):
+        load(checkpoint, tokenizer=str(tmp_path / "nowhere"))

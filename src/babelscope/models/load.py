@@ -60,6 +60,7 @@ def load(
     freeze: Policy | None = None,
     trust_remote_code: bool = False,
     family: Family | None = None,
+    tokenizer: str | None = None,
 ) -> Loaded:
     """Load a checkpoint, add adapters, freeze, and find the parts; in that order.
 
@@ -73,6 +74,7 @@ def load(
         freeze: What to freeze, applied after the adapters.
         trust_remote_code: Run code that comes with the checkpoint.
         family: The row to read the model by; by default the one of its model type.
+        tokenizer: Folder or Hub id of the tokenizer; by default the checkpoint's own.
 
     Raises:
         ValueError: if an argument is not one of those above, or the checkpoint cannot be read, lacks weights that the
@@ -89,8 +91,8 @@ def load(
     head = task if found.adapter is None else found.adapter_task
     config, family = _configure(found, labels if head == "topic" else None, family)
     model = _load_weights(found, config, head, _choose_dtype(dtype, family), family)
-    tokenizer = load_tokenizer(found)
-    share_padding(tokenizer, model)
+    text = load_tokenizer(found, tokenizer)
+    share_padding(text, model)
     whole: nn.Module = model
     if found.adapter is not None:
         whole = attach(model, found.adapter)
@@ -99,7 +101,7 @@ def load(
     if adapter is not None:
         whole = adapter(whole)
     parts = parts_of(whole, family)
-    return Loaded(whole, tokenizer, parts, trainable_map(parts) if freeze is None else freeze_parts(parts, freeze))
+    return Loaded(whole, text, parts, trainable_map(parts) if freeze is None else freeze_parts(parts, freeze))
 
 
 def auto_class(task: Task, config: PreTrainedConfig, family: Family | None = None) -> Any:

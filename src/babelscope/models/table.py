@@ -43,6 +43,7 @@ def read_table(
     revision: str | None = None,
     trust_remote_code: bool = False,
     family: Family | None = None,
+    tokenizer: str | None = None,
 ) -> TokenTable:
     """Find the token table by the row of the model's family and map it, whether the checkpoint is sharded or not.
 
@@ -52,6 +53,7 @@ def read_table(
         revision: Of a Hub id; of a folder, a subfolder such as "step=100".
         trust_remote_code: Run code that comes with the tokenizer.
         family: The row to read the model by; by default the one of its model type.
+        tokenizer: Folder or Hub id of the tokenizer; by default the checkpoint's own.
 
     Raises:
         ValueError: if the checkpoint has no token table, or it or the tokenizer cannot be read.
@@ -68,7 +70,7 @@ def read_table(
             found, f"its {name} is {weight.dtype} of shape {tuple(weight.shape)}", "give a model that is not quantized"
         )
     tied = _is_tied(found, where, weight, config)
-    return TokenTable(weight, name, tied, load_tokenizer(found), family.model_type)
+    return TokenTable(weight, name, tied, load_tokenizer(found, tokenizer), family.model_type)
 
 
 def _configure(found: Checkpoint, family: Family | None) -> tuple[dict[str, object], Family]:

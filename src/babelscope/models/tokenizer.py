@@ -1,25 +1,39 @@
 """Load a checkpoint's tokenizer, able to pad."""
 
+from pathlib import Path
+
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from babelscope.models.checkpoint import Checkpoint, in_one_line
 
 
-def load_tokenizer(found: Checkpoint) -> PreTrainedTokenizerBase:
+def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTokenizerBase:
     """Load the tokenizer, from beside the adapters where they have one.
+
+    Args:
+        found: The checkpoint.
+        other: Folder or Hub id of the tokenizer, where it is not with the checkpoint: repositories of intermediate
+            checkpoints may have none.
 
     Raises:
         ValueError: if there is none that can be read.
     """
     own = found.adapter is not None and (found.adapter / "tokenizer_config.json").is_file()
+    place, revision = (found.adapter, None) if own else (found.place, found.revision)
+    if other is not None:
+        place, revision = str(Path(other).expanduser()), None
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            found.adapter if own else found.place,
-            revision=None if own else found.revision,
-            trust_remote_code=found.trust_remote_code,
+            place, revision=revision, trust_remote_code=found.trust_remote_code
         )
     # the Rust parser raises a bare Exception on a file it cannot read
     except Exception as error:
+        if other is not None:
+            reason = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"Expected `model.tokenizer` to be a folder or a Hub id with a tokenizer that can be read, but got "
+                f"{other!r} ({reason}); correct it, or write null for the checkpoint's own."
+            ) from error
         raise ValueError(in_one_line("a tokenizer that can be read", found, error)) from error
     tokenizer.padding_side = "right"
     return tokenizer

@@ -102,6 +102,7 @@ def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None) -> Lo
         family=family,
         adapter=adapter,
         freeze=freeze,
+        tokenizer=model.tokenizer,
     )
 
 

@@ -78,6 +78,7 @@ def read_source(cfg: DictConfig, model: DictConfig) -> Source:
         revision=model.revision,
         trust_remote_code=model.trust_remote_code,
         family=read_family(model.family),
+        tokenizer=model.tokenizer,
     )
     pieces = decode_pieces(table.tokenizer)
     vocabulary = label_tokens(pieces, legacy=cfg.labels == "legacy")
