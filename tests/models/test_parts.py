@@ -111,6 +111,22 @@ def test_ffn_gate_and_ffn_out_frame_the_activation(model_type):
     assert torch.equal(seen["gate"], seen["activation"]) == (model_type != "llama")
 
 
+@pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_neurons_are_counted_at_the_down_projection(model_type, adapted):
+    model = tiny_model(model_type)
+    if adapted:
+        model = lora(model, r=2, targets=[FAMILIES[model_type].ffn_out.rsplit(".", 1)[-1]])
+    assert parts_of(model).neurons == (4 * WIDTH if model_type == "bloom" else 48)
+
+
+def test_blocks_with_different_numbers_of_neurons_are_refused():
+    model = tiny_model("llama")
+    model.layers[0].mlp.down_proj = nn.Linear(40, WIDTH)
+    with pytest.raises(ValueError, match="equally many FFN neurons, but got 40, 48; read its hidden states"):
+        assert parts_of(model).neurons
+
+
 @pytest.mark.parametrize(
     ("model_type", "tied"), [("xlm-roberta", True), ("bloom", True), ("mt5", True), ("llama", False)]
 )

@@ -71,3 +71,11 @@ def test_a_model_that_does_not_run_is_an_error():
     parts = parts_of(tiny_model("bert"))
     with pytest.raises(RuntimeError, match="passed equally often"), record(parts, lambda layer, hidden: None):
         pass
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")
+def test_a_compiled_model_is_refused():
+    parts = parts_of(tiny_model("bert"))
+    parts.blocks[1].compile()
+    with pytest.raises(ValueError, match="that is not compiled"), record(parts, lambda layer, hidden: None):
+        pass

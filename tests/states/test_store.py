@@ -1,10 +1,15 @@
+import hashlib
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from babelscope.models.parts import parts_of
-from babelscope.states import embed, embed_once, pool, prepare
+from babelscope.states import DOWN_INPUT, GATE, embed, embed_once, pool, prepare
 from tests.models.tiny import tiny_model, tiny_tokenizer
 
 KEY = {"weights": "abc", "pool": "mean"}
@@ -75,3 +80,33 @@ def test_a_full_disk_is_an_error_and_not_a_crash(tmp_path, parts, prepared, monk
     with pytest.raises(OSError, match="No space left"):
         embed_once(tmp_path, KEY, parts, prepared, pool.mean)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_key_of_states_is_what_it_was(tmp_path, parts, prepared):
+    embed_once(tmp_path, KEY, parts, prepared, pool.mean)
+    key = {"corpus": prepared.corpus.fingerprint(), "tokens": prepared.tokens, "layers": list(parts.layers)}
+    whole = json.dumps({**KEY, **key, "format": 1}, sort_keys=True)
+    assert [folder.name for folder in tmp_path.iterdir()] == [hashlib.sha256(whole.encode()).hexdigest()[:32]]
+
+
+@pytest.mark.parametrize("reading", [DOWN_INPUT, GATE], ids=lambda reading: reading.name)
+def test_neurons_are_kept_apart_from_states(tmp_path, prepared, reading):
+    parts = parts_of(tiny_model("llama"))
+    embed_once(tmp_path, KEY, parts, prepared, pool.mean)
+    direct = embed(parts, prepared, pool.mean, reading=reading)
+    for _ in range(2):
+        stored = embed_once(tmp_path, KEY, parts, prepared, pool.mean, reading=reading)
+        assert list(stored.layers) == ["1", "2", "3", "4"]
+        torch.testing.assert_close(dict(stored.layers), dict(direct.layers), rtol=0, atol=0)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_memory_does_not_grow_with_sentences(tmp_path):
+    command = [sys.executable, "-m", "tests.states.memory", str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    folder = Path(__file__).parents[2]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    few, many = (int(kib) * 1024 for kib in ended.stdout.split())
+    # the layer itself is 4 bytes x 8192 x 2000 = 66 MB, 49 MB more than that of the few
+    assert many - few < 16e6

@@ -9,7 +9,8 @@ import torch
 from babelscope.data.loaders import sib200
 from babelscope.models.load import load
 from babelscope.report.table import read_run
-from babelscope.states import embed, store
+from babelscope.states import store
+from babelscope.states.embed import embed_into
 from tests.models.tiny import DEPTH, save_checkpoint
 from tests.verbs.command import FIVE, babelscope
 
@@ -67,7 +68,7 @@ def test_rows_are_complete(kind, tmp_path):
 def test_a_second_run_embeds_nothing(tiny, monkeypatch):
     first = probe(tiny)
     passes = []
-    monkeypatch.setattr(store, "embed", lambda *args, **keys: passes.append(args))
+    monkeypatch.setattr(store, "embed_into", lambda *args, **keys: passes.append(args))
     second = probe(tiny, "metrics=[ilo,knn_lid]", output="again")
     assert not passes
     assert (values(first) == values(second)).all()
@@ -77,7 +78,7 @@ def test_a_second_run_embeds_nothing(tiny, monkeypatch):
 def test_a_changed_run_embeds_again(tiny, monkeypatch, change):
     probe(tiny)
     passes = []
-    monkeypatch.setattr(store, "embed", lambda *args, **keys: passes.append(args) or embed(*args, **keys))
+    monkeypatch.setattr(store, "embed_into", lambda *args, **keys: passes.append(args) or embed_into(*args, **keys))
     probe(tiny, change, output="again")
     assert passes
 

@@ -54,6 +54,22 @@ class Parts:
         return int(self.tokens.weight.shape[1])  # type: ignore[index]
 
     @property
+    def neurons(self) -> int:
+        """F, the number of FFN neurons of a block.
+
+        Raises:
+            ValueError: if blocks have different numbers of them.
+        """
+        # GPT-2's Conv1D calls its input size nx
+        sizes = {int(getattr(out, "in_features", getattr(out, "nx", 0))) for out in self.ffn_out}
+        if len(sizes) != 1:
+            raise ValueError(
+                f"Expected the blocks of a {self.family.model_type} model to have equally many FFN neurons, but got "
+                f"{', '.join(map(str, sorted(sizes)))}; read its hidden states instead."
+            )
+        return sizes.pop()
+
+    @property
     def tied(self) -> bool:
         """Whether the output embedding is the token table, by identity: configurations can be wrong about it."""
         return self.lm_head is not None and self.lm_head.weight is self.tokens.weight

@@ -23,9 +23,7 @@ def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTok
     if other is not None:
         place, revision = str(Path(other).expanduser()), None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            place, revision=revision, trust_remote_code=found.trust_remote_code
-        )
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=found.trust_remote_code)
     # the Rust parser raises a bare Exception on a file it cannot read
     except Exception as error:
         if other is not None:

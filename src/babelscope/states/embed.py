@@ -1,8 +1,9 @@
-"""One vector per sentence and layer: the only loop over batches, used offline and by the callbacks."""
+"""One vector per sentence and layer, and the only loop over batches, used offline and by the callbacks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,11 +13,15 @@ from babelscope.data.batches import Batch, batches, token_fingerprint
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerSample
 from babelscope.models.parts import Parts
+from babelscope.states.finite import refuse_non_finite
 from babelscope.states.pool import Pool
-from babelscope.states.record import record
+from babelscope.states.reading import STATES, Reading
 
-Allocate = Callable[[str, tuple[int, int]], Tensor]
 Progress = Callable[[Sequence[Batch]], Iterable[Batch]]
+Receive = Callable[[str, Tensor, Batch], None]
+"""Receives the name of a layer, what it holds (B, T, D), and the batch that it is of, masks on the same device."""
+Put = Callable[[str, Tensor, Tensor], None]
+"""Receives the name of a layer, which points (B,), and their vectors (B, D) in memory."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +77,14 @@ class Pooled:
                     f"({len(theirs)} at the start, {len(mine)} now); embed the same corpus with a model of that shape"
                 )
 
+    def refuse_non_finite(self) -> None:
+        """Raise a ValueError that names layer, language and sentence, if a state is not finite."""
+        for layer, x in self.layers.items():
+            self._refuse_non_finite(layer, x)
+
     def _refuse_non_finite(self, layer: str, x: Tensor) -> None:
-        bad = (~x.isfinite().all(dim=1)).nonzero()
-        if len(bad):
-            language, sentence = divmod(int(bad[0]), len(self.ids))
-            raise ValueError(
-                f"Expected finite states, but layer {layer} is not finite for sentence {self.ids[sentence]!r} in "
-                f"{self.names[language]} ({len(bad)} of {len(x)} sentences); "
-                "load the model with model.dtype=float32 or bfloat16, or check that its training did not diverge."
-            )
+        finite = x.isfinite().all(dim=1)
+        refuse_non_finite(finite, torch.arange(len(x)), layer=layer, names=self.names, ids=self.ids)
 
 
 def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_length: int = 512) -> Prepared:
@@ -90,47 +94,70 @@ def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_lengt
     return Prepared(corpus, tuple(made), token_fingerprint(made))
 
 
-def in_memory(layer: str, shape: tuple[int, int]) -> Tensor:
-    """Zeros: the points that another process embeds stay 0, so that a sum over processes is the whole."""
-    return torch.zeros(shape)
-
-
 def embed(
-    parts: Parts, prepared: Prepared, pool: Pool, *, allocate: Allocate = in_memory, progress: Progress = iter
+    parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress = iter
 ) -> Pooled:
     """Run the model over all batches, pooling each layer inside its hook.
 
     Args:
         parts: Where the layers of the loaded model are.
-        prepared: The tokenized corpus, or one process's share of it; points of other shares stay 0.
+        prepared: The tokenized corpus, or one process's share of it; points of other shares stay 0, so that a sum over
+            processes is the whole.
         pool: From (B, T, D) and two masks to (B, D) float32.
-        allocate: Makes the (S, D) tensor of a layer; zeros in memory unless the caller keeps it on disk.
+        reading: What a layer holds: hidden states, or the activations of FFN neurons.
         progress: Wraps the sequence of batches, for a progress bar.
     """
     languages, ids = tuple(prepared.corpus.languages), prepared.corpus.ids
-    layers = {layer: allocate(layer, (len(languages) * len(ids), parts.width)) for layer in parts.layers}
-    with _evaluating(parts.model):
-        for batch in progress(prepared.batches):
-            for layer, vectors in _embed_batch(parts, batch, pool).items():
-                layers[layer][batch.index] = vectors.to("cpu", layers[layer].dtype)
+    points = len(languages) * len(ids)
+    layers = {layer: torch.zeros(points, width) for layer, width in reading.widths(parts).items()}
+
+    def put(layer: str, index: Tensor, vectors: Tensor) -> None:
+        layers[layer][index] = vectors
+
+    embed_into(put, parts, prepared, pool, reading=reading, progress=progress)
     return Pooled(layers, languages, ids)
 
 
-def _embed_batch(parts: Parts, batch: Batch, pool: Pool) -> dict[str, Tensor]:
+def embed_into(
+    put: Put, parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress = iter
+) -> None:
+    """Do as `embed`, but hand out the vectors of each batch and keep none."""
+
+    def receive(layer: str, hidden: Tensor, batch: Batch) -> None:
+        put(layer, batch.index, pool(hidden, batch.attention_mask.bool(), batch.ordinary).cpu())
+
+    walk(parts, prepared.batches, reading, receive, progress)
+
+
+def walk(parts: Parts, batches: Sequence[Batch], reading: Reading, receive: Receive, progress: Progress = iter) -> None:
+    """Run the model over batches, without gradients, and hand out every layer of each: the only such loop.
+
+    Args:
+        parts: Where the layers of the loaded model are.
+        batches: Of tokens.
+        reading: What a layer holds.
+        receive: Called inside the hooks, layer by layer.
+        progress: Wraps the sequence of batches, for a progress bar.
+    """
     device = next(parts.stack.parameters()).device
-    attended, ordinary = batch.attention_mask.to(device), batch.ordinary.to(device)
-    pooled: dict[str, Tensor] = {}
+    with evaluating(parts.model):
+        for batch in progress(batches):
+            there = replace(
+                batch,
+                input_ids=batch.input_ids.to(device),
+                attention_mask=batch.attention_mask.to(device),
+                ordinary=batch.ordinary.to(device),
+            )
+            with reading.record(parts, partial(_give, receive, there)):
+                parts.stack(input_ids=there.input_ids, attention_mask=there.attention_mask, use_cache=False)
 
-    def keep(layer: str, hidden: Tensor) -> None:
-        pooled[layer] = pool(hidden, attended.bool(), ordinary)
 
-    with record(parts, keep):
-        parts.stack(input_ids=batch.input_ids.to(device), attention_mask=attended, use_cache=False)
-    return pooled
+def _give(receive: Receive, batch: Batch, layer: str, hidden: Tensor) -> None:
+    receive(layer, hidden, batch)
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; every module's own mode is restored, for some blocks may be frozen in eval."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

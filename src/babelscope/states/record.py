@@ -7,19 +7,25 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from babelscope.models.hookable import refuse_compiled
 from babelscope.models.parts import Parts
+
+Keep = Callable[[str, Tensor], None]
+"""Receives the name of a layer and what it holds (B, T, D)."""
 
 
 @contextmanager
-def record(parts: Parts, keep: Callable[[str, Tensor], None]) -> Iterator[None]:
+def record(parts: Parts, keep: Keep) -> Iterator[None]:
     """Call `keep(layer, hidden)` for every layer of every forward pass made inside the `with`.
 
     `hidden` is (B, T, D) in the model's dtype. Layer "0" is the input of block 0, layer "i" the output of block i and
     "final" the output of the final norm where the family has one: Hugging Face's last hidden state is that of "final".
 
     Raises:
+        ValueError: if the model is compiled.
         RuntimeError: if a layer was passed less often than another, as in a model that goes round its blocks.
     """
+    refuse_compiled(parts)
     fired: Counter[str] = Counter()
 
     def give(layer: str, hidden: Tensor) -> None:

@@ -1,25 +1,26 @@
 """Pooled states on disk, one file per layer, so that nothing is embedded twice and nothing stale is ever served.
 
-The folder's name is a hash of everything the states depend on: weights, tokens, corpus, pooling, dtype. A folder is
-written under a temporary name and renamed when it is whole.
+The folder's name is a hash of everything the states depend on: weights, tokens, corpus, pooling, dtype, reading. A
+folder is written under a temporary name and renamed when it is whole. Vectors are written as they come and read back by
+layer or by columns, never through a memory map, whose pages would count as memory: it does not grow with sentences.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from babelscope.data.folders import whole_folder
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Pooled, Prepared, Progress, embed
+from babelscope.states.embed import Pooled, Prepared, Progress, Put, embed_into
+from babelscope.states.finite import refuse_non_finite
+from babelscope.states.layer_file import LayerFile, create
 from babelscope.states.pool import Pool
+from babelscope.states.reading import STATES, Reading
 
 FORMAT = 1
 """Raised when the meaning of a stored layer changes: it is part of the key."""
@@ -32,8 +33,8 @@ class StoredLayers(Mapping[str, Tensor]):
         self.folder, self.names = folder, names
 
     def __getitem__(self, layer: str) -> Tensor:
-        # a copy: the map is closed again, so memory holds one layer at a time
-        return torch.from_numpy(np.load(_file(self.folder, layer)))
+        file = self.file(layer)
+        return file.columns(0, file.shape[1])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -41,47 +42,62 @@ class StoredLayers(Mapping[str, Tensor]):
     def __len__(self) -> int:
         return len(self.names)
 
+    def file(self, layer: str) -> LayerFile:
+        """Open one layer for reading parts of it."""
+        return LayerFile(_file(self.folder, layer))
+
 
 def embed_once(
-    store: Path, key: Mapping[str, Any], parts: Parts, prepared: Prepared, pool: Pool, *, progress: Progress = iter
+    store: Path,
+    key: Mapping[str, Any],
+    parts: Parts,
+    prepared: Prepared,
+    pool: Pool,
+    *,
+    reading: Reading = STATES,
+    progress: Progress = iter,
 ) -> Pooled:
     """Read the pooled states with this key from the store, or embed and keep them.
 
     Args:
         store: Folder that holds one folder per key.
-        key: What the caller knows of their origin (weights hash, pooling, dtype); corpus, tokens and layers are added.
+        key: What the caller knows of their origin (weights hash, pooling, dtype); corpus, tokens, layers and reading
+            are added.
         parts: Where the layers of the loaded model are.
         prepared: The tokenized corpus.
         pool: From token states to one vector.
+        reading: What a layer holds.
         progress: Wraps the sequence of batches, for a progress bar.
     """
     corpus = prepared.corpus
+    widths = reading.widths(parts)
     whole = {
         **key,
         "corpus": corpus.fingerprint(),
         "tokens": prepared.tokens,
-        "layers": list(parts.layers),
+        "layers": list(widths),
         "format": FORMAT,
     }
+    if reading.name != STATES.name:  # without a name, as they were stored before there was another reading
+        whole["reading"] = reading.name
     folder = store / hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
     if not (folder / "manifest.json").exists():
-        _write(folder, whole, partial(embed, parts, prepared, pool, progress=progress))
-    return Pooled(StoredLayers(folder, parts.layers), tuple(corpus.languages), corpus.ids)
+        run = partial(embed_into, parts=parts, prepared=prepared, pool=pool, reading=reading, progress=progress)
+        with whole_folder(folder) as temporary:
+            _write(temporary, prepared, widths, run)
+            (temporary / "manifest.json").write_text(json.dumps(whole, indent=1))
+    return Pooled(StoredLayers(folder, tuple(widths)), tuple(corpus.languages), corpus.ids)
 
 
-def _write(folder: Path, key: Mapping[str, Any], run: Callable[..., Pooled]) -> None:
-    with whole_folder(folder) as temporary:
+def _write(folder: Path, prepared: Prepared, widths: Mapping[str, int], run: Callable[[Put], None]) -> None:
+    names, ids = tuple(prepared.corpus.languages), prepared.corpus.ids
+    files = {layer: create(_file(folder, layer), (len(names) * len(ids), width)) for layer, width in widths.items()}
 
-        def allocate(layer: str, shape: tuple[int, int]) -> Tensor:
-            file = _file(temporary, layer)
-            states = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
-            with file.open("r+b") as whole:  # a full disk is an OSError here; through the map it would kill the process
-                os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
-            return torch.from_numpy(states)
+    def put(layer: str, index: Tensor, vectors: Tensor) -> None:
+        refuse_non_finite(vectors.isfinite().all(dim=1), index, layer=layer, names=names, ids=ids)
+        files[layer].put(index, vectors)
 
-        for _ in run(allocate=allocate).samples():
-            pass  # refuses states that are not finite before anything is kept
-        (temporary / "manifest.json").write_text(json.dumps(key, indent=1))
+    run(put)
 
 
 def _file(folder: Path, layer: str) -> Path:

@@ -17,6 +17,7 @@ from babelscope.models.parts import parts_of
 from babelscope.report.table import write
 from babelscope.states.embed import Pooled, Prepared, embed, prepare
 from babelscope.states.pool import Pool, mean
+from babelscope.states.reading import STATES, Reading
 from babelscope.training.start import StartStates
 
 
@@ -36,6 +37,8 @@ class Probe:
     every_n_epochs: int = 1
     name: str = "layers"
     """Of the files that are written."""
+    reading: Reading = STATES
+    """What a layer holds."""
     start: StartStates = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +67,8 @@ class Probe:
 
     def embed(self, model: nn.Module, *, rank: int = 0, world: int = 1) -> Pooled:
         """Embed this process's share of the corpus; points of other shares stay 0."""
-        return embed(parts_of(model, self.family), self.prepared.shard(rank, world), self.pool)
+        share = self.prepared.shard(rank, world)
+        return embed(parts_of(model, self.family), share, self.pool, reading=self.reading)
 
     def embed_together(self, trainer: pl.Trainer, model: nn.Module) -> Pooled:
         """Let every process of a Trainer embed its share, and give the whole to all of them."""

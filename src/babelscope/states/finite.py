@@ -1,0 +1,29 @@
+"""Refuse states that are not finite, by the name of their layer, language and sentence."""
+
+from torch import Tensor
+
+
+def refuse_non_finite(
+    finite: Tensor, index: Tensor, *, layer: str, names: tuple[str, ...], ids: tuple[str, ...]
+) -> None:
+    """Raise if any of B points is not finite.
+
+    Args:
+        finite: Whether each point is (B,), bool.
+        index: Which points these are (B,): l * n + i is sentence i in language l.
+        layer: Named in the message.
+        names: The K languages.
+        ids: The n sentences.
+
+    Raises:
+        ValueError: naming the first such point.
+    """
+    if finite.all():
+        return
+    bad = index[~finite]
+    language, sentence = divmod(int(bad[0]), len(ids))
+    raise ValueError(
+        f"Expected finite states, but layer {layer} is not finite for sentence {ids[sentence]!r} in "
+        f"{names[language]} ({len(bad)} of {len(index)} sentences); "
+        "load the model with model.dtype=float32 or bfloat16, or check that its training did not diverge."
+    )

@@ -1,0 +1,72 @@
+"""How often every FFN neuron is active, token by token and language by language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from babelscope.data.batches import Batch
+from babelscope.models.parts import Parts
+from babelscope.states.embed import Prepared, Progress, walk
+from babelscope.states.finite import refuse_non_finite
+from babelscope.states.reading import GATE, Reading
+
+
+@dataclass(frozen=True)
+class Firing:
+    """Counts of ordinary tokens; those of several processes add up."""
+
+    active: Mapping[str, Tensor]
+    """By layer, the tokens of each language on which each neuron is above 0: (K, F) int64."""
+    tokens: Tensor
+    """All tokens of each language: (K,) int64."""
+    names: tuple[str, ...]
+
+    def __add__(self, other: "Firing") -> "Firing":
+        """Join the counts of two shares of one corpus."""
+        if self.names != other.names or list(self.active) != list(other.active):
+            raise ValueError(
+                f"Expected counts of the same languages and layers, but got {len(self.names)} languages and "
+                f"{len(self.active)} layers with {len(other.names)} and {len(other.active)}; add shares of one corpus."
+            )
+        active = {layer: count + other.active[layer] for layer, count in self.active.items()}
+        return Firing(active, self.tokens + other.tokens, self.names)
+
+    @property
+    def rates(self) -> Tensor:
+        """Share of a language's tokens on which a neuron is active: (K, L, F) float64; 0 without tokens."""
+        active = torch.stack(list(self.active.values()), dim=1)
+        return active.double() / self.tokens.clamp(min=1).double()[:, None, None]
+
+
+def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, progress: Progress = iter) -> Firing:
+    """Run the model over all batches and count; memory does not grow with sentences.
+
+    Args:
+        parts: Where the neurons of the loaded model are.
+        prepared: The tokenized corpus, or one process's share of it.
+        reading: The output of the activation function (Tang et al. 2024) or the input of the down-projection.
+        progress: Wraps the sequence of batches, for a progress bar.
+
+    Raises:
+        ValueError: if an activation is not finite; see `record_neurons` for the rest.
+    """
+    names, ids = tuple(prepared.corpus.languages), prepared.corpus.ids
+    active = {
+        layer: torch.zeros(len(names), width, dtype=torch.int64) for layer, width in reading.widths(parts).items()
+    }
+    tokens = torch.zeros(len(names), dtype=torch.int64)
+
+    def receive(layer: str, hidden: Tensor, batch: Batch) -> None:
+        # selected and not multiplied: padding may hold anything
+        ordinary = batch.ordinary[..., None]
+        finite = (hidden.isfinite() | ~ordinary).all(dim=2).all(dim=1)
+        refuse_non_finite(finite.cpu(), batch.index, layer=layer, names=names, ids=ids)
+        counts = ((hidden > 0) & ordinary).sum(dim=1)
+        active[layer].index_add_(0, batch.index // len(ids), counts.cpu())
+
+    walk(parts, prepared.batches, reading, receive, progress)
+    for batch in prepared.batches:
+        tokens.index_add_(0, batch.index // len(ids), batch.ordinary.sum(dim=1))
+    return Firing(active, tokens, names)

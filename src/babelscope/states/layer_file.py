@@ -1,0 +1,57 @@
+"""One layer on disk, a NumPy file (S, D) of float32 in rows, written by points and read by columns."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class LayerFile:
+    """A file that is there already; nothing of it is kept in memory.
+
+    Args:
+        file: Of NumPy's own format.
+    """
+
+    def __init__(self, file: Path):
+        header = np.load(file, mmap_mode="r")
+        self.file, self.shape, self.start = file, (header.shape[0], header.shape[1]), header.offset
+
+    def put(self, index: Tensor, vectors: Tensor) -> None:
+        """Write the vectors (B, D) of some points (B,)."""
+        rows = vectors.float().numpy()
+        with self.file.open("r+b") as whole:
+            for i, row in zip(index.tolist(), rows, strict=True):
+                whole.seek(self.start + i * row.nbytes)
+                whole.write(row.tobytes())
+
+    def columns(self, start: int, stop: int) -> Tensor:
+        """Read columns `start` to `stop` of all points: (S, stop - start) float32.
+
+        Raises:
+            OSError: if the file ends too early.
+        """
+        points, width = self.shape
+        block = torch.empty(points, stop - start)
+        with self.file.open("rb") as whole:
+            for i, row in enumerate(block.numpy()):
+                whole.seek(self.start + 4 * (i * width + start))
+                if whole.readinto(row) != row.nbytes:
+                    raise OSError(
+                        f"Expected {self.shape} numbers in {self.file}, but it ends early; remove its folder."
+                    )
+        return block
+
+
+def create(file: Path, shape: tuple[int, int]) -> LayerFile:
+    """Make a file of zeros.
+
+    Raises:
+        OSError: if the disk has no room for the whole of it, before anything slow is done.
+    """
+    np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+    with file.open("r+b") as whole:
+        os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
+    return LayerFile(file)

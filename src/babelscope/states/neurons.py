@@ -1,0 +1,98 @@
+"""See the activation of every FFN neuron while a model runs, at one of the two places where it can be read."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+
+from babelscope.models.hookable import refuse_compiled
+from babelscope.models.parts import Parts
+from babelscope.states.record import Keep
+
+Place = Literal["down_input", "gate"]
+"""Input of the down-projection, or output of the activation function; the same unless a second branch multiplies."""
+
+
+@contextmanager
+def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None]:
+    """Call `keep(layer, activation)` for every block of every forward pass made inside the `with`.
+
+    `activation` is (B, T, F) in the model's dtype. The neurons of the i-th block, counted from 1, are layer "i"; those
+    of an encoder-decoder are its encoder's.
+
+    Args:
+        parts: Where the blocks of the loaded model are.
+        keep: Receives each layer in turn.
+        reading: "down_input" for what the down-projection receives (Zeng et al. 2025), "gate" for what the activation
+            function gives (Tang et al. 2024).
+
+    Raises:
+        ValueError: if the reading is unknown, the model is compiled, or the neurons of a block were not passed as often
+            as the block: then the model's forward goes another way.
+    """
+    refuse_unknown(reading)
+    refuse_compiled(parts)
+    ran: Counter[str] = Counter()
+    fired: Counter[str] = Counter()
+
+    def give(layer: str, activation: Tensor) -> None:
+        fired[layer] += 1
+        keep(layer, activation)
+
+    handles = []
+    for layer, block, out, gate in zip(neuron_layers(parts), parts.blocks, parts.ffn_out, parts.ffn_gate, strict=True):
+
+        def count(module: nn.Module, args: Any, layer: str = layer) -> None:
+            ran[layer] += 1
+
+        def before(module: nn.Module, args: tuple[Tensor, ...], layer: str = layer) -> None:
+            give(layer, args[0])
+
+        def after(module: nn.Module, args: Any, output: Tensor, layer: str = layer) -> None:
+            give(layer, output)
+
+        handles.append(block.register_forward_pre_hook(count))
+        at_gate = reading == "gate"
+        handles.append(gate.register_forward_hook(after) if at_gate else out.register_forward_pre_hook(before))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+    _refuse_missed(parts, reading, ran, fired)
+
+
+def refuse_unknown(reading: str) -> None:
+    """Raise a ValueError unless this is a place where neurons are read."""
+    if reading not in get_args(Place):
+        raise ValueError(f"Expected argument `reading` to be 'down_input' or 'gate', but got {reading!r}; choose one.")
+
+
+def neuron_layers(parts: Parts) -> tuple[str, ...]:
+    """Name the layers that have neurons: "1", ..., "L"."""
+    return tuple(str(i) for i in range(1, len(parts.blocks) + 1))
+
+
+def neuron_widths(parts: Parts) -> dict[str, int]:
+    """Give F, the number of neurons, by layer."""
+    return dict.fromkeys(neuron_layers(parts), parts.neurons)
+
+
+def _refuse_missed(parts: Parts, reading: Place, ran: Counter[str], fired: Counter[str]) -> None:
+    name, module = parts.family.model_type, "ffn_gate" if reading == "gate" else "ffn_out"
+    if not ran:
+        raise ValueError(
+            f"Expected a {name} model to run while its neurons are recorded, but no block did; "
+            "call `parts.stack` of the same model inside the `with`."
+        )
+    missed = [
+        f"{layer} ({fired[layer]}x in {ran[layer]})" for layer in neuron_layers(parts) if fired[layer] != ran[layer]
+    ]
+    if missed:
+        raise ValueError(
+            f"Expected `{module}` of a {name} model to be called once whenever its block is, but it was not in layers "
+            f"{', '.join(missed)}; correct that path in the row of family {name!r}, or choose the other reading"
+            + (", or set slow_but_exact=false in the model's config." if name == "bloom" else ".")
+        )

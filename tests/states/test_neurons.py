@@ -1,0 +1,105 @@
+import pytest
+import torch
+
+from babelscope.models.families import FAMILIES
+from babelscope.models.parts import parts_of
+from babelscope.states import record_neurons
+from tests.models.tiny import tiny_inputs, tiny_model
+from tests.states.by_hand import neurons_by_hand, with_lora
+
+GATED = {"mt5", "umt5", "llama", "mistral", "qwen2", "qwen3", "gemma2"}
+
+
+def recorded(parts, reading):
+    seen = {}
+    with torch.no_grad(), record_neurons(parts, lambda layer, x: seen.update({layer: x.clone()}), reading=reading):
+        parts.stack(**tiny_inputs())
+    return seen
+
+
+def hooks(model):
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
+@pytest.mark.parametrize("task", ["base", "lm", "topic"])
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_neurons_are_those_of_the_blocks_own_weights(model_type, task, adapted):
+    model = tiny_model(model_type, task, depth=2)
+    if adapted:
+        model = with_lora(model, FAMILIES[model_type].ffn_out)
+    parts = parts_of(model)
+    before = hooks(model)
+    expected = neurons_by_hand(parts, **tiny_inputs())
+    for reading, place in (("gate", 0), ("down_input", 1)):
+        seen = recorded(parts, reading)
+        assert list(seen) == ["1", "2"]
+        for x, block in zip(seen.values(), expected, strict=True):
+            assert x.shape == (3, 9, parts.neurons)
+            torch.testing.assert_close(x, block[place], rtol=0, atol=0)
+    assert any(not torch.equal(gate, down) for gate, down in expected) == (model_type in GATED)
+    assert hooks(model) == before
+
+
+def test_hooks_are_gone_after_an_error_which_is_not_masked():
+    parts = parts_of(tiny_model("bloom", pretraining_tp=2, slow_but_exact=True))
+    before = hooks(parts.model)
+
+    def fail():
+        with torch.no_grad(), record_neurons(parts, lambda layer, x: None, reading="down_input"):
+            assert hooks(parts.model) > before
+            parts.stack(**tiny_inputs())  # passes the down-projection by
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert hooks(parts.model) == before
+
+
+def test_a_down_projection_that_is_passed_by_is_an_error_and_its_gate_is_not():
+    parts = parts_of(tiny_model("bloom", pretraining_tp=2, slow_but_exact=True))
+    message = (
+        r"`ffn_out` of a bloom model .* in layers 1 \(0x in 1\), 2 .* the other reading, or set slow_but_exact=false"
+    )
+    with pytest.raises(ValueError, match=message) as caught:
+        recorded(parts, "down_input")
+    assert "\n" not in str(caught.value)
+    assert list(recorded(parts, "gate")) == ["1", "2", "3", "4"]
+
+
+def test_an_activation_function_that_blocks_share_is_an_error():
+    model = tiny_model("llama")
+    model.layers[1].mlp.act_fn = model.layers[0].mlp.act_fn
+    with pytest.raises(
+        ValueError, match=r"`ffn_gate` of a llama model .* 1 \(2x in 1\), 2 \(2x in 1\); correct that path"
+    ):
+        recorded(parts_of(model), "gate")
+
+
+def test_a_model_that_does_not_run_is_an_error():
+    parts = parts_of(tiny_model("bert"))
+    with (
+        pytest.raises(ValueError, match="Expected a bert model to run while its neurons are recorded"),
+        record_neurons(parts, lambda layer, x: None, reading="gate"),
+    ):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")
+def test_an_unknown_reading_and_a_compiled_model_are_refused():
+    parts = parts_of(tiny_model("bert"))
+    with pytest.raises(ValueError, match=r"`reading` to be 'down_input' or 'gate', but got 'up'; choose one\."):
+        recorded(parts, "up")
+    parts.blocks[0].compile()
+    with pytest.raises(ValueError, match="that is not compiled"):
+        recorded(parts, "gate")
+    assert not hooks(parts.model)
+
+
+def test_several_passes_are_counted_together():
+    parts = parts_of(tiny_model("gpt2"))
+    seen = []
+    with torch.no_grad(), record_neurons(parts, lambda layer, x: seen.append(layer), reading="down_input"):
+        parts.stack(**tiny_inputs())
+        parts.stack(**tiny_inputs(seed=1))
+    assert seen == ["1", "2", "3", "4"] * 2
