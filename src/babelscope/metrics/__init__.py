@@ -5,10 +5,12 @@ from babelscope.metrics.drift import drift, needs_start
 from babelscope.metrics.ilo import ilo, mixing_null
 from babelscope.metrics.knn_lid import knn_lid
 from babelscope.metrics.layer_isotropy import isotropy
+from babelscope.metrics.lrds import lrds
 from babelscope.metrics.mexa import mexa
 from babelscope.metrics.mutual_knn import mutual_knn
 from babelscope.metrics.neighbours import nearest_neighbours
 from babelscope.metrics.retrieval import retrieval
+from babelscope.metrics.sads import sads
 from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.metrics.score import score
 from babelscope.metrics.scripts import script_separability
@@ -24,12 +26,14 @@ __all__ = [
     "isotropy",
     "knn_lid",
     "language_subspace",
+    "lrds",
     "mexa",
     "mixing_null",
     "mutual_knn",
     "nearest_neighbours",
     "needs_start",
     "retrieval",
+    "sads",
     "score",
     "script_separability",
     "separability",
