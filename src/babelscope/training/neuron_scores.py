@@ -1,0 +1,127 @@
+"""Scores of FFN neurons while training: the callback beside `LayerScores`."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import Tensor
+
+from babelscope.data.corpora import Corpus
+from babelscope.models.families import Family
+from babelscope.states.embed import Pooled
+from babelscope.states.neurons import Place, refuse_unknown
+from babelscope.states.pool import Pool, mean
+from babelscope.states.reading import READINGS
+from babelscope.training.probe import Probe
+from babelscope.training.scalars import layer_scalars
+from babelscope.training.start_masks import StartMasks
+from babelscope.training.wrapped import model_in
+
+Masks = Mapping[str, Tensor]
+"""The key neurons of each language, by its code: (L, F) bool."""
+Scorer = Callable[[Pooled, Masks | None], tuple[list[dict[str, Any]], Masks]]
+"""From activations, one vector (F,) per sentence and block, and the key neurons of step 0 (None at step 0) to rows
+without run, step and epoch, and the key neurons now."""
+
+
+class NeuronScores(pl.Callback):
+    """Score the FFN neurons on a parallel corpus before training and at every validation epoch.
+
+    Weights, modes and random state are as if the callback were not there. One measurement holds the activations of all
+    neurons in memory: languages x sentences x blocks x F numbers of 4 bytes.
+
+    Args:
+        scorer: What scores them: `analyses.neuron_study.score_activations`.
+        corpus: Parallel sentences that are embedded at every measurement.
+        tokenizer: The model's tokenizer.
+        reading: Where neurons are read: "down_input" or "gate".
+        pool: From token activations to one vector per sentence.
+        folder: Run folder; rows are written to its `results/`, key neurons of step 0 to its `states/`. None keeps both
+            in memory only.
+        run: Identifier written to every row.
+        family: Where the neurons are, for a model type that is not known.
+        max_tokens: Positions per batch.
+        every_n_epochs: Measure after the epochs that are multiples of n: at each validation in them, or, where nothing
+            is validated, at their end.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        corpus: Corpus,
+        tokenizer: Any,
+        *,
+        reading: Place = "down_input",
+        pool: Pool = mean,
+        folder: str | Path | None = None,
+        run: str = "",
+        family: Family | None = None,
+        max_tokens: int = 4096,
+        every_n_epochs: int = 1,
+        attribute: str = "model",
+    ):
+        refuse_unknown(reading)
+        self.scorer, self.attribute = scorer, attribute
+        self.probe = Probe.of(
+            corpus,
+            tokenizer,
+            {},
+            pool=pool,
+            folder=folder,
+            run=run,
+            family=family,
+            max_tokens=max_tokens,
+            every_n_epochs=every_n_epochs,
+            name="neurons",
+            reading=READINGS[reading],
+        )
+        file = None if folder is None else Path(folder) / "states" / "neurons.safetensors"
+        self.start = StartMasks(file, {"tokens": self.probe.prepared.tokens, "reading": reading})
+        self.rows: list[dict[str, Any]] = []
+        """Rows of every measurement of this process's life, on rank 0."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure step 0, before anything is learnt; a resumed run has it already."""
+        if trainer.global_step == 0:
+            self._measure(trainer, pl_module, epoch=0)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure at the validation of every n-th epoch of training."""
+        epoch = trainer.current_epoch + 1
+        if not trainer.sanity_checking and trainer.state.fn == "fit" and self.probe.due(epoch):
+            self._measure(trainer, pl_module, epoch=epoch)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure every n-th epoch of a training without validation."""
+        epoch = trainer.current_epoch + 1
+        if not trainer.enable_validation and self.probe.due(epoch):
+            self._measure(trainer, pl_module, epoch=epoch)
+
+    def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
+        """Score activations and write their rows; the key neurons of step 0 are kept."""
+        pooled.refuse_non_finite()
+        scored, masks = self.scorer(pooled, None if step == 0 else self.start.read())
+        if step == 0:
+            self.start.keep(masks)
+        rows = [{"run": self.probe.run, "step": step, "epoch": epoch, **row} for row in scored]
+        self.probe.write(rows, step=step)
+        return rows
+
+    def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+        with isolate_rng(), torch.inference_mode(False):
+            pooled = self.probe.embed_together(trainer, model_in(pl_module, self.attribute))
+            if trainer.is_global_zero:
+                rows = self.score(pooled, step=trainer.global_step, epoch=epoch)
+                self.rows += rows
+                whole = {
+                    f"{row['metric']}/model": row["value"]
+                    for row in rows
+                    if not (row["layer"] or row["language"] or row["other"])
+                }
+                for logger in trainer.loggers:
+                    logger.log_metrics({**layer_scalars(rows), **whole, "epoch": epoch}, step=trainer.global_step)
+        trainer.strategy.barrier("neuron_scores")

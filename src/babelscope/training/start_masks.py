@@ -1,0 +1,57 @@
+"""Key neurons of step 0, kept so that later ones can be compared with them, also by a resumed run."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+class StartMasks:
+    """One mask (L, F) of neurons per language: in a file of the run folder, or in memory where there is none.
+
+    Args:
+        file: Where they are kept, as `RUN/states/neurons.safetensors`; None keeps them in memory.
+        origin: What they were found on and how, such as the hash of the tokens and the reading.
+    """
+
+    def __init__(self, file: Path | None, origin: Mapping[str, str]):
+        self.file, self.origin = file, dict(origin)
+        self.masks: Mapping[str, Tensor] | None = None
+
+    def keep(self, masks: Mapping[str, Tensor]) -> None:
+        """Keep the masks of step 0, in place of any there were."""
+        if self.file is None:
+            self.masks = masks
+            return
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.file.with_name(f".{self.file.name}")
+        try:
+            whole = {language: mask.contiguous() for language, mask in masks.items()}
+            save_file(whole, temporary, metadata={"origin": json.dumps(self.origin)})
+            temporary.replace(self.file)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def read(self) -> Mapping[str, Tensor]:
+        """Give back the masks of step 0.
+
+        Raises:
+            ValueError: if none were kept, or they are of another origin.
+        """
+        if self.masks is not None:
+            return self.masks
+        if self.file is None or not self.file.is_file():
+            raise ValueError(
+                f"Expected the key neurons of step 0 in {self.file or 'memory'}, but there are none; "
+                "leave out callbacks=neuron_scores, or start a new run folder."
+            )
+        with safe_open(self.file, "pt") as kept:
+            if json.loads(kept.metadata()["origin"]) != self.origin:
+                raise ValueError(
+                    f"Expected the key neurons of step 0 in {self.file} to be of the tokens and the reading that are "
+                    "measured now, but they are of others; go on with the same, or start a new run folder."
+                )
+            return {language: kept.get_tensor(language) for language in kept.keys()}  # noqa: SIM118
