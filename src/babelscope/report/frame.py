@@ -1,6 +1,6 @@
 """The frame of every page: one HTML file with its styles, its scripts and plotly inside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -22,3 +22,23 @@ def fill_page(title: str, sections: Sequence[str], *, styles: Sequence[str], scr
         plotly=get_plotlyjs(),
         script=script,
     )
+
+
+def header_html(title: str, facts: Mapping[str, str]) -> str:
+    """Head a page: what it is of, and the facts that are known of it."""
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items() if value
+    )
+    toggle = '<button id="theme" type="button" title="Switch between light and dark">light / dark</button>'
+    brand = f'<p class="brand">Babelscope {toggle}</p>'
+    return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
+
+
+def tabs_html(what: str, names: Sequence[str], bodies: Sequence[str]) -> str:
+    """Show one of several bodies at a time, chosen by its name; a single one without a choice."""
+    buttons = "".join(
+        f'<button type="button" role="tab" data-run="{place}">{escape(name)}</button>'
+        for place, name in enumerate(names)
+    )
+    tabs = f'<nav class="tabs" role="tablist" aria-label="{escape(what)}">{buttons}</nav>' if len(names) > 1 else ""
+    return tabs + "".join(f'<div class="run" data-run="{place}">{body}</div>' for place, body in enumerate(bodies))

@@ -13,7 +13,7 @@ from babelscope.report.cards import Card, key_numbers
 from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.style import RUNS
 from babelscope.report.files import write_text
-from babelscope.report.frame import fill_page
+from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.panels import Choice, Panel, compare_runs, show_run
 from babelscope.report.runs import baseline_first, facts_of, labels
 from babelscope.report.settings import settings_html
@@ -82,10 +82,7 @@ def _header(runs: Sequence[Run], title: str) -> str:
     named = {name: "; ".join(dict.fromkeys(values)) for name, values in facts.items()}
     if len(runs) > 1:
         named["Runs"] = f"{len(runs)}: {', '.join(labels(runs)[:6])}{', ...' if len(runs) > 6 else ''}"
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in named.items())
-    toggle = '<button id="theme" type="button" title="Switch between light and dark">light / dark</button>'
-    brand = f'<p class="brand">Babelscope {toggle}</p>'
-    return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
+    return header_html(title, named)
 
 
 def cards_html(cards: Sequence[Card]) -> str:
@@ -104,16 +101,7 @@ def section_html(name: str, title: str, body: str) -> str:
 
 
 def _tabs(runs: Sequence[Run]) -> str:
-    names = [escape(label) for label in labels(runs)]
-    buttons = "".join(
-        f'<button type="button" role="tab" data-run="{place}">{name}</button>' for place, name in enumerate(names)
-    )
-    tabs = f'<nav class="tabs" role="tablist" aria-label="Run">{buttons}</nav>' if len(runs) > 1 else ""
-    bodies = [
-        f'<div class="run" data-run="{place}">{"".join(map(panel_html, show_run(run)))}{details_html(run)}</div>'
-        for place, run in enumerate(runs)
-    ]
-    return tabs + "".join(bodies)
+    return tabs_html("Run", labels(runs), ["".join(map(panel_html, show_run(run))) + details_html(run) for run in runs])
 
 
 def details_html(run: Run) -> str:

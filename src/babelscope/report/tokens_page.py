@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from babelscope.report.files import write_text
-from babelscope.report.frame import fill_page
+from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.page import details_html, embed_json, panel_html, section_html
 from babelscope.report.table import Run
 from babelscope.report.token_panels import compare_tables, show_table
@@ -87,10 +87,7 @@ def _header(tables: Sequence[Run], title: str) -> str:
         if revision := run.manifest.get("revision"):
             facts.setdefault("Revision", []).append(str(revision))
     named = {name: "; ".join(dict.fromkeys(values)) for name, values in facts.items()}
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in named.items())
-    toggle = '<button id="theme" type="button" title="Switch between light and dark">light / dark</button>'
-    brand = f'<p class="brand">Babelscope {toggle}</p>'
-    return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
+    return header_html(title, named)
 
 
 def _cards(tables: Sequence[Run]) -> str:
@@ -164,16 +161,11 @@ def _explorer(tables: Sequence[Run], explorers: Sequence[dict[str, Any] | None])
 
 
 def _tabs(tables: Sequence[Run], explorers: Sequence[dict[str, Any] | None]) -> str:
-    buttons = "".join(
-        f'<button type="button" role="tab" data-run="{place}">{escape(name_of(run))}</button>'
-        for place, run in enumerate(tables)
-    )
-    tabs = f'<nav class="tabs" role="tablist" aria-label="Table">{buttons}</nav>' if len(tables) > 1 else ""
-    return tabs + "".join(
-        f'<div class="run" data-run="{place}">{"".join(map(panel_html, show_table(run, explorer)))}'
-        f"{_examples(explorer)}{details_html(run)}</div>"
-        for place, (run, explorer) in enumerate(zip(tables, explorers, strict=True))
-    )
+    bodies = [
+        "".join(map(panel_html, show_table(run, explorer))) + _examples(explorer) + details_html(run)
+        for run, explorer in zip(tables, explorers, strict=True)
+    ]
+    return tabs_html("Table", [name_of(run) for run in tables], bodies)
 
 
 def _examples(explorer: dict[str, Any] | None, most: int = 24) -> str:

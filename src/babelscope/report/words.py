@@ -6,6 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
+from babelscope.report.neuron_words import NEURON_WORDS
+
 Kind = Literal["alignment", "separability", "other"]
 
 
@@ -229,6 +231,7 @@ WORDS = {
     "accuracy": Words("accuracy", "accuracy (0 to 1)"),
     "loss": Words("loss", "loss (nats)", unit_interval=False),
 }
+WORDS |= {name: Words(**said) for name, said in NEURON_WORDS.items()}
 ORDER = {name: place for place, name in enumerate(WORDS)}
 
 
@@ -251,7 +254,7 @@ def layer_metrics(rows: pd.DataFrame) -> list[str]:
     of_layers = rows[(rows["layer"] != "") & (rows["language"] == "") & (rows["other"] == "")]
     found = of_layers["metric"].unique()
     nulls = {words_of(metric).null for metric in found}
-    nulls |= {metric for metric in found if metric.endswith(("_null", "_control"))}
+    nulls |= {metric for metric in found if metric.endswith(("_null", "_control", "_low", "_high"))}
     whole = {metric.rpartition("/")[0] for metric in found} & set(found)
     plain = [metric for metric in found if metric not in nulls and metric.rpartition("/")[0] not in whole]
     plain = [metric for metric in plain if not metric.startswith("guard_")]

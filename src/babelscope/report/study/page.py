@@ -9,7 +9,7 @@ import pandas as pd
 
 from babelscope.report.downstream import downstream_html
 from babelscope.report.files import write_text
-from babelscope.report.frame import fill_page
+from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.page import cards_html, panel_html, section_html
 from babelscope.report.study.answer import answer_of, key_numbers_of
 from babelscope.report.study.claims import FAILS, HOLDS, check_alignment, check_claims
@@ -95,12 +95,7 @@ def _header(studies: Sequence[Study], title: str) -> str:
         "They differ also in": _differing(studies),
         "Training steps": f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else "".join(map(str, steps)),
     }
-    items = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items() if value
-    )
-    toggle = '<button id="theme" type="button" title="Switch between light and dark">light / dark</button>'
-    brand = f'<p class="brand">Babelscope {toggle}</p>'
-    return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
+    return header_html(title, facts)
 
 
 def _differing(studies: Sequence[Study]) -> str:
@@ -112,13 +107,7 @@ def _differing(studies: Sequence[Study]) -> str:
 def _tabs(studies: Sequence[Study]) -> str:
     several = len({study.model for study in studies}) > 1
     names = [f"{study.model}, {study.task}" if several else study.task for study in studies]
-    buttons = "".join(
-        f'<button type="button" role="tab" data-run="{place}">{escape(name)}</button>'
-        for place, name in enumerate(names)
-    )
-    tabs = f'<nav class="tabs" role="tablist" aria-label="Model and task">{buttons}</nav>' if len(studies) > 1 else ""
-    bodies = [f'<div class="run" data-run="{place}">{_body(study, place)}</div>' for place, study in enumerate(studies)]
-    return tabs + "".join(bodies)
+    return tabs_html("Model and task", names, [_body(study, place) for place, study in enumerate(studies)])
 
 
 def _body(study: Study, place: int) -> str:

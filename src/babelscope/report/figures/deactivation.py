@@ -1,0 +1,103 @@
+"""Life without a region: what its own language, other languages and random neurons say."""
+
+from math import isnan
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.matrices import draw_matrix, largest
+from babelscope.report.figures.style import ACCENT, MUTED, STRONG, clean, draw
+from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.neuron_summary import by_pair, effects
+from babelscope.report.table import Run
+from babelscope.report.words import plain, words_of
+
+KINDS = {
+    "random": ("random neurons off", MUTED, "line-ns-open"),
+    "others": ("in other languages (mean)", STRONG, "circle-open"),
+    "own": ("in its own language", ACCENT, "diamond"),
+}
+
+
+def draw_deactivation(run: Run, unit: str) -> list[go.Figure]:
+    """Draw the change in every language (rows) without every region (columns), beside that without random neurons.
+
+    Args:
+        run: the run.
+        unit: "loss" or "bits_per_byte".
+    """
+    off, random = by_pair(run, f"ablated_{unit}"), by_pair(run, f"random_{unit}")
+    bound = largest(off, *([random] if random.size else []))
+    sizes = run.rows[run.rows["metric"] == "ablated_neurons"].set_index("other")["value"]
+    hover = "%{y} without %{x}%{customdata}"
+    axes = ("region that is off", "measured in")
+    figures = []
+    for kind, grid, what in (("ablated", off, "the region of"), ("random", random, "random neurons, as many as of")):
+        if grid.size:
+            notes = _notes(run, kind, unit, grid, sizes)
+            title = words_of(f"{kind}_{unit}").title
+            hover = f"%{{y}} without {what} %{{x}}<br>%{{z:+.3f}}%{{customdata}}"
+            figures.append(
+                draw_matrix(
+                    grid, title, hover, notes=notes, bound=bound, digits="+.2f", axes=axes, diagonal=True, down=True
+                )
+            )
+    return figures
+
+
+def _notes(run: Run, kind: str, unit: str, grid: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
+    """What a cell says beside its value: interval, ratio of perplexities, number of neurons."""
+    parts = (by_pair(run, f"{kind}_{part}") for part in (f"{unit}_low", f"{unit}_high", "perplexity"))
+    low, high, ratio = (
+        part.reindex(index=grid.index, columns=grid.columns).to_numpy(dtype=float).tolist() for part in parts
+    )
+    notes = grid.astype(object)
+    for column, name in enumerate(grid.columns):
+        for row in range(len(grid)):
+            a, b, times = low[row][column], high[row][column], ratio[row][column]
+            text = "" if isnan(a) else f" [{a:+.3f}, {b:+.3f}]"
+            text += "" if isnan(times) else f"<br>perplexity × {times:.2f}"
+            notes.iat[row, column] = text + (f"<br>{sizes[name]:,.0f} neurons off" if name in sizes.index else "")
+    return notes
+
+
+def draw_own(run: Run) -> go.Figure:
+    """Draw for every region what its own language loses without it, what others lose, and what random neurons cost."""
+    table = effects(run)
+    names = [plain(code) for code in table.index]
+    traces = []
+    for kind, (said, colour, symbol) in KINDS.items():
+        limits = {end: _diagonal(run, kind, end).reindex(table.index) for end in ("low", "high")}
+        above, below = limits["high"] - table[kind], table[kind] - limits["low"]
+        bars = {"type": "data", "array": clean(above), "arrayminus": clean(below), "color": colour, "thickness": 1.5}
+        traces.append(
+            go.Scatter(
+                x=clean(table[kind]),
+                y=names,
+                name=said,
+                mode="markers",
+                marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
+                error_x={**bars, "width": 0, "visible": bool(above.notna().any())},
+                hovertemplate=f"%{{y}}, {said}: %{{x:+.3f}} nats<extra></extra>",
+            )
+        )
+    zero = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0, "line": {"color": MUTED, "width": 1}}
+    return draw(
+        traces,
+        "Change of loss without the region of the row (nats per target)",
+        height=110 + 22 * max(len(names), 5),
+        margin={"l": 96, "t": 36},
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        xaxis={"tickformat": "+.2f"},
+        yaxis={**CATEGORIES, "tickfont": {"size": 11}, "autorange": "reversed"},
+        shapes=[zero],
+    )
+
+
+def _diagonal(run: Run, kind: str, end: str) -> pd.Series:
+    """The limits of an effect in the region's own language; the mean over others has none."""
+    metric = {"own": "ablated_loss", "random": "random_loss"}.get(kind)
+    rows = run.rows[(run.rows["metric"] == f"{metric}_{end}") & (run.rows["language"] == run.rows["other"])]
+    rows = rows[rows["language"] != ""]
+    return pd.Series(rows["value"].to_numpy(), index=rows["language"], dtype=float)

@@ -1,0 +1,147 @@
+"""Growth: measures of neurons over checkpoints and over the depth of models, one line per model."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.matrices import draw_matrix
+from babelscope.report.figures.style import MUTED, RUNS, SYMBOLS, clean, draw
+from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.neuron_summary import Checkpoint, distinct, over_layers, shape_of, whole
+from babelscope.report.table import Run
+from babelscope.report.words import plain, words_of
+
+
+def draw_growth(lines: Mapping[str, Sequence[Checkpoint]], metric: str) -> go.Figure:
+    """Draw a measure of whole models over their checkpoints; one with weights seen before stands apart, hollow."""
+    points = [point for line in lines.values() for point in line]
+    steps = sorted({point.step for point in points if point.step is not None})
+    names = [*map(str, steps), *(["final"] if any(point.step is None for point in points) else [])]
+    traces = []
+    for place, (model, line) in enumerate(lines.items()):
+        colour, symbol = RUNS[place % len(RUNS)], SYMBOLS[place % len(SYMBOLS)]
+        for of, again in ((distinct(line), False), ([point for point in line if point.same_as], True)):
+            if not of:
+                continue
+            values = pd.Series([scaled(point.run, metric) for point in of], dtype=float)
+            low, high = (
+                pd.Series([whole(point.run, f"{metric}_{end}") for point in of], dtype=float) for end in ("low", "high")
+            )
+            bars = {"type": "data", "array": clean(high - values), "arrayminus": clean(values - low), "width": 0}
+            note = "<br>same weights as %{text}: in no line and no trend" if again else "%{text}"
+            form = ".2%" if in_percent(metric) else ".3f"
+            traces.append(
+                go.Scatter(
+                    x=[point.name for point in of],
+                    y=clean(values),
+                    text=[
+                        point.same_as if again else _interval(a, b) for point, a, b in zip(of, low, high, strict=True)
+                    ],
+                    mode="markers" if again else "lines+markers",
+                    line={"color": colour, "width": 2.5},
+                    marker={
+                        "symbol": f"{symbol}-open" if again else symbol,
+                        "size": 10 if again else 8,
+                        "color": colour,
+                    },
+                    error_y={**bars, "thickness": 1.2, "color": colour, "visible": bool(low.notna().any())},
+                    hovertemplate=f"{plain(model)}, %{{x}}: %{{y:{form}}}{note}<extra></extra>",
+                )
+            )
+    return draw(
+        traces,
+        title_of(metric),
+        height=340,
+        xaxis={
+            **CATEGORIES,
+            "tickfont": {"size": 12},
+            "tickangle": 0 if len(names) <= 8 else -45,
+            "categoryorder": "array",
+            "categoryarray": names,
+            "title": {"text": "training steps of the checkpoint, evenly spaced"},
+        },
+        yaxis={
+            "title": {"text": plain(words_of(metric).name)},
+            "zeroline": True,
+            "zerolinecolor": MUTED,
+            **({"tickformat": ".1%", "rangemode": "tozero"} if in_percent(metric) else {}),
+        },
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if isnan(low) else f" [{low:.3f}, {high:.3f}]"
+
+
+def draw_growth_layers(model: str, line: Sequence[Checkpoint], metric: str, *, change: bool = False) -> go.Figure:
+    """Draw a measure of every layer (upwards) at every distinct checkpoint; `change` is the difference to the first."""
+    grid = pd.DataFrame({point.name: profile(point.run, metric) for point in distinct(line)})
+    if change:
+        grid = grid.sub(grid.iloc[:, 0], axis=0)
+    percent, counts = in_percent(metric), metric.endswith("_neurons")
+    digits = f"{'+' if change else ''}{'.1%' if percent else '.2f'}"
+    what = ", change since the first checkpoint" if change else ""
+    return draw_matrix(
+        grid,
+        f"{model}: {words_of(metric).name}{' (share of the layer)' if counts else ''}{what}",
+        f"layer %{{y}}, step %{{x}}<br>{plain(words_of(metric).name)} %{{z:{digits.replace('.2f', '.3f')}}}",
+        colours="other" if counts and not change else "",
+        digits=digits,
+        axes=("training steps", "layer"),
+    )
+
+
+def draw_depths(runs: Mapping[str, Run], metric: str) -> go.Figure:
+    """Draw a measure over the depth of several models, first to last block."""
+    traces = []
+    for place, (name, run) in enumerate(runs.items()):
+        values = profile(run, metric)
+        form = ".2%" if in_percent(metric) else ".3f"
+        traces.append(
+            go.Scatter(
+                x=[round(number / max(len(values) - 1, 1), 4) for number in range(len(values))],
+                y=clean(values),
+                text=list(values.index),
+                mode="lines+markers",
+                line={"color": RUNS[place % len(RUNS)], "width": 2.5},
+                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                hovertemplate=f"{plain(name)}, layer %{{text}}: %{{y:{form}}}<extra></extra>",
+            )
+        )
+    return draw(
+        traces,
+        f"{title_of(metric)}, by layer",
+        height=340,
+        xaxis={
+            "title": {"text": "depth"},
+            "tickvals": [0, 0.5, 1],
+            "ticktext": ["first block", "middle", "last block"],
+        },
+        yaxis={
+            "title": {"text": plain(words_of(metric).name)},
+            **({"tickformat": ".1%", "rangemode": "tozero"} if in_percent(metric) else {}),
+        },
+    )
+
+
+def title_of(metric: str) -> str:
+    """Head of a figure; numbers of neurons are drawn as shares, for models of several sizes."""
+    return words_of(metric).title.replace("(number)", "(mean over languages, share of the neurons there)")
+
+
+def in_percent(metric: str) -> bool:
+    """Whether a measure is a share."""
+    return metric.endswith("_neurons") or "_share_" in metric
+
+
+def scaled(run: Run, metric: str) -> float:
+    """A measure of the whole model; numbers of neurons as shares of all."""
+    layers, neurons = shape_of(run)
+    return whole(run, metric) / (layers * neurons if metric.endswith("_neurons") else 1)
+
+
+def profile(run: Run, metric: str) -> pd.Series:
+    """A measure by layer; numbers of neurons as shares of the layer's."""
+    return over_layers(run, metric) / (shape_of(run)[1] if metric.endswith("_neurons") else 1)

@@ -1,0 +1,225 @@
+"""One model's neurons: alignment by layer with chance, regions by layer and language, and where regions lie."""
+
+from math import isnan, log10
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.matrices import draw_matrix
+from babelscope.report.figures.style import (
+    ACCENT,
+    MUTED,
+    RUNS,
+    STRONG,
+    SYMBOLS,
+    clean,
+    draw,
+    end_labels,
+    rgba,
+)
+from babelscope.report.figures.tokens import BAR, CATEGORIES
+from babelscope.report.neuron_summary import by_language, by_layer_and, over_layers, said, shape_of, whole
+from babelscope.report.neuron_words import THIRDS_WORDS
+from babelscope.report.table import Run
+from babelscope.report.words import plain, words_of
+
+
+def draw_alignment(run: Run, metric: str) -> go.Figure:
+    """Draw LRDS or SADS over the layers: its interval, the range of relabellings, and the whole model."""
+    words, values = words_of(metric), over_layers(run, metric)
+    layers = list(values.index)
+    traces = [
+        _band(over_layers(run, f"{metric}{kind}_low"), over_layers(run, f"{metric}{kind}_high"), colour)
+        for kind, colour in (("_null", MUTED), ("", STRONG))
+    ]
+    lines = {"": (values, STRONG, "solid"), "released stride": (over_layers(run, f"{metric}_legacy"), ACCENT, "dash")}
+    ends = []
+    for name, (line, colour, dash) in lines.items():
+        if line.empty:
+            continue
+        lows, highs = (over_layers(run, f"{metric}_{end}").reindex(layers) for end in ("low", "high"))
+        limits = [f" [{a:.3f}, {b:.3f}]" if not (name or isnan(a)) else "" for a, b in zip(lows, highs, strict=True)]
+        traces.append(
+            go.Scatter(
+                x=layers,
+                y=clean(line.reindex(layers)),
+                mode="lines+markers",
+                line={"color": colour, "width": 2.5, "dash": dash},
+                marker={"size": 5},
+                text=limits,
+                hovertemplate=f"layer %{{x}}: {words.name} {name} %{{y:.3f}}%{{text}}<extra></extra>",
+            )
+        )
+        if name:
+            ends.append((name, float(line.iloc[-1]), colour))
+    shapes = [_level(0.0, "solid")]
+    if not isnan(of_model := whole(run, metric)):
+        shapes.append(_level(of_model, "dot"))
+        ends.append((f"whole model {of_model:.2f}", of_model, MUTED))
+    drawn = pd.concat([pd.Series([0.0]), *(pd.Series(trace.y, dtype=float) for trace in traces if trace.y)])
+    low, high = float(drawn.min()), float(drawn.max())
+    room = 0.06 * (high - low) or 0.05
+    return draw(
+        [trace for trace in traces if trace.y],
+        words.title,
+        height=340,
+        margin={"r": 118 if ends else 16},
+        shapes=shapes,
+        annotations=end_labels(ends, len(layers) - 1, high - low + 2 * room, height=288),
+        xaxis={
+            **CATEGORIES,
+            "title": {"text": "layer"},
+            "dtick": 1 if len(layers) <= 16 else 4,
+            "range": [-0.3, len(layers) - 0.7],
+        },
+        yaxis={"title": {"text": words.name}, "range": [low - room, high + room]},
+    )
+
+
+def _band(low: pd.Series, high: pd.Series, colour: str) -> go.Scatter:
+    layers = list(low.index)
+    return go.Scatter(
+        x=layers + layers[::-1],
+        y=clean([*low, *high[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=rgba(colour, 0.22),
+        line={"width": 0},
+        hoverinfo="skip",
+    )
+
+
+def _level(y: float, dash: str) -> dict[str, Any]:
+    line = {"color": MUTED, "width": 1, "dash": dash}
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line, "layer": "below"}
+
+
+def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:
+    """Draw the neurons of every language in every layer: their number on a log scale, or shares of the language's."""
+    counts = by_layer_and(run, f"{criterion}_neurons", "language")
+    shares = counts / counts.sum()
+    of_layer = shape_of(run)[1]
+    notes = pd.DataFrame(
+        [
+            [f"{count:,.0f} neurons, {count / of_layer:.2%} of the layer's" for count in line]
+            for line in counts.to_numpy(dtype=float)
+        ]
+    )
+    hover = "%{x}, layer %{y}<br>%{customdata}"
+    title = f"Neurons of every language by {said(criterion)}"
+    if share:
+        return draw_matrix(
+            shares,
+            f"{title} (share of the language's own)",
+            f"{hover}<br>%{{z:.1%}} of the language's own",
+            notes=notes,
+            colours="other",
+            digits=".0%",
+            axes=("", "layer"),
+        )
+    figure = draw_matrix(
+        counts.map(lambda count: log10(count + 1)),
+        f"{title} (number, log scale)",
+        hover,
+        notes=notes,
+        colours="other",
+        axes=("", "layer"),
+    )
+    most = float(counts.to_numpy().max()) if counts.size else 0
+    ticks = [0, *(10**power for power in range(7) if 10**power <= max(most, 1))]
+    bar = {
+        **BAR,
+        "tickvals": [log10(tick + 1) for tick in ticks],
+        "ticktext": [f"{tick:,}" for tick in ticks],
+    }
+    texts = [["" if isnan(value) else f"{value:,.0f}" for value in line] for line in counts.to_numpy(dtype=float)]
+    template = "%{text}" if counts.shape[1] <= 12 else None
+    return figure.update_traces(colorbar=bar, text=texts, texttemplate=template)
+
+
+def draw_places(run: Run, criterion: str) -> go.Figure:
+    """Draw how much of every language's region lies in early, middle and last blocks, beside what lies there at all."""
+    thirds = list(THIRDS_WORDS.values())
+    values = pd.DataFrame({third: by_language(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS})
+    traces = []
+    for place, (code, line) in enumerate(values.iterrows()):
+        across = (place - (len(values) - 1) / 2) * 0.6 / max(len(values), 1)
+        traces.append(
+            go.Scatter(
+                x=[third + across for third in range(len(thirds))],
+                y=clean(line),
+                mode="markers",
+                marker={
+                    "size": 8 if len(values) <= 12 else 6,
+                    "color": RUNS[place % len(RUNS)],
+                    "symbol": SYMBOLS[place % len(SYMBOLS)],
+                },
+                hovertemplate=f"{plain(code)}: %{{y:.1%}}<extra></extra>",
+            )
+        )
+    mean = [whole(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS]
+    null = [whole(run, f"{criterion}_share_{third}_null") for third in THIRDS_WORDS]
+    for name, shares, colour, dash in (("mean", mean, STRONG, "solid"), ("all neurons", null, MUTED, "dash")):
+        ends = [[(third - 0.38, share), (third + 0.38, share), (None, None)] for third, share in enumerate(shares)]
+        points = [point for end in ends for point in end]
+        traces.append(
+            go.Scatter(
+                x=[x for x, _ in points],
+                y=[y for _, y in points],
+                mode="lines",
+                name=name,
+                showlegend=True,
+                line={"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash},
+                hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
+            )
+        )
+    top = max(
+        filter(lambda share: not isnan(share), [*values.to_numpy(dtype=float).ravel().tolist(), *null]), default=1.0
+    )
+    return draw(
+        traces,
+        f"Neurons of a language by {said(criterion)}, by depth (share of the language's own)",
+        height=330,
+        margin={"t": 36},
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        xaxis={
+            "tickvals": list(range(len(thirds))),
+            "ticktext": [f"{third} third" for third in thirds],
+            "showgrid": False,
+            "range": [-0.5, 2.5],
+        },
+        yaxis={"tickformat": ".0%", "range": [-0.06 * top, 1.06 * top]},
+    ).update_traces(showlegend=False, selector={"mode": "markers"})
+
+
+def draw_agreement(run: Run, first: str, second: str) -> go.Figure:
+    """Draw how far two criteria give a language the same neurons, beside chance."""
+    chance = by_language(run, f"{first}_{second}_overlap_chance")
+    chance = chance[chance > 0]  # by one of them, the others have no region
+    values = by_language(run, f"{first}_{second}_overlap").reindex(chance.index).sort_values(kind="stable")
+    chance, top = chance.reindex(values.index), float(max(values.max(), chance.max()))
+    names = [plain(code) for code in values.index]
+    dots = go.Scatter(
+        x=clean(values),
+        y=names,
+        mode="markers",
+        marker={"size": 9, "color": STRONG},
+        hovertemplate="%{y}: %{x:.1%} in common<extra></extra>",
+    )
+    crosses = go.Scatter(
+        x=clean(chance),
+        y=names,
+        mode="markers",
+        marker={"size": 12, "symbol": "line-ns-open", "color": MUTED, "line": {"width": 2, "color": MUTED}},
+        hovertemplate="%{y}: %{x:.2%} by chance<extra></extra>",
+    )
+    return draw(
+        [crosses, dots],
+        f"Neurons that {said(first)} and {said(second)} both give a language (share of the neurons of either)",
+        height=90 + 20 * max(len(names), 5),
+        margin={"l": 96},
+        xaxis={"tickformat": ".1%" if top < 0.05 else ".0%", "range": [-0.03 * top, 1.06 * top]},
+        yaxis={**CATEGORIES, "tickfont": {"size": 11}},
+    )
