@@ -22,6 +22,7 @@ VERBS = {
     "train": ("fine-tune on one language, watching every layer", "model=lab_xlmr task.language=eng_Latn freeze=early"),
     "probe": ("score every layer of a checkpoint", "model=lab_bloom metrics=[ilo,separability]"),
     "tokens": ("what the token table knows of scripts and translations", "models=[lab_xlmr,lab_mt5]"),
+    "neurons": ("FFN neurons: what languages share, regions of their own, life without them", "model=lab_bloom"),
     "evaluate": ("downstream tasks by EleutherAI's harness, language by language", "model=lab_bloom harness=xcopa"),
     "pretrain": ("make a small checkpoint from parallel text", "model=lab_xlmr"),
     "report": ("write one page over finished runs", "runs=outputs"),

@@ -1,6 +1,6 @@
 """What the terminal shows: results go where people look."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,11 @@ console = Console() if Console().is_terminal else Console(width=120)
 def progress(batches: Sequence[Any]) -> Any:
     """Show how far the embedding is, where a person watches."""
     return track(batches, description="Embedding", console=console, transient=True)
+
+
+def track_what(what: str) -> Callable[[Sequence[str]], Iterable[str]]:
+    """Show how far a loop over layers or languages is, where a person watches."""
+    return lambda names: track(names, description=what, console=console, transient=True)
 
 
 def track_runs(runs: Sequence[Run]) -> Iterable[Run]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from babelscope.report.downstream import is_of_tasks
+from babelscope.report.neurons_page import is_of_neurons, write_neurons_page
 from babelscope.report.page import write_page
 from babelscope.report.study.page import write_study_page
 from babelscope.report.study.replicates import is_study, reduce
@@ -19,10 +20,14 @@ def main(cfg: DictConfig, folder: Path) -> None:
     path = Path(cfg.page).expanduser()
     heads = [read_head(found) for found in run_folders(Path(cfg.runs).expanduser())]
     tasks = [read_run(head.folder) for head in heads if is_of_tasks(head)]
-    runs = [head for head in heads if not is_of_tokens(head) and not is_of_tasks(head)]
-    if not runs and not tasks:  # token tables have a page of their own
-        print(f"Wrote {write_tokens_page([read_run(head.folder) for head in heads], path)}")
+    neurons = [head for head in heads if is_of_neurons(head)]
+    runs = [head for head in heads if not (is_of_tokens(head) or is_of_tasks(head) or is_of_neurons(head))]
+    if not runs and not tasks:  # neurons and token tables have a page of their own
+        whole = [read_run(head.folder) for head in neurons or heads]
+        print(f"Wrote {write_neurons_page(whole, path) if neurons else write_tokens_page(whole, path)}")
         return
+    if apart := len(heads) - len(runs) - len(tasks):
+        print(f"Left out {apart} runs of token tables and neurons, which have pages of their own: give their folders")
     if is_study(runs):  # hundreds of runs: each is cut down before the next is read
         replicates = [reduce(read_run(head.folder)) for head in track_runs(runs)]
         if studies_of(replicates):

@@ -1,0 +1,153 @@
+"""Switch neurons off while a model runs, and choose others at random to compare with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from babelscope.models.hookable import refuse_compiled
+from babelscope.models.parts import Parts
+from babelscope.states.neurons import Place
+
+
+@contextmanager
+def ablate(parts: Parts, mask: Tensor, *, at: Place = "down_input") -> Iterator[None]:
+    """Set neurons to 0 in every forward pass made inside the `with`; all others stay as they are, bit by bit.
+
+    In a feed-forward layer with a gate, a neuron is 0 where its gate is, so both places give the model the same output.
+    A `with` inside another adds its neurons. An encoder-decoder loses those of its encoder.
+
+    Args:
+        parts: Where the layers of the loaded model are.
+        mask: (L, F) bool, the neurons to switch off.
+        at: The input of the down-projection, or the output of the activation function.
+
+    Raises:
+        ValueError: If the mask is empty or of another shape, `at` is unknown, the model is compiled or trains with
+            gradient checkpointing, a block does not pass the place of its neurons, or the model never ran.
+    """
+    _check(parts, mask, at)
+    refuse_compiled(parts)
+    blocks = [i for i, row in enumerate(mask) if bool(row.any())]
+    ran: set[int] = set()
+    handles: list[RemovableHandle] = []
+    try:
+        for i in blocks:
+            handles += _switch_off(parts, i, mask[i], at, ran)
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+    if idle := [str(i + 1) for i in blocks if i not in ran]:
+        raise ValueError(
+            f"Expected the model to run while its neurons are switched off, but layers {', '.join(idle)} of this "
+            f"{parts.family.model_type} model did not; call the model itself inside the `with`."
+        )
+
+
+def matched_masks(mask: Tensor, *, count: int, seed: int) -> list[Tensor]:
+    """Draw random sets of neurons outside a region, each with as many in every layer as the region has.
+
+    Args:
+        mask: (L, F) bool, the region.
+        count: How many sets.
+        seed: Of the choice.
+
+    Raises:
+        ValueError: If a layer has fewer neurons outside the region than in it, or `mask` or `count` makes no sense.
+    """
+    _refuse_non_mask(mask)
+    if count < 1:
+        raise ValueError(f"Expected argument `count` to be at least 1, but got {count}; raise it")
+    inside = mask.sum(dim=1).tolist()
+    for i, size in enumerate(inside):
+        if size > mask.shape[1] - size:
+            raise ValueError(
+                f"Expected a region of at most half of a layer's neurons, so that as many others can be drawn, but "
+                f"layer {i + 1} has {size} of {mask.shape[1]} inside; raise the region's threshold"
+            )
+    generator = torch.Generator().manual_seed(seed)
+    outside = [(~row).nonzero().flatten() for row in mask.cpu()]
+    masks = []
+    for _ in range(count):
+        drawn = torch.zeros_like(mask, device="cpu")
+        for row, others, size in zip(drawn, outside, inside, strict=True):
+            row[others[torch.randperm(len(others), generator=generator)[:size]]] = True
+        masks.append(drawn)
+    return masks
+
+
+def _switch_off(parts: Parts, i: int, row: Tensor, at: Place, ran: set[int]) -> list[RemovableHandle]:
+    """Hook one block: its neurons (F,) are set to 0, and its number is added to `ran` once they have been."""
+    zeroed = False
+
+    def before(block: nn.Module, args: Any) -> None:
+        nonlocal zeroed
+        _refuse_recomputed(parts, block)
+        zeroed = False
+
+    def zero(hidden: Tensor) -> Tensor:
+        nonlocal zeroed
+        zeroed = True
+        return hidden.masked_fill(row.to(hidden.device), 0)
+
+    def after(block: nn.Module, args: Any, output: Any) -> None:
+        if not zeroed:
+            raise ValueError(_passed_by(parts, i, at))
+        ran.add(i)
+
+    block = parts.blocks[i]
+    if at == "gate":
+        site = parts.ffn_gate[i].register_forward_hook(lambda module, args, output: zero(output))
+    else:
+        site = parts.ffn_out[i].register_forward_pre_hook(lambda module, args: (zero(args[0]), *args[1:]))
+    return [block.register_forward_pre_hook(before), site, block.register_forward_hook(after)]
+
+
+def _check(parts: Parts, mask: Tensor, at: str) -> None:
+    if at not in ("down_input", "gate"):
+        raise ValueError(f"Expected argument `at` to be 'down_input' or 'gate', but got {at!r}; choose one")
+    _refuse_non_mask(mask)
+    shape = (len(parts.blocks), parts.neurons)
+    if tuple(mask.shape) != shape:
+        raise ValueError(
+            f"Expected argument `mask` to be {shape} (blocks, neurons) for this {parts.family.model_type} model, but "
+            f"got {tuple(mask.shape)}; it is of another model: find its regions anew"
+        )
+    if not bool(mask.any()):
+        raise ValueError("Expected argument `mask` to hold neurons, but got an empty region; leave it out")
+    sites = parts.ffn_gate if at == "gate" else parts.ffn_out
+    if len({id(module) for module in sites}) < len(sites):
+        raise ValueError(
+            f"Expected every block to have a module of its own at {at!r}, but this {parts.family.model_type} model's "
+            "blocks share one; choose the other place"
+        )
+
+
+def _refuse_non_mask(mask: Tensor) -> None:
+    if mask.dtype != torch.bool or mask.ndim != 2:
+        raise ValueError(
+            f"Expected argument `mask` to be a bool tensor (blocks, neurons), but got {mask.dtype} of shape "
+            f"{tuple(mask.shape)}; compare with a threshold first"
+        )
+
+
+def _refuse_recomputed(parts: Parts, block: nn.Module) -> None:
+    """Refuse gradient checkpointing: the backward pass would run the block again, after the `with`, with all on."""
+    if block.training and any(getattr(module, "gradient_checkpointing", False) for module in (parts.stack, block)):
+        raise ValueError(
+            "Expected a model that keeps its activations while neurons are switched off, but this one trains with "
+            "gradient checkpointing, which computes them anew with all neurons on; call model.eval() first."
+        )
+
+
+def _passed_by(parts: Parts, i: int, at: str) -> str:
+    name = parts.family.model_type
+    return (
+        f"Expected block {i + 1} of a {name} model to call its module at {at!r}, where neurons are switched off, but "
+        f"it did not; correct that path in the row of family {name!r}, or choose the other place"
+        + (", or set slow_but_exact=false in the model's config." if name == "bloom" else ".")
+    )

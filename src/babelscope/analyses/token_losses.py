@@ -1,0 +1,103 @@
+"""The loss of every predicted token of a batch, by each of the objectives that families were pre-trained on.
+
+Targets are tokens of the text: what a tokenizer adds around it, and the sentinels between its spans, are not.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from babelscope.data.batches import Batch
+from babelscope.data.objectives import SpanCorruption
+from babelscope.models.parts import Parts
+
+TokenLosses = Callable[[Batch], tuple[Tensor, Tensor]]
+"""From a batch to the row of each of its N targets, (N,) int64, and that target's loss in nats, (N,) float32."""
+
+
+def causal_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -> TokenLosses:
+    """Predict every token from those before it; the first of a text only where the tokenizer puts one before it."""
+
+    def measure(batch: Batch) -> tuple[Tensor, Tensor]:
+        logits = parts.model(**_inputs(parts, batch.input_ids, batch.attention_mask)).logits
+        target = batch.ordinary[:, 1:]
+        return target.nonzero()[:, 0], _cross_entropy(logits[:, :-1], target, batch.input_ids[:, 1:])
+
+    return measure
+
+
+def span_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -> TokenLosses:
+    """Predict the spans that T5's corruption replaces; a seed gives a text the same spans every time.
+
+    Raises:
+        ValueError: If the tokenizer has no sentinels or no end token.
+    """
+    corrupt = SpanCorruption(tokenizer, seed=seed)
+    added = torch.tensor([*corrupt.sentinels, corrupt.end])
+
+    def measure(batch: Batch) -> tuple[Tensor, Tensor]:
+        rows = [ids[mask.bool()].tolist() for ids, mask in zip(batch.input_ids, batch.attention_mask, strict=True)]
+        made = corrupt([{"input_ids": ids} for ids in rows])
+        labels = made["labels"]
+        inputs = _inputs(parts, made["input_ids"], made["attention_mask"])
+        logits = parts.model(**inputs, labels=labels.to(inputs["input_ids"].device)).logits
+        target = (labels >= 0) & ~torch.isin(labels, added)
+        return target.nonzero()[:, 0], _cross_entropy(logits, target, labels)
+
+    return measure
+
+
+def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -> TokenLosses:
+    """Predict every token of a text from all others, masked in turn (pseudo-likelihood, Salazar et al. 2020).
+
+    The output layer reads the masked positions only, since a vocabulary can cost more than all blocks.
+
+    Raises:
+        ValueError: If the tokenizer has no mask token.
+    """
+    if tokenizer.mask_token_id is None:
+        raise ValueError(
+            "Expected a tokenizer with a mask token for the loss of a masked language model, but it has none; add one"
+        )
+    head = nn.Sequential(*parts.head)
+
+    def predict(ids: Tensor, attended: Tensor, position: Tensor) -> Tensor:
+        """Return the loss of the token at one position (B,) of every row."""
+        row = torch.arange(len(ids))
+        masked = ids.clone()
+        masked[row, position] = tokenizer.mask_token_id
+        hidden = parts.stack(**_inputs(parts, masked, attended)).last_hidden_state
+        logits = head(hidden[row.to(hidden.device), position.to(hidden.device)])
+        return F.cross_entropy(logits.float(), ids[row, position].to(logits.device), reduction="none").cpu()
+
+    def measure(batch: Batch) -> tuple[Tensor, Tensor]:
+        row, position = batch.ordinary.nonzero().unbind(1)
+        lengths = batch.attention_mask.sum(dim=1)
+        losses, start = [], 0
+        while start < len(row):  # texts lie longest first, so the first of a portion is its longest
+            width = int(lengths[row[start]])
+            portion = slice(start, start + max(1, max_tokens // width))
+            some = row[portion]
+            losses.append(predict(batch.input_ids[some, :width], batch.attention_mask[some, :width], position[portion]))
+            start = portion.stop
+        return row, torch.cat(losses)
+
+    return measure
+
+
+LOSSES = {"causal": causal_losses, "masked": masked_losses, "span": span_losses}
+"""By the objective of a family."""
+
+
+def _inputs(parts: Parts, ids: Tensor, attended: Tensor) -> dict[str, Any]:
+    device = next(parts.stack.parameters()).device
+    return {"input_ids": ids.to(device), "attention_mask": attended.to(device), "use_cache": False}
+
+
+def _cross_entropy(logits: Tensor, target: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss of the targets: logits (B, T, V), target (B, T) bool, labels (B, T)."""
+    chosen = logits[target.to(logits.device)].float()
+    return F.cross_entropy(chosen, labels[target].to(logits.device), reduction="none").cpu()

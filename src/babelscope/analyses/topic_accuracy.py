@@ -1,0 +1,42 @@
+"""Accuracy of a fine-tuned classifier in every language, for a model that is probed rather than trained."""
+
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from babelscope.data.corpora import Corpus
+from babelscope.data.tasks import topic
+from babelscope.models.parts import Parts
+from babelscope.states.embed import evaluating
+
+BATCH = 64
+
+
+def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Measure the share of sentences whose label the model gives, as rows `accuracy` per language and as their mean.
+
+    Args:
+        parts: Of a model with a classifier's head.
+        tokenizer: Of the model.
+        corpus: Labelled sentences.
+        labels: Names of the classes in the order of their numbers.
+
+    Raises:
+        ValueError: If the corpus has no labels, or others.
+    """
+    task, device = topic(tokenizer, labels), next(parts.stack.parameters()).device
+    values = {}
+    with evaluating(parts.model):
+        for language in corpus.languages:
+            right = 0
+            loader = DataLoader(task.encode(corpus, language), batch_size=BATCH, collate_fn=task.collate_same)  # type: ignore[arg-type]
+            for batch in loader:
+                given = {name: value.to(device) for name, value in batch.items()}
+                right += int(torch.sum(parts.model(**given).logits.argmax(dim=-1) == given["labels"]))
+            values[language] = right / len(corpus)
+    rows = {**values, "": sum(values.values()) / len(values)}
+    return [
+        {"layer": "", "metric": "accuracy", "language": language, "other": "", "value": value}
+        for language, value in rows.items()
+    ]

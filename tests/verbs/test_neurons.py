@@ -1,0 +1,176 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from babelscope.analyses.region_files import read
+from babelscope.report.table import read_run
+from tests.models.tiny import save_checkpoint, tiny_model
+from tests.verbs.command import FIVE, babelscope, written
+
+SMALL = (f"languages.codes={FIVE}", "sentences=12", "z.threshold=1.5", "permutations=3", "lape.share=0.05")
+OFF = ("ablation.sentences=4", "ablation.controls=2")
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    root = tmp_path_factory.mktemp("neurons")
+    return {kind: save_checkpoint(root / kind, kind, "lm") for kind in ("bloom", "llama", "mt5", "xlm-roberta")}
+
+
+def neurons(*arguments, output="run"):
+    ended = babelscope("neurons", f"output={output}", *SMALL, *arguments)
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    return read_run(Path(output)), ended.out
+
+
+def refused(*arguments, output="refused"):
+    ended = babelscope("neurons", f"output={output}", *arguments)
+    assert (ended.code, len(ended.lines)) == (2, 1), ended.err
+    assert not Path(output).exists()
+    return ended.err
+
+
+def value(run, metric, layer="", language="", other=""):
+    rows = run.rows.query("metric == @metric and layer == @layer and language == @language and other == @other")
+    return rows["value"].item()
+
+
+@pytest.mark.parametrize(
+    ("kind", "criterion"), [("bloom", "lape"), ("llama", "lape"), ("mt5", "z"), ("xlm-roberta", "z")]
+)
+def test_a_run_of_every_family(tiny, kind, criterion):
+    run, out = neurons(*OFF, f"model.checkpoint={tiny[kind]}", f"ablation.criterion={criterion}", "lape.share=0.2")
+    assert {"lrds", "sads", "sads_null_high", "z_neurons", "lape_overlap", "z_lape_overlap"} <= set(run.rows["metric"])
+    assert set(run.rows["layer"]) == {"", "1", "2", "3", "4"}
+    assert value(run, "lrds_low") <= value(run, "lrds") <= value(run, "lrds_high")
+    assert "Change of the loss" in out
+    assert "run/report.html" in out
+    facts = run.manifest["neurons"]
+    assert (facts["reading"], facts["layers"], facts["found_on"], facts["measured_on"]) == ("down_input", 4, 12, 4)
+    off = facts["ablated"]
+    assert set(off) | set(facts["empty"][criterion]) == set(run.manifest["corpus"]["languages"])
+    assert len(run.rows.query("metric == 'ablated_loss'")) == 5 * len(off)
+    found = read(Path(f"run/regions/{criterion}.safetensors"))
+    assert found.weights == run.manifest["weights"]
+    assert value(run, "ablated_neurons", other=off[0]) == int(found.masks[off[0]].sum())
+
+
+def test_the_same_command_gives_the_same_rows(tiny):
+    arguments = (f"model.checkpoint={tiny['bloom']}", "ablation=null")
+    first, _ = neurons(*arguments, output="first")
+    again, _ = neurons(*arguments, output="again")
+    assert first.rows.drop(columns="run").equals(again.rows.drop(columns="run"))
+
+
+def test_readings_differ_only_where_a_gate_multiplies(tiny):
+    for kind, same in (("bloom", True), ("llama", False)):
+        arguments = (f"model.checkpoint={tiny[kind]}", "ablation=null", "lape=null")
+        runs = [
+            neurons(*arguments, f"reading={place}", output=f"{kind}-{place}")[0] for place in ("down_input", "gate")
+        ]
+        assert (value(runs[0], "sads") == value(runs[1], "sads")) == same
+
+
+def test_the_released_stride_is_shown_beside_ours(tiny):
+    run, _ = neurons(f"model.checkpoint={tiny['bloom']}", "ablation=null", "legacy=true")
+    assert value(run, "sads_legacy") != value(run, "sads")
+    assert value(run, "sads_legacy", layer="4") != value(run, "sads", layer="4")
+
+
+def test_regions_of_a_file_are_used_again(tiny):
+    model = f"model.checkpoint={tiny['bloom']}"
+    first, _ = neurons(model, *OFF, output="first")
+    again, _ = neurons(model, *OFF, "regions=first/regions/z.safetensors", output="again")
+    assert "lrds" not in set(again.rows["metric"])
+    off = first.manifest["neurons"]["ablated"][0]
+    assert value(first, "ablated_loss", "", off, off) == value(again, "ablated_loss", "", off, off)
+
+
+def test_regions_of_other_weights_are_refused_unless_told(tiny, tmp_path):
+    neurons(f"model.checkpoint={tiny['bloom']}", "ablation=null", output="first")
+    other = save_checkpoint(tmp_path / "other", "bloom", "lm", seed=1)
+    use = (f"model.checkpoint={other}", "regions=first/regions/z.safetensors", *SMALL)
+    assert "any_weights=true" in refused(*use)
+    neurons(*use[:2], *OFF, "any_weights=true")
+    shape = (f"model.checkpoint={tiny['llama']}", "regions=first/regions/z.safetensors", *SMALL)
+    assert "4 blocks of 48 neurons" in refused(*shape, "any_weights=true")
+
+
+def test_published_regions_are_compared(tiny):
+    kept = [[torch.tensor([3, 5]), torch.tensor([], dtype=torch.int64)] * 2 for _ in range(5)]
+    torch.save(kept, "published.pth")
+    published = ("published.file=published.pth", f"published.languages={FIVE}")
+    run, _ = neurons(f"model.checkpoint={tiny['llama']}", "ablation=null", *published)
+    assert value(run, "published_neurons", language="deu_Latn") == 4
+    assert {"z_published_overlap", "lape_published_overlap_chance"} <= set(run.rows["metric"])
+
+
+def test_scores_of_layers_without_a_region(tiny):
+    only = ("ablation.languages=[deu_Latn]", "z.threshold=1.2")
+    run, _ = neurons(f"model.checkpoint={tiny['xlm-roberta']}", *OFF, *only, "metrics=[sads]")
+    intact = value(run, "intact_sads", "4", "rus_Cyrl")
+    assert value(run, "ablated_sads", "4", "rus_Cyrl", "deu_Latn") != intact
+    assert value(run, "random_sads", "4", "rus_Cyrl", "deu_Latn") != intact
+
+
+def test_accuracy_of_a_classifier_without_a_region(tmp_path):
+    checkpoint = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "topic")
+    run, _ = neurons(f"model.checkpoint={checkpoint}", "task=topic", *OFF, "z.threshold=1.2")
+    off = run.manifest["neurons"]["ablated"][0]
+    assert 0 <= value(run, "intact_accuracy", language="deu_Latn") <= 1
+    assert 0 <= value(run, "ablated_accuracy", "", "deu_Latn", off) <= 1
+    assert "ablated_loss" not in set(run.rows["metric"])
+
+
+def test_what_a_run_leaves(tiny):
+    neurons(f"model.checkpoint={tiny['bloom']}", "ablation=null")
+    assert {"run.yaml", "manifest.json", "report.html", "results/neurons.parquet", "regions/z.safetensors"} <= set(
+        written(Path("run"))
+    )
+    masks = load_file("run/regions/z.safetensors")
+    assert {mask.shape for mask in masks.values()} == {(4, 128)}
+    assert json.loads(Path("run/manifest.json").read_text())["neurons"]["per_layer"] == 128
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["languages.codes=[eng_Latn]"], "at least 2 languages"),
+        ([f"languages.codes={FIVE}"], "`threshold` to be below 2.000"),
+        (["z.threshold=5"], "at least 27 languages"),
+        (["reading=both"], "`reading` to be one of"),
+        (["lape.reading=x"], "`lape.reading` to be one of"),
+        (["permutations=-1"], "`permutations` to be a whole number from 0"),
+        (["ablation.controls=1"], "`ablation.controls` to be a whole number from 2"),
+        (["ablation.criterion=size"], "`ablation.criterion` to be one of"),
+        (["ablation.criterion=published"], "found by (z, lape), but got 'published'"),
+        (["ablation.languages=[xxx_Latn]"], "`ablation.languages` to have regions, but got 'xxx_Latn'"),
+        (["ablation.languages=[eng_Latn]", "z.threshold=4.7"], "the region of eng_Latn by 'z' is empty"),
+        (["sentences=400"], "to have 400 sentences"),
+        (["z=null", "lape=null"], "Expected a criterion for the regions"),
+        (["ablation=null", "metrics=[ilo]"], "`ablation` to be on for `metrics`"),
+        (["ablation=null", "regions=nowhere.safetensors"], "nowhere.safetensors"),
+        (["ablation=null", "published.file=nowhere.pth"], "nowhere.pth"),
+        (["ablation=null", "model.revision=step=7"], "`model.revision` to be a subfolder"),
+        (["lape.share=0"], "`share`"),
+        (["z.threshold=high"], "`z.threshold` to be a number"),
+    ],
+)
+def test_errors(tiny, arguments, message):
+    small = ("sentences=12", "permutations=0", *OFF)
+    assert message in refused(f"model.checkpoint={tiny['bloom']}", *small, *arguments)
+
+
+def test_a_model_without_a_language_model_head_says_so(tmp_path):
+    tiny_model("xlm-roberta", "topic").save_pretrained(tmp_path / "classifier")
+    save_checkpoint(tmp_path / "classifier", "xlm-roberta", "topic")
+    assert "model.checkpoint" in refused(f"model.checkpoint={tmp_path / 'classifier'}", *SMALL, *OFF)
