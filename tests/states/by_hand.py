@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from babelscope.models.adapters import lora
 from babelscope.models.parts import Parts
@@ -44,7 +45,7 @@ def compute(ffn: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     return gate, gate
 
 
-def with_lora(model: nn.Module, ffn_out: str) -> nn.Module:
+def with_lora(model: PreTrainedModel, ffn_out: str) -> nn.Module:
     """Adapters on the down-projections, too, which are not fresh: a fresh one changes nothing."""
     model = lora(model, r=2, targets=[ffn_out.rsplit(".", 1)[-1]])
     with torch.no_grad():

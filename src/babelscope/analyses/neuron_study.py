@@ -93,7 +93,8 @@ def study_neurons(
     few = max(2, min(len(pooled.ids), POINTS // len(languages)))
     relabelling = Relabelling.draw(len(languages), few, permutations, seed) if permutations else None
     rows: Rows = []
-    whole, scores = _Sums(), {}
+    scores: dict[str, Tensor] = {}
+    whole = _Sums()
     for layer in progress(layers):
         own, parts = _Sums(), []
         for x in _slices(pooled, layer):

@@ -30,7 +30,8 @@ def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[s
     with evaluating(parts.model):
         for language in corpus.languages:
             right = 0
-            loader = DataLoader(task.encode(corpus, language), batch_size=BATCH, collate_fn=task.collate_same)  # type: ignore[arg-type]
+            examples: Any = task.encode(corpus, language)
+            loader: DataLoader[Any] = DataLoader(examples, batch_size=BATCH, collate_fn=task.collate_same)
             for batch in loader:
                 given = {name: value.to(device) for name, value in batch.items()}
                 right += int(torch.sum(parts.model(**given).logits.argmax(dim=-1) == given["labels"]))

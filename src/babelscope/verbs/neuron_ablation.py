@@ -19,6 +19,7 @@ from babelscope.models.load import Loaded, Task
 from babelscope.states import embed, prepare
 from babelscope.verbs.building import build
 from babelscope.verbs.console import console, track_what
+from babelscope.verbs.neuron_conf import check_criterion
 
 Rows = list[dict[str, Any]]
 
@@ -37,11 +38,7 @@ def choose_regions(cfg: DictConfig, regions: Mapping[str, Regions]) -> dict[str,
         ValueError: if the criterion was not asked for, or a language that was asked for has no region.
     """
     wanted = cfg.ablation.criterion
-    if wanted not in regions:
-        raise ValueError(
-            f"Expected `ablation.criterion` to be one of the criteria that regions were found by "
-            f"({', '.join(regions)}), but got {wanted!r}; choose one of them."
-        )
+    check_criterion(cfg, regions)
     found = regions[wanted]
     asked = None if cfg.ablation.languages is None else list(dict.fromkeys(cfg.ablation.languages))
     for language in asked or ():

@@ -44,7 +44,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     loaded = build_model(cfg, task=head_of(cfg))
     loaded.model.to(device)
     weights = weights_fingerprint(loaded.model, loaded.parts.family)
-    rows, regions = [], {}
+    rows: Rows = []
+    regions: dict[str, Regions] = {}
     if given is None:
         rows, regions = _find(cfg, loaded, found_on, weights)
     else:
