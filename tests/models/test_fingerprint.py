@@ -3,7 +3,7 @@ import torch
 
 from babelscope.models.adapters import lora
 from babelscope.models.families import FAMILIES
-from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
 from tests.models.tiny import tiny_model
 
 
@@ -41,3 +41,14 @@ def test_adapters_and_their_scale_count():
     other = lora(tiny_model("llama"), r=2, alpha=8)
     other.load_state_dict(one.state_dict())
     assert len({plain, weights_fingerprint(one), weights_fingerprint(other)}) == 3
+
+
+def test_the_hash_of_tensors_knows_no_settings():
+    model = tiny_model("bloom")
+    tensors, weights = tensors_fingerprint(model), weights_fingerprint(model)
+    model.config.hidden_dropout = 0.3
+    assert weights_fingerprint(model) != weights
+    assert tensors_fingerprint(model) == tensors
+    with torch.no_grad():
+        model.h[2].mlp.dense_4h_to_h.bias[0] += 1
+    assert tensors_fingerprint(model) != tensors

@@ -24,12 +24,24 @@ def weights_fingerprint(model: nn.Module, family: Family | None = None) -> str:
     The same weights have the same hash under any head; another dtype, one changed weight or an adapter gives another.
     Names, dtypes, shapes and bytes of all tensors are hashed in the order of their names.
     """
+    settings = json.dumps(_settings(model), sort_keys=True, default=_plain).encode()
+    return _hash_tensors(model, family, hashlib.sha256(settings))
+
+
+def tensors_fingerprint(model: nn.Module, family: Family | None = None) -> str:
+    """Hash the weights of what lies between token ids and the last layer, and no settings.
+
+    Two checkpoints of one training with the same hash are the same checkpoint, whatever their config.json says.
+    """
+    return _hash_tensors(model, family, hashlib.sha256())
+
+
+def _hash_tensors(model: nn.Module, family: Family | None, digest: "hashlib._Hash") -> str:
     parts = parts_of(model, family)
     places: dict[str, nn.Module] = {"inputs": nn.ModuleList(parts.inputs), "blocks": nn.ModuleList(parts.blocks)}
     if parts.final_norm is not None:
         places["final_norm"] = parts.final_norm
     tensors = {f"{name}.{key}": t for name, part in places.items() for key, t in part.state_dict().items()}
-    digest = hashlib.sha256(json.dumps(_settings(model), sort_keys=True, default=_plain).encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

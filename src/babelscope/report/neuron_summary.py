@@ -139,7 +139,8 @@ def _mark(line: Sequence[Run]) -> list[Checkpoint]:
     first: dict[str, str] = {}
     found = []
     for run in line:
-        weights, point = str(run.manifest.get("weights") or ""), Checkpoint(run, step_of(run))
+        weights = str(run.manifest.get("tensors") or run.manifest.get("weights") or "")
+        point = Checkpoint(run, step_of(run))
         found.append(Checkpoint(run, point.step, first.get(weights, "")))
         if weights:
             first.setdefault(weights, point.name)

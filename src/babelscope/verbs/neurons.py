@@ -15,7 +15,7 @@ from babelscope.analyses.region_files import fit, read, save
 from babelscope.analyses.region_rows import between_rows, region_rows
 from babelscope.analyses.regions import Regions, z_regions
 from babelscope.data.corpora import Corpus
-from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.report.neurons_page import write_neurons_page
 from babelscope.report.table import read_run, write
@@ -133,13 +133,14 @@ def _describe(
     )
     return manifest | {
         "revision": cfg.model.revision,
+        "tensors": tensors_fingerprint(loaded.model, parts.family),
         "neurons": {
             "reading": cfg.reading,
             "layers": len(parts.blocks),
             "per_layer": parts.neurons,
             "criteria": {name: {"reading": found.reading, **found.settings} for name, found in regions.items()},
             "empty": {name: list(found.empty) for name, found in regions.items()},
-            "found_on": len(corpus),
+            "found_on": len(corpus) if cfg.regions is None else 0,
             "measured_on": 0 if cfg.ablation is None else cfg.ablation.sentences,
             "ablated": ablated,
         },
