@@ -204,7 +204,7 @@ def test_errors(x, options, message):
 def test_key_neurons_over_time(study):
     rows, masks = score_activations(POOLED, None, threshold=1.6, reading="gate")
     start = by_key(rows)
-    assert {key[1] for key in start} >= {"lrds", "sads_high", "z_neurons", "z_overlap"}
+    assert {key[1] for key in start} >= {"gate/lrds", "gate/sads_high", "gate/z_neurons", "gate/z_overlap"}
     assert not [key for key in start if "kept" in key[1]]
     for k, name in enumerate(POOLED.names):
         expected = torch.stack([z[k] > 1.6 for z in study.z.values()])
@@ -214,7 +214,7 @@ def test_key_neurons_over_time(study):
     rows, again = score_activations(POOLED, masks, threshold=1.6, reading="gate")
     kept = by_key(rows)
     assert start.items() <= kept.items()
-    assert [kept["", "z_kept", name, ""] for name in (*POOLED.names, "")] == [1] * 5
+    assert [kept["", "gate/z_kept", name, ""] for name in (*POOLED.names, "")] == [1] * 5
     assert all(torch.equal(again[name], masks[name]) for name in masks)
 
 
@@ -225,9 +225,21 @@ def test_key_neurons_that_went():
     for name in POOLED.names:
         share = int((start[name] & now[name]).sum()) / int((start[name] | now[name]).sum())
         assert 0 < share < 1
-        assert kept["", "z_kept", name, ""] == pytest.approx(share)
+        assert kept["", "down_input/z_kept", name, ""] == pytest.approx(share)
 
 
 def test_a_threshold_that_nothing_exceeds_is_an_error():
     with pytest.raises(ValueError, match=r"`threshold` to be below 1\.732"):
         score_activations(POOLED, None)
+
+
+def test_chance_is_the_same_scores_of_shuffled_languages():
+    study = study_neurons(POOLED, permutations=1, seed=3)
+    order = torch.rand(4, len(POOLED.ids), generator=torch.Generator().manual_seed(3)).argsort(0)
+    moved = torch.gather(X, 0, order[:, :, None].expand_as(X))
+    expected = study_neurons(pooled_of(moved), permutations=0).z
+    assert set(study.chance) == set(expected)
+    for layer, scores in expected.items():
+        torch.testing.assert_close(study.chance[layer], scores)
+    assert not study_neurons(POOLED, permutations=0).chance
+    assert not study_neurons(POOLED, z=False).chance

@@ -39,7 +39,9 @@ def refused(*arguments, output="refused"):
     return ended.err
 
 
-def value(run, metric, layer="", language="", other=""):
+def value(run, metric, layer="", language="", other="", reading="down_input"):
+    if metric.startswith(("lrds", "sads", "z_", "lape_", "published_")):
+        metric = f"{reading}/{metric}"
     rows = run.rows.query("metric == @metric and layer == @layer and language == @language and other == @other")
     return rows["value"].item()
 
@@ -49,7 +51,9 @@ def value(run, metric, layer="", language="", other=""):
 )
 def test_a_run_of_every_family(tiny, kind, criterion):
     run, out = neurons(*OFF, f"model.checkpoint={tiny[kind]}", f"ablation.criterion={criterion}", "lape.share=0.2")
-    assert {"lrds", "sads", "sads_null_high", "z_neurons", "lape_overlap", "z_lape_overlap"} <= set(run.rows["metric"])
+    wanted = {"lrds", "sads", "sads_null_high", "z_neurons"}
+    wanted = {f"down_input/{metric}" for metric in wanted} | {"gate/lape_overlap", "down_input+gate/z_lape_overlap"}
+    assert wanted <= set(run.rows["metric"])
     assert set(run.rows["layer"]) == {"", "1", "2", "3", "4"}
     assert value(run, "lrds_low") <= value(run, "lrds") <= value(run, "lrds_high")
     assert "Change of the loss" in out
@@ -77,7 +81,7 @@ def test_readings_differ_only_where_a_gate_multiplies(tiny):
         runs = [
             neurons(*arguments, f"reading={place}", output=f"{kind}-{place}")[0] for place in ("down_input", "gate")
         ]
-        assert (value(runs[0], "sads") == value(runs[1], "sads")) == same
+        assert (value(runs[0], "sads") == value(runs[1], "sads", reading="gate")) == same
 
 
 def test_the_released_stride_is_shown_beside_ours(tiny):
@@ -90,7 +94,7 @@ def test_regions_of_a_file_are_used_again(tiny):
     model = f"model.checkpoint={tiny['bloom']}"
     first, _ = neurons(model, *OFF, output="first")
     again, _ = neurons(model, *OFF, "regions=first/regions/z.safetensors", output="again")
-    assert "lrds" not in set(again.rows["metric"])
+    assert "down_input/lrds" not in set(again.rows["metric"])
     off = first.manifest["neurons"]["ablated"][0]
     assert value(first, "ablated_loss", "", off, off) == value(again, "ablated_loss", "", off, off)
 
@@ -110,8 +114,9 @@ def test_published_regions_are_compared(tiny):
     torch.save(kept, "published.pth")
     published = ("published.file=published.pth", f"published.languages={FIVE}")
     run, _ = neurons(f"model.checkpoint={tiny['llama']}", "ablation=null", *published)
-    assert value(run, "published_neurons", language="deu_Latn") == 4
-    assert {"z_published_overlap", "lape_published_overlap_chance"} <= set(run.rows["metric"])
+    assert value(run, "published_neurons", language="deu_Latn", reading="gate") == 4
+    wanted = {"down_input+gate/z_published_overlap", "gate/lape_published_overlap_chance"}
+    assert wanted <= set(run.rows["metric"])
 
 
 def test_scores_of_layers_without_a_region(tiny):

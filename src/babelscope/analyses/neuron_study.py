@@ -36,6 +36,8 @@ class NeuronStudy:
 
     rows: Rows
     z: Mapping[str, Tensor]
+    chance: Mapping[str, Tensor]
+    """The same once the languages of every sentence are shuffled; empty without permutations."""
 
 
 @dataclass
@@ -93,10 +95,12 @@ def study_neurons(
     few = max(2, min(len(pooled.ids), POINTS // len(languages)))
     relabelling = Relabelling.draw(len(languages), few, permutations, seed) if permutations else None
     rows: Rows = []
+    shuffled = _shuffle(len(languages), len(pooled.ids), seed) if z and permutations else None
     scores: dict[str, Tensor] = {}
+    chance: dict[str, Tensor] = {}
     whole = _Sums()
     for layer in progress(layers):
-        own, parts = _Sums(), []
+        own, parts, random = _Sums(), [], []
         for x in _slices(pooled, layer):
             _add((own, whole), "pairs", cosine_sums_by(x, norms[layer], norm))
             if legacy:
@@ -106,13 +110,16 @@ def study_neurons(
                 _add((own,), "cosines", [all_cosines(x[:, :few], norms[layer][:, :few])])
             if z:
                 parts.append(z_scores(neuron_scores(x, norm)))
+            if shuffled is not None:
+                random.append(z_scores(neuron_scores(x[shuffled], norm[shuffled])))
         if own.cosines is not None:
             _add((whole,), "cosines", [rescale(own.cosines, norms[layer][:, :few], norm[:, :few])])
         rows += own.rows(layer, languages, relabelling)
-        scores |= {layer: torch.cat(parts, dim=1)} if z else {}
+        scores |= {layer: torch.cat(parts, dim=1)} if parts else {}
+        chance |= {layer: torch.cat(random, dim=1)} if random else {}
     rows += whole.rows(WHOLE, languages, relabelling)
     assert whole.pairs is not None  # a model has blocks
-    return NeuronStudy(rows + language_pair_rows(WHOLE, whole.pairs, languages), scores)
+    return NeuronStudy(rows + language_pair_rows(WHOLE, whole.pairs, languages), scores, chance)
 
 
 def score_activations(
@@ -138,7 +145,19 @@ def score_activations(
     rows = study.rows + region_rows(now)
     if start is not None:
         rows += kept_rows(now, Regions(start, now.criterion, reading))
-    return rows, now.masks
+    return with_reading(rows, reading), now.masks
+
+
+def with_reading(rows: Rows, *readings: str) -> Rows:
+    """Say in every row's metric where neurons were read, as "down_input/lrds", or "down_input+gate/..." for two."""
+    prefix = "+".join(dict.fromkeys(filter(None, readings)))
+    return [{**row, "metric": f"{prefix}/{row['metric']}"} for row in rows] if prefix else rows
+
+
+def _shuffle(languages: int, sentences: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw which language's point takes the place of each in every sentence: an index of (K, n, ...)."""
+    order = torch.rand(languages, sentences, generator=torch.Generator().manual_seed(seed)).argsort(0)
+    return order, torch.arange(sentences).expand(languages, sentences)
 
 
 def _slices(pooled: Pooled, layer: str) -> Iterator[Tensor]:

@@ -45,6 +45,13 @@ def region_rows(regions: Regions) -> Rows:
     return rows
 
 
+def null_size_rows(regions: Regions) -> Rows:
+    """Rows c_neurons_null: mean size, per block and in the whole model, of regions of shuffled languages."""
+    counts = regions.counts.double().mean(0).tolist()
+    rows = [_row(f"{regions.criterion}_neurons_null", count, layer=str(block)) for block, count in enumerate(counts, 1)]
+    return [*rows, _row(f"{regions.criterion}_neurons_null", sum(counts))]
+
+
 def between_rows(first: Regions, second: Regions) -> Rows:
     """Compare the regions that two criteria c and d give the same languages of the same model.
 

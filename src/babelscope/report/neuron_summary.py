@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -32,6 +32,11 @@ class Checkpoint:
     def name(self) -> str:
         """The step, or "final"."""
         return "final" if self.step is None else str(self.step)
+
+
+def plain(run: Run) -> Run:
+    """Leave out of the metrics where neurons were read, which the manifest says for a whole run."""
+    return replace(run, rows=run.rows.assign(metric=run.rows["metric"].str.rpartition("/")[2]))
 
 
 def facts(run: Run) -> Mapping[str, Any]:

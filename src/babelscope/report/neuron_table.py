@@ -49,9 +49,9 @@ def numbers_html(names: Sequence[str], points: Sequence[Checkpoint]) -> str:
         '<div class="scroll"><table class="means"><thead>'
         f'<tr><th rowspan="2">Run</th>{top}</tr><tr>{second}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
         '<p class="reading">Below a number: its 95 % interval, and what chance gives. LRDS and SADS: over sentences, '
-        "and the range of relabelled sentences. Regions: mean over languages; overlap: of two languages, beside "
-        "regions placed at random; by thirds: share of a language's neurons in first, middle and last blocks, beside "
-        "that of all neurons. Loss: change in nats per target, mean over languages, with random neurons off and in "
+        "and the range of relabelled sentences. Regions: mean over languages, and, by z-score, of languages shuffled "
+        "within every sentence; overlap: of two languages, beside regions placed at random; by thirds: share of a "
+        "language's neurons in first, middle and last blocks, beside that of all neurons. Loss: change in nats per target, mean over languages, with random neurons off and in "
         "other languages; minus those, with the interval over languages.</p>"
     )
 
@@ -85,7 +85,8 @@ def _line(run: Run, criteria: Sequence[str]) -> list[Cell]:
     for name in criteria:
         empty = (facts(run).get("empty") or {}).get(name) or []
         none = f"none: {', '.join(empty) if len(empty) < 3 else f'{len(empty)} languages'}" if empty else ""
-        cells.append((_form(whole(run, f"{name}_neurons"), "{:,.0f}"), none))
+        chance = _form(whole(run, f"{name}_neurons_null"), "chance {:,.0f}")
+        cells.append((_form(whole(run, f"{name}_neurons"), "{:,.0f}"), "\n".join(filter(None, (chance, none)))))
         cells.append(_overlap(run, name))
         cells.append((_thirds(run, name), (null := _thirds(run, name, "_null")) and f"of all {null}"))
     mean = effects(run).mean()

@@ -96,6 +96,7 @@ for _c, _said in CRITERIA.items():
         "title": f"Neurons of a language by {_said} (number)",
         "reading": _RULES[_c],
         "kind": "other",
+        "null": f"{_c}_neurons_null",
         "unit_interval": False,
     }
     NEURON_WORDS[f"{_c}_overlap"] = {

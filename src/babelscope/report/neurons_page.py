@@ -17,6 +17,7 @@ from babelscope.report.neuron_summary import (
     effects,
     facts,
     lines_of,
+    plain,
     said,
     shape_of,
     trend,
@@ -50,7 +51,7 @@ def render_neurons(runs: Sequence[Run]) -> str:
     Raises:
         ValueError: no run is of neurons.
     """
-    runs = [run for run in runs if is_of_neurons(run) and len(run.rows)]
+    runs = [plain(run) for run in runs if is_of_neurons(run) and len(run.rows)]
     if not runs:
         raise ValueError("Expected argument `runs` to hold a run of babelscope neurons, but got none; run that first.")
     lines = lines_of(runs)

@@ -13,6 +13,7 @@ from babelscope.report.neuron_summary import (
     criteria_of,
     effects,
     over_layers,
+    plain,
     said,
     whole,
 )
@@ -22,6 +23,7 @@ from babelscope.verbs.console import console
 
 def print_neurons(run: Run) -> None:
     """Print the blocks, the regions, and what each does when it is off."""
+    run = plain(run)
     criteria = criteria_of(run)
     _print_layers(run, criteria)
     _print_effects(run)
@@ -42,6 +44,11 @@ def _print_layers(run: Run, criteria: Sequence[str]) -> None:
     ends = {metric: [whole(run, f"{metric}{end}") for end in ("", "_low", "_high")] for metric in shared}
     values = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in ends.values()]
     table.add_row("all", *values, *(f"{whole(run, f'{name}_neurons'):.1f}" for name in criteria))
+    nulls = {metric: [whole(run, f"{metric}{end}") for end in ("_null_low", "_null_high")] for metric in shared}
+    chance = ["" if isnan(low) else f"{low:.3f} to {high:.3f}" for low, high in nulls.values()]
+    chance += [_number(whole(run, f"{name}_neurons_null")) for name in criteria]
+    if any(chance):
+        table.add_row("chance", *chance)
     title = "LRDS and SADS, 95 % intervals over sentences; neurons of a language, mean over languages"
     console.print(f"\n[bold]{title}[/bold]")
     console.print(table)
@@ -68,6 +75,10 @@ def _table(first: str, *numbers: str) -> Table:
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _number(value: float) -> str:
+    return "" if isnan(value) else f"{value:.1f}"
 
 
 def _signed(value: float) -> str:

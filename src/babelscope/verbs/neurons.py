@@ -9,10 +9,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from babelscope.analyses.lape import lape
-from babelscope.analyses.neuron_study import study_neurons
+from babelscope.analyses.neuron_study import study_neurons, with_reading
 from babelscope.analyses.published_regions import read_published
 from babelscope.analyses.region_files import fit, read, save
-from babelscope.analyses.region_rows import between_rows, region_rows
+from babelscope.analyses.region_rows import between_rows, null_size_rows, region_rows
 from babelscope.analyses.regions import Regions, z_regions
 from babelscope.data.corpora import Corpus
 from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
@@ -53,9 +53,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     if cfg.published.file is not None:
         regions["published"] = _published(cfg, loaded)
     for found in regions.values():
-        rows += region_rows(found)
+        rows += with_reading(region_rows(found), found.reading)
     for first, second in combinations(regions.values(), 2):
-        rows += between_rows(first, second)
+        rows += with_reading(between_rows(first, second), first.reading, second.reading)
     ablated: Mapping[str, Any] = {}
     if cfg.ablation is not None:
         ablated = choose_regions(cfg, regions)
@@ -92,19 +92,21 @@ def _find(cfg: DictConfig, loaded: Loaded, corpus: Corpus, weights: str) -> tupl
         seed=cfg.seed,
         progress=track_what("Scoring"),
     )
+    rows = study.rows
     named: dict[str, Any] = {"weights": weights, "model": cfg.model.name}
     regions = {}
     if cfg.z is not None:
-        regions["z"] = z_regions(
-            study.z.items(), corpus.languages, threshold=cfg.z.threshold, reading=cfg.reading, **named
-        )
+        named_z = {**named, "threshold": cfg.z.threshold, "reading": cfg.reading}
+        regions["z"] = z_regions(study.z.items(), corpus.languages, **named_z)
+        if study.chance:
+            rows += null_size_rows(z_regions(study.chance.items(), corpus.languages, **named_z))
     if cfg.lape is not None:
         firing = count_firing(parts, prepared, reading=READINGS[cfg.lape.reading], progress=progress)
         masks = lape(firing.rates, share=cfg.lape.share, bar=cfg.lape.bar)
         settings = {"share": cfg.lape.share, "bar": cfg.lape.bar}
         by_language = dict(zip(corpus.languages, masks, strict=True))
         regions["lape"] = Regions(by_language, "lape", cfg.lape.reading, **named, settings=settings)
-    return study.rows, regions
+    return with_reading(rows, cfg.reading), regions
 
 
 def _published(cfg: DictConfig, loaded: Loaded) -> Regions:
