@@ -70,7 +70,8 @@ def test_a_region_alone_has_the_same_rows_and_random_sets_follow_the_seed(measur
     assert alone.items() <= by_key(rows).items()
     reseeded = by_key(deactivation(parts, one, measure, controls=3, seed=1))
     differing = {metric for (metric, *keys), value in reseeded.items() if value != alone[metric, *keys]}
-    assert differing == {"random_loss", "random_loss_low", "random_loss_high", "random_perplexity"}
+    ends = {f"random_{name}{end}" for name in ("loss", "bits_per_byte") for end in ("", "_low", "_high")}
+    assert differing == {*ends, "random_perplexity"}
 
 
 def fake(nll, targets):
@@ -107,6 +108,8 @@ def test_intervals():
         assert found["ablated_loss_high", name, "eng_Latn"] - value == pytest.approx(half, rel=0.02)
         assert value - found["ablated_loss_low", name, "eng_Latn"] == pytest.approx(half, rel=0.02)
         low, high = stats.t.interval(0.95, 3, loc=0.3, scale=stats.sem(changes.numpy()))
+        bits = found["random_bits_per_byte", name, "eng_Latn"]
+        assert found["random_bits_per_byte_low", name, "eng_Latn"] <= bits
         assert found["random_loss", name, "eng_Latn"] == pytest.approx(0.3)
         assert found["random_loss_low", name, "eng_Latn"] == pytest.approx(low)
         assert found["random_loss_high", name, "eng_Latn"] == pytest.approx(high)

@@ -210,7 +210,7 @@ def test_key_neurons_over_time(study):
         expected = torch.stack([z[k] > 1.6 for z in study.z.values()])
         assert masks[name].any()
         assert torch.equal(masks[name], expected)
-        assert start["", "z_neurons", name, ""] == int(expected.sum())
+        assert start["", "gate/z_neurons", name, ""] == int(expected.sum())
     rows, again = score_activations(POOLED, masks, threshold=1.6, reading="gate")
     kept = by_key(rows)
     assert start.items() <= kept.items()

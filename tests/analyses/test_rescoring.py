@@ -1,7 +1,9 @@
 import zlib
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from babelscope.analyses.ablation import ablate, matched_masks
 from babelscope.analyses.deactivation import deactivation
@@ -72,7 +74,10 @@ def test_rows_are_those_of_single_passes(parts):
         assert [found["2", f"{kind}_level", name, region] for name in NAMES] == pytest.approx(values)
         assert found["2", f"{kind}_level", "", region] == pytest.approx(sum(values) / 2)
         assert found["", f"{kind}_count", "", region] == pytest.approx(3)
-    assert len(found) == 4 * 5  # nothing of two languages
+    low, high = (found["2", f"random_level{end}", "eng_Latn", "eng_Latn"] for end in ("_low", "_high"))
+    passes = [without(drawn)[0] for drawn in random_masks(masks_of(parts)["eng_Latn"], "eng_Latn")]
+    assert (low, high) == pytest.approx(stats.t.interval(0.95, 2, np.mean(passes), stats.sem(passes)))
+    assert len(found) == 4 * (5 + 2 * 2)  # nothing of two languages; two regions with limits of what is random
     assert levels(parts) == intact
 
 
@@ -102,7 +107,11 @@ def test_a_region_alone_has_the_same_rows_and_random_sets_follow_the_seed(parts)
     assert seen == [["ell_Grek"]]
     assert alone.items() <= by_key(score_without(parts, masks_of(parts), measure, controls=2)).items()
     reseeded = by_key(score_without(parts, one, measure, controls=2, seed=1))
-    assert {key[1] for key in alone if alone[key] != reseeded[key]} == {"random_level"}
+    assert {key[1] for key in alone if alone[key] != reseeded[key]} == {
+        "random_level",
+        "random_level_low",
+        "random_level_high",
+    }
 
 
 def test_an_empty_region_is_an_error(parts):

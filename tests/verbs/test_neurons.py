@@ -5,9 +5,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from babelscope.analyses.region_files import read
+from babelscope.analyses.region_files import read, save
+from babelscope.analyses.regions import Regions
 from babelscope.report.table import read_run
-from tests.models.tiny import save_checkpoint, tiny_model
+from tests.models.tiny import save_checkpoint
 from tests.verbs.command import FIVE, babelscope, written
 
 SMALL = (f"languages.codes={FIVE}", "sentences=12", "z.threshold=1.5", "permutations=3", "lape.share=0.05")
@@ -150,23 +151,26 @@ def test_what_a_run_leaves(tiny):
     ("arguments", "message"),
     [
         (["languages.codes=[eng_Latn]"], "at least 2 languages"),
-        ([f"languages.codes={FIVE}"], "`threshold` to be below 2.000"),
+        ([f"languages.codes={FIVE}"], "`z.threshold` to be below 2.000"),
         (["z.threshold=5"], "at least 27 languages"),
-        (["reading=both"], "`reading` to be one of"),
-        (["lape.reading=x"], "`lape.reading` to be one of"),
+        (["reading=both"], "`reading` to be 'down_input' or 'gate'"),
+        (["lape.reading=x"], "`lape.reading` to be 'down_input' or 'gate'"),
         (["permutations=-1"], "`permutations` to be a whole number from 0"),
         (["ablation.controls=1"], "`ablation.controls` to be a whole number from 2"),
-        (["ablation.criterion=size"], "`ablation.criterion` to be one of"),
+        (["ablation.criterion=size"], "`ablation.criterion` to be 'z' or"),
         (["ablation.criterion=published"], "found by (z, lape), but got 'published'"),
-        (["ablation.languages=[xxx_Latn]"], "`ablation.languages` to have regions, but got 'xxx_Latn'"),
-        (["ablation.languages=[eng_Latn]", "z.threshold=4.7"], "the region of eng_Latn by 'z' is empty"),
+        (["ablation.languages=[xxx_Latn]"], "`ablation.languages` to be among the languages, but got 'xxx_Latn'"),
+        (["ablation.languages=[eng_Latn]", "z.threshold=4.7"], "that of eng_Latn by 'z' is empty"),
         (["sentences=400"], "to have 400 sentences"),
-        (["z=null", "lape=null"], "Expected a criterion for the regions"),
+        (["z=null", "lape=null"], "found by (none)"),
         (["ablation=null", "metrics=[ilo]"], "`ablation` to be on for `metrics`"),
         (["ablation=null", "regions=nowhere.safetensors"], "nowhere.safetensors"),
         (["ablation=null", "published.file=nowhere.pth"], "nowhere.pth"),
         (["ablation=null", "model.revision=step=7"], "`model.revision` to be a subfolder"),
-        (["lape.share=0"], "`share`"),
+        (["lape.share=0"], "`lape.share`"),
+        (["z=2"], "`z` to be null or to have threshold"),
+        (["any_weights=no"], "`any_weights` to be true or false"),
+        (["task=topic"], "has no classifier"),
         (["z.threshold=high"], "`z.threshold` to be a number"),
     ],
 )
@@ -176,6 +180,35 @@ def test_errors(tiny, arguments, message):
 
 
 def test_a_model_without_a_language_model_head_says_so(tmp_path):
-    tiny_model("xlm-roberta", "topic").save_pretrained(tmp_path / "classifier")
-    save_checkpoint(tmp_path / "classifier", "xlm-roberta", "topic")
-    assert "model.checkpoint" in refused(f"model.checkpoint={tmp_path / 'classifier'}", *SMALL, *OFF)
+    classifier = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "topic")
+    said = refused(f"model.checkpoint={classifier}", *SMALL, *OFF)
+    assert "is not a language model" in said
+    assert "ablation=null" in said
+    neurons(f"model.checkpoint={classifier}", "ablation=null")
+
+
+def test_a_classifier_of_other_labels_is_refused(tmp_path):
+    other = save_checkpoint(tmp_path / "other", "xlm-roberta", "topic", labels=3)
+    assert "classifier of the 7 labels" in refused(f"model.checkpoint={other}", "task=topic", *SMALL, *OFF)
+
+
+def test_regions_too_large_to_be_matched_stay_on(tiny):
+    masks = {code: torch.zeros(4, 128, dtype=torch.bool) for code in FIVE.strip("[]").split(",")}
+    masks["eng_Latn"][1, :65] = True
+    masks["deu_Latn"][2, :64] = True
+    save(Regions(masks, "z", "down_input"), Path("large.safetensors"))
+    given = (f"model.checkpoint={tiny['bloom']}", "regions=large.safetensors", *OFF)
+    run, out = neurons(*given)
+    assert run.manifest["neurons"]["ablated"] == ["deu_Latn"]
+    assert run.manifest["neurons"]["left_out"]["eng_Latn"] == "has 65 of the 128 neurons of a block"
+    assert run.manifest["neurons"]["found_on"] == 0
+    assert "eng_Latn (has 65 of the 128" in " ".join(out.split())
+    said = refused(*given, "ablation.languages=[eng_Latn]", *SMALL)
+    assert "that of eng_Latn by 'z' has 65 of the 128 neurons of a block" in said
+
+
+def test_regions_of_an_earlier_run_in_the_folder_go(tiny):
+    model = (f"model.checkpoint={tiny['bloom']}", "ablation=null")
+    neurons(*model)
+    neurons(*model, "lape=null")
+    assert [file.name for file in Path("run/regions").iterdir()] == ["z.safetensors"]

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import sqrt
+from math import log, sqrt
 from typing import Any
 
 import torch
@@ -43,8 +43,9 @@ def deactivation(
     Returns:
         Tidy rows of the whole model: `loss`, `perplexity` and `bits_per_byte` of the intact model; `ablated_neurons`;
         and, of each language without the region of `other`, against the intact model, `ablated_loss` (nats per target)
-        with its 95 % interval over sentences, `ablated_perplexity` (ratio), `ablated_bits_per_byte` (difference),
-        `random_loss` (mean over the random sets) with its 95 % interval over them, and `random_perplexity` (ratio).
+        and `ablated_bits_per_byte`, differences with their 95 % intervals over sentences, `ablated_perplexity` (ratio),
+        `random_loss` and `random_bits_per_byte` (means over the random sets) with their 95 % intervals over these, and
+        `random_perplexity` (ratio).
 
     Raises:
         ValueError: If there are fewer than two controls or sentences, or a region is empty; see `ablate` and
@@ -74,11 +75,11 @@ def deactivation(
 
     for language in progress(list(masks)):
         ablated = measure_without(masks[language])
-        random = torch.stack([measure_without(mask).loss - intact.loss for mask in drawn[language]], dim=1)
+        random = [measure_without(mask) for mask in drawn[language]]
         rows.append(_row("ablated_neurons", int(masks[language].sum()), "", language))
         rows += [
             _row(metric, value, name, language)
-            for metric, values in {**_compare(intact, ablated), **_summarise(random)}.items()
+            for metric, values in {**_compare(intact, ablated), **_summarise(intact, random)}.items()
             for name, value in zip(intact.names, values.tolist(), strict=True)
         ]
     return rows
@@ -93,35 +94,41 @@ def _describe(intact: LanguageLosses) -> Iterator[dict[str, Any]]:
 
 
 def _compare(intact: LanguageLosses, ablated: LanguageLosses) -> dict[str, Tensor]:
-    """Compare two passes over the same sentences, per language (K,).
-
-    The loss is a ratio of sums over sentences, whose variance is that of a ratio estimator (Cochran 1977, eq. 6.13).
-    """
+    """Compare two passes over the same sentences, per language (K,)."""
     change = ablated.nll - intact.nll
-    targets = intact.targets.double()
-    loss = change.sum(dim=1) / targets.sum(dim=1)
-    n = change.shape[1]
-    rest = change - loss[:, None] * targets
-    half = _t(n - 1) * (n / (n - 1) * rest.square().sum(dim=1)).sqrt() / targets.sum(dim=1)
+    loss, loss_half = _ratio(change, intact.targets.double())
+    bits, bits_half = _ratio(change / log(2), intact.bytes)
     return {
         "ablated_loss": loss,
-        "ablated_loss_low": loss - half,
-        "ablated_loss_high": loss + half,
+        "ablated_loss_low": loss - loss_half,
+        "ablated_loss_high": loss + loss_half,
         "ablated_perplexity": loss.exp(),
-        "ablated_bits_per_byte": ablated.bits_per_byte - intact.bits_per_byte,
+        "ablated_bits_per_byte": bits,
+        "ablated_bits_per_byte_low": bits - bits_half,
+        "ablated_bits_per_byte_high": bits + bits_half,
     }
 
 
-def _summarise(random: Tensor) -> dict[str, Tensor]:
-    """Summarise the changes of the loss by each of the random sets (K, P)."""
-    mean = random.mean(dim=1)
-    half = _t(random.shape[1] - 1) * random.std(dim=1) / sqrt(random.shape[1])
-    return {
-        "random_loss": mean,
-        "random_loss_low": mean - half,
-        "random_loss_high": mean + half,
-        "random_perplexity": mean.exp(),
-    }
+def _ratio(change: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the ratio of sums over sentences (K, n), per language (K,), and half its 95 % interval.
+
+    The variance is that of a ratio estimator (Cochran 1977, eq. 6.13).
+    """
+    n = change.shape[1]
+    ratio = change.sum(dim=1) / size.sum(dim=1)
+    rest = change - ratio[:, None] * size
+    return ratio, _t(n - 1) * (n / (n - 1) * rest.square().sum(dim=1)).sqrt() / size.sum(dim=1)
+
+
+def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict[str, Tensor]:
+    """Summarise the changes by each of the random sets, per language (K,), with intervals over the sets."""
+    values = {}
+    for name in ("loss", "bits_per_byte"):
+        changes = torch.stack([getattr(without, name) - getattr(intact, name) for without in random], dim=1)
+        mean = changes.mean(dim=1)
+        half = _t(changes.shape[1] - 1) * changes.std(dim=1) / sqrt(changes.shape[1])
+        values |= {f"random_{name}": mean, f"random_{name}_low": mean - half, f"random_{name}_high": mean + half}
+    return {**values, "random_perplexity": values["random_loss"].exp()}
 
 
 def _t(freedom: int) -> float:

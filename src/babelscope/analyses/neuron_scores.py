@@ -20,8 +20,7 @@ def neuron_scores(x: Tensor, norm: Tensor) -> Tensor:
     neurons is the mean cosine.
 
     Args:
-        x: (K, n, F) float32 or float64 activations of some neurons on n sentences in K languages; sums over sentences
-            run in this type.
+        x: (K, n, F) float32 or float64 activations of some neurons on n sentences in K languages.
         norm: (K, n) float64 norms of the whole vectors, over all neurons of the model.
 
     Returns:
@@ -34,8 +33,9 @@ def neuron_scores(x: Tensor, norm: Tensor) -> Tensor:
     sentences = x.shape[1]
     parts = []
     for part in x.split(COLUMNS, dim=2):
-        h = directions(part, norm)
-        parts.append(h.sum(1).double().square() - h.square_().sum(1).double())
+        # in float64: the two cancel exactly for a neuron that is active in one sentence only
+        h = directions(part, norm).double()
+        parts.append(h.sum(1).square() - h.square_().sum(1))
     return torch.cat(parts, dim=1) / (sentences * (sentences - 1))
 
 
@@ -54,7 +54,7 @@ def highest_z(languages: int, shared: int = 1) -> float:
     return sqrt((languages - shared) / shared)
 
 
-def check_threshold(threshold: float, languages: int) -> None:
+def check_threshold(threshold: float, languages: int, *, name: str = "argument `threshold`") -> None:
     """Refuse a threshold that no neuron can exceed, so that it would select nothing.
 
     Raises:
@@ -64,6 +64,6 @@ def check_threshold(threshold: float, languages: int) -> None:
     if not threshold < highest * (1 - EXACT):
         enough = f" or take at least {floor(threshold**2 + EXACT) + 2} languages" if threshold < 100 else ""
         raise ValueError(
-            f"Expected argument `threshold` to be below {highest:.3f}, the highest z that a neuron can have with "
+            f"Expected {name} to be below {highest:.3f}, the highest z that a neuron can have with "
             f"{languages} languages (sqrt(K - 1)), but got {threshold}; lower the threshold{enough}"
         )

@@ -83,7 +83,7 @@ def study_neurons(
         progress: Wraps the blocks, for a progress bar.
 
     Returns:
-        Rows `lrds` and `sads`, per language and as their mean; `_low` and `_high` of its 95 % interval over sentences;
+        Rows `lrds` and `sads`, per language and as their mean; `_low` and `_high` of 95 % intervals over sentences;
         `_null_low` and `_null_high`, the range of the relabellings; and, of the whole model, `sads` per language pair.
 
     Raises:

@@ -15,18 +15,18 @@ Rows = list[dict[str, Any]]
 
 
 def pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -> Rows:
-    """Rows `lrds` and `sads` per language and as their mean, with `_low` and `_high` of the mean over sentences.
+    """Rows `lrds` and `sads` per language and as their mean, each with `_low` and `_high` over sentences.
 
     Raises:
         ValueError: If there are fewer than 3 sentences.
     """
     rows, means = [], sums.means
     for metric, of, by_language in (("lrds", lrds_of, lrds_by_language), ("sads", sads_of, sads_by_language)):
-        low, high = interval(sums, of)
-        values = by_language(means).tolist()
-        rows += [_row(layer, metric, value, language) for language, value in zip(languages, values, strict=True)]
-        rows.append(_row(layer, metric, of(means)))
-        rows += [_row(layer, f"{metric}_low", low), _row(layer, f"{metric}_high", high)]
+        for names, statistic in ((languages, by_language), ([""], of)):
+            low, high = interval(sums, statistic)
+            for end, values in (("", statistic(means)), ("_low", low), ("_high", high)):
+                found = values.reshape(-1).tolist()
+                rows += [_row(layer, f"{metric}{end}", value, name) for name, value in zip(names, found, strict=True)]
     return rows
 
 

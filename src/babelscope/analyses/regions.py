@@ -9,6 +9,9 @@ from torch import Tensor
 
 from babelscope.analyses.neuron_scores import check_threshold
 
+TIE = 1e-5
+"""What z must exceed the threshold by: rounding decides no tie, such as that of two languages among ten at 2.0."""
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -107,7 +110,7 @@ def z_regions(
                 f"Expected argument `z` to hold numbers, but block {layer} has nan; look for activations that are not "
                 f"finite"
             )
-        above.append((scores > threshold).cpu())
+        above.append((scores > threshold + TIE).cpu())
     if not above:
         raise ValueError("Expected argument `z` to hold at least one block, but got none; give every block once")
     masks = {language: torch.stack([block[k] for block in above]) for k, language in enumerate(languages)}

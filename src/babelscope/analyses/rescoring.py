@@ -3,8 +3,11 @@
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import sqrt
+from statistics import fmean, stdev
 from typing import Any
 
+from scipy import stats
 from torch import Tensor
 
 from babelscope.analyses.ablation import ablate, matched_masks
@@ -35,20 +38,30 @@ def score_without(
 
     Returns:
         `intact_NAME` of the intact model; of each region, `ablated_NAME` and the mean over the random sets,
-        `random_NAME`, with the region's language as `other`. Results per pair of languages have no place there and are
-        left out.
+        `random_NAME`, with its 95 % interval over them, and the region's language as `other`.
+        Results per pair of languages have no place there and are left out.
     """
     rows = _renamed(measure(), "intact", "")
     for region in progress(list(masks)):
         with ablate(parts, masks[region]):
             rows = rows + _renamed(measure(), "ablated", region)
-        total: defaultdict[tuple[str, ...], float] = defaultdict(float)
+        found: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
         for mask in matched_masks(masks[region], count=controls, seed=zlib.crc32(f"{seed}:{region}".encode())):
             with ablate(parts, mask):
                 for row in _renamed(measure(), "random", region):
-                    total[tuple(row[key] for key in _KEYS)] += row["value"] / controls
-        rows += [{**dict(zip(_KEYS, keys, strict=True)), "value": value} for keys, value in total.items()]
+                    found[tuple(row[key] for key in _KEYS)].append(row["value"])
+        rows += [
+            row for keys, values in found.items() for row in _summarise(dict(zip(_KEYS, keys, strict=True)), values)
+        ]
     return rows
+
+
+def _summarise(keys: Mapping[str, str], values: Sequence[float]) -> Rows:
+    """Rows of the mean over random sets and of the limits of its 95 % interval."""
+    mean = fmean(values)
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+    ends = {"": mean, "_low": mean - half, "_high": mean + half}
+    return [{**keys, "metric": f"{keys['metric']}{end}", "value": value} for end, value in ends.items()]
 
 
 _KEYS = ("layer", "metric", "language", "other")

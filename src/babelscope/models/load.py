@@ -39,6 +39,10 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 _LANGUAGE_MODELS = {"masked": AutoModelForMaskedLM, "span": AutoModelForSeq2SeqLM, "causal": AutoModelForCausalLM}
 
 
+class MissingWeightsError(ValueError):
+    """A checkpoint lacks weights that the task needs."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A model that is ready to be trained or probed."""
@@ -61,6 +65,7 @@ def load(
     trust_remote_code: bool = False,
     family: Family | None = None,
     tokenizer: str | None = None,
+    new_head: bool = True,
 ) -> Loaded:
     """Load a checkpoint, add adapters, freeze, and find the parts; in that order.
 
@@ -75,8 +80,10 @@ def load(
         trust_remote_code: Run code that comes with the checkpoint.
         family: The row to read the model by; by default the one of its model type.
         tokenizer: Folder or Hub id of the tokenizer; by default the checkpoint's own.
+        new_head: Let a classifier that the checkpoint does not have be drawn at random, to be trained.
 
     Raises:
+        MissingWeightsError: if the checkpoint lacks weights that nobody will train.
         ValueError: if an argument is not one of those above, or the checkpoint cannot be read, lacks weights that the
             task needs, or is of an unknown model type.
     """
@@ -90,7 +97,7 @@ def load(
         )
     head = task if found.adapter is None else found.adapter_task
     config, family = _configure(found, labels if head == "topic" else None, family)
-    model = _load_weights(found, config, head, _choose_dtype(dtype, family), family)
+    model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head)
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
     whole: nn.Module = model
@@ -144,7 +151,7 @@ def _configure(found: Checkpoint, labels: int | None, family: Family | None) -> 
 
 
 def _load_weights(
-    found: Checkpoint, config: PreTrainedConfig, task: Task, dtype: torch.dtype, family: Family
+    found: Checkpoint, config: PreTrainedConfig, task: Task, dtype: torch.dtype, family: Family, *, new_head: bool
 ) -> PreTrainedModel:
     try:
         with _quiet(found.local):
@@ -168,18 +175,19 @@ def _load_weights(
             f"{name} is {tuple(stored)} and not {tuple(wanted)}; correct its config.json, or give the number of labels "
             "that it was trained with."
         )
-    _refuse_random(found, model, set(report["missing_keys"]), task, family)
+    _refuse_random(found, model, set(report["missing_keys"]), task, parts_of(model, family), new_head=new_head)
     return model
 
 
-def _refuse_random(found: Checkpoint, model: PreTrainedModel, missing: set[str], task: Task, family: Family) -> None:
+def _refuse_random(
+    found: Checkpoint, model: PreTrainedModel, missing: set[str], task: Task, parts: Parts, *, new_head: bool
+) -> None:
     """Refuse a checkpoint without weights that nobody will train: only a classifier, and BERT's pooler, may be new."""
-    parts = parts_of(model, family)
-    new = [*parts.rest, *(parts.head if task == "topic" else ())]
+    new = [*parts.rest, *(parts.head if task == "topic" and new_head else ())]
     may_miss = {id(p) for module in new for p in module.parameters()}
     bad = sorted(n for n, p in model.named_parameters() if n in missing and id(p) not in may_miss)
     if bad:
-        raise ValueError(
+        raise MissingWeightsError(
             f"Expected `model.checkpoint` to hold all weights of {type(model).__name__}, but {found} lacks {len(bad)}, "
             f"among them {bad[0]}; give a checkpoint saved with this architecture, or another task than {task}."
         )

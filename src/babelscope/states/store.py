@@ -79,7 +79,8 @@ def embed_once(
         "format": FORMAT,
     }
     if reading.name != STATES.name:  # without a name, as they were stored before there was another reading
-        whole["reading"] = reading.name
+        family = parts.family
+        whole["reading"] = [reading.name, family.stack, family.blocks, family.ffn_out, family.ffn_gate]
     folder = store / hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
     if not (folder / "manifest.json").exists():
         run = partial(embed_into, parts=parts, prepared=prepared, pool=pool, reading=reading, progress=progress)

@@ -79,7 +79,7 @@ def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None
     return corpus.subset(sentences, seed=cfg.seed)
 
 
-def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None) -> Loaded:
+def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None, new_head: bool = True) -> Loaded:
     """Load the model with its adapter and freezing; a lab model that is not there yet is made first."""
     model = cfg.model
     adapter, freeze, family = (
@@ -103,6 +103,7 @@ def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None) -> Lo
         adapter=adapter,
         freeze=freeze,
         tokenizer=model.tokenizer,
+        new_head=new_head,
     )
 
 

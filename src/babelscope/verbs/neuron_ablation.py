@@ -12,55 +12,80 @@ from babelscope.analyses.regions import Regions
 from babelscope.analyses.rescoring import score_without
 from babelscope.analyses.topic_accuracy import topic_accuracy
 from babelscope.data.corpora import Corpus
-from babelscope.data.tasks import label_names
 from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
-from babelscope.models.load import Loaded, Task
+from babelscope.models.load import Loaded, MissingWeightsError
 from babelscope.states import embed, prepare
-from babelscope.verbs.building import build
+from babelscope.verbs.building import build, build_model
 from babelscope.verbs.console import console, track_what
-from babelscope.verbs.neuron_conf import check_criterion
+from babelscope.verbs.neuron_conf import Ablation, check_criterion
 
 Rows = list[dict[str, Any]]
 
 
-def head_of(cfg: DictConfig) -> Task:
-    """Choose the head that the measurements need: a classifier's, a language model's, or none."""
-    if cfg.ablation is None:
-        return "base"
-    return "topic" if cfg.get("task") and cfg.task.name == "topic" else "lm"
-
-
-def choose_regions(cfg: DictConfig, regions: Mapping[str, Regions]) -> dict[str, Tensor]:
-    """Choose the regions to switch off, by language; those without a neuron are named and left out.
+def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...] | None) -> Loaded:
+    """Load the model with the head that the measurements need: a classifier's, a language model's, or none.
 
     Raises:
-        ValueError: if the criterion was not asked for, or a language that was asked for has no region.
+        ValueError: if the checkpoint does not have that head.
     """
-    wanted = cfg.ablation.criterion
-    check_criterion(cfg, regions)
-    found = regions[wanted]
-    asked = None if cfg.ablation.languages is None else list(dict.fromkeys(cfg.ablation.languages))
-    for language in asked or ():
-        if language not in found.masks:
+    if ablation is None:
+        return build_model(cfg, task="base")
+    try:
+        loaded = build_model(cfg, task="lm" if labels is None else "topic", new_head=False)
+    except MissingWeightsError as error:
+        wanted = "is not a language model" if labels is None else "has no classifier"
+        raise ValueError(
+            f"{error} It {wanted}, so nothing can be measured while a region is off: ablation=null finds regions only."
+        ) from error
+    found = None if labels is None else loaded.model.config.num_labels
+    if labels is not None and found != len(labels):
+        raise ValueError(
+            f"Expected `model.checkpoint` to be a classifier of the {len(labels)} labels of `task.corpus`, but it has "
+            f"{found}; give the task that it was fine-tuned on."
+        )
+    return loaded
+
+
+def choose_regions(ablation: Ablation, regions: Mapping[str, Regions], codes: list[str]) -> dict[str, Tensor]:
+    """Choose the regions to switch off, by language, of those that are measured.
+
+    Regions without a neuron, and those too large to be matched by as many other neurons in every block, are left out.
+
+    Raises:
+        ValueError: if no region is left, or one that was asked for by its language cannot be switched off.
+    """
+    check_criterion(ablation, regions)
+    found = regions[ablation.criterion]
+    reasons = left_out(found)
+    for language in ablation.languages or ():
+        reason = reasons.get(language, "" if language in found.masks else "has no mask in the file")
+        if reason:
             raise ValueError(
-                f"Expected `ablation.languages` to have regions, but got {language!r}; those with one are "
-                f"{', '.join(name for name in found.languages if name not in found.empty)}."
+                f"Expected `ablation.languages` to have regions that can be switched off, but that of {language} by "
+                f"{ablation.criterion!r} {reason}; leave it out, or choose another ablation.criterion or threshold."
             )
-        if language in found.empty:
-            raise ValueError(
-                f"Expected `ablation.languages` to have neurons of their own, but the region of {language} by "
-                f"{wanted!r} is empty; lower the threshold, or leave it out."
-            )
-    kept = [name for name in asked or found.languages if name not in found.empty]
+    kept = [code for code in ablation.languages or found.languages if code in codes and code not in reasons]
     if not kept:
         raise ValueError(
-            f"Expected regions to switch off, but those by {wanted!r} are all empty; lower the threshold, or choose "
-            "another ablation.criterion."
+            f"Expected regions to switch off, but those by {ablation.criterion!r} are all empty or too large; change "
+            "the threshold, or choose another ablation.criterion."
         )
-    if asked is None and found.empty:
-        console.print(f"Without a region by {wanted!r}: {', '.join(found.empty)}")
-    return {name: found.masks[name] for name in kept}
+    if ablation.languages is None and reasons:
+        told = ", ".join(f"{code} ({reason})" for code, reason in reasons.items())
+        console.print(f"Regions by {ablation.criterion!r} that stay on: {told}")
+    return {code: found.masks[code] for code in kept}
+
+
+def left_out(regions: Regions) -> dict[str, str]:
+    """Say of every region that cannot be switched off, why."""
+    width = regions.shape[1]
+    full = {
+        code: f"has {int(mask.sum(1).max())} of the {width} neurons of a block"
+        for code, mask in regions.masks.items()
+        if 2 * int(mask.sum(1).max()) > width
+    }
+    return {**dict.fromkeys(regions.empty, "is empty"), **full}
 
 
 def ablation_rows(
@@ -68,15 +93,17 @@ def ablation_rows(
     loaded: Loaded,
     corpus: Corpus,
     masks: Mapping[str, Tensor],
+    *,
+    controls: int,
     metrics: Mapping[str, LayerMetric],
+    labels: tuple[str, ...] | None,
 ) -> Rows:
     """Measure the loss of every language or the accuracy, and chosen scores of layers, without each region in turn."""
     parts, tokenizer = loaded.parts, loaded.tokenizer
-    options = {"controls": cfg.ablation.controls, "seed": cfg.seed}
+    options = {"controls": controls, "seed": cfg.seed}
     again: list[Callable[[], Rows]] = []
     rows: Rows = []
-    if head_of(cfg) == "topic":
-        labels = label_names(build("task.corpus", cfg.task.corpus)([corpus.languages[0]], split=cfg.task.train))
+    if labels is not None:
         again.append(lambda: topic_accuracy(parts, tokenizer, corpus, labels))
     else:
 

@@ -15,135 +15,150 @@ from babelscope.analyses.region_files import fit, read, save
 from babelscope.analyses.region_rows import between_rows, null_size_rows, region_rows
 from babelscope.analyses.regions import Regions, z_regions
 from babelscope.data.corpora import Corpus
+from babelscope.data.tasks import label_names
 from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.report.neurons_page import write_neurons_page
 from babelscope.report.table import read_run, write
-from babelscope.states import embed_once, prepare
+from babelscope.states import Prepared, embed_once, prepare
 from babelscope.states.firing import count_firing
 from babelscope.states.reading import READINGS
-from babelscope.verbs.building import begin, build, build_metrics, build_model, checkpoint_of, choose_device, keep
+from babelscope.verbs.building import begin, build, build_metrics, checkpoint_of, choose_device, keep
 from babelscope.verbs.console import progress, track_what
 from babelscope.verbs.manifest import describe
-from babelscope.verbs.neuron_ablation import ablation_rows, choose_regions, head_of
-from babelscope.verbs.neuron_conf import check_neurons, split_corpus
+from babelscope.verbs.neuron_ablation import ablation_rows, choose_regions, left_out, load_for
+from babelscope.verbs.neuron_conf import LapeRule, Settings, read_settings, split_corpus
 from babelscope.verbs.neuron_console import print_neurons
 from babelscope.verbs.origin import origin_of
 
 Rows = list[dict[str, Any]]
+PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000
+"""Of LAPE's neurons: the published share, and that of a model with fewer neurons than this."""
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Find regions or read them, describe and compare them, switch them off, and write rows, files and page."""
     begin(cfg)
-    check_neurons(cfg)
+    settings = read_settings(cfg)
     metrics = build_metrics(cfg) if cfg.get("metrics") else {}
-    device = choose_device(cfg.device)
-    found_on, measured_on = split_corpus(cfg, build("corpus", cfg.corpus)(list(cfg.languages.codes)))
-    given = None if cfg.regions is None else read(Path(cfg.regions).expanduser())
-    loaded = build_model(cfg, task=head_of(cfg))
+    device, codes = choose_device(cfg.device), list(cfg.languages.codes)
+    corpus: Corpus = build("corpus", cfg.corpus)(codes)
+    found_on, measured_on = split_corpus(settings, corpus, sentences=cfg.sentences, seed=cfg.seed)
+    labels = (
+        label_names(build("task.corpus", cfg.task.corpus)([codes[0]], split=cfg.task.train))
+        if cfg.get("task")
+        else None
+    )
+    given = None if settings.regions is None else read(Path(settings.regions).expanduser())
+    loaded = load_for(cfg, settings.ablation, labels)
     loaded.model.to(device)
     weights = weights_fingerprint(loaded.model, loaded.parts.family)
+    prepared = prepare(found_on, loaded.tokenizer, max_tokens=cfg.max_tokens)
+    published = _published(cfg, settings, loaded)
     rows: Rows = []
     regions: dict[str, Regions] = {}
     if given is None:
-        rows, regions = _find(cfg, loaded, found_on, weights)
+        rows, regions = _find(cfg, settings, loaded, prepared, weights)
     else:
-        regions[given.criterion] = fit(given, loaded.parts, weights, any_weights=cfg.any_weights)
-    if cfg.published.file is not None:
-        regions["published"] = _published(cfg, loaded)
+        regions[given.criterion] = fit(given, loaded.parts, weights, any_weights=settings.any_weights)
+    regions |= published
     for found in regions.values():
         rows += with_reading(region_rows(found), found.reading)
     for first, second in combinations(regions.values(), 2):
         rows += with_reading(between_rows(first, second), first.reading, second.reading)
-    ablated: Mapping[str, Any] = {}
-    if cfg.ablation is not None:
-        ablated = choose_regions(cfg, regions)
-        rows += ablation_rows(cfg, loaded, measured_on, ablated, metrics)
-    for found in regions.values():
-        save(found, folder / "regions" / f"{found.criterion}.safetensors")
-    keep(cfg, folder, _describe(cfg, loaded, found_on, regions, weights=weights, ablated=list(ablated)))
+    facts = _facts(settings, loaded, regions, len(found_on))
+    if settings.ablation is not None:
+        masks = choose_regions(settings.ablation, regions, codes)
+        controls = settings.ablation.controls
+        rows += ablation_rows(cfg, loaded, measured_on, masks, controls=controls, metrics=metrics, labels=labels)
+        facts |= {"ablated": list(masks), "left_out": left_out(regions[settings.ablation.criterion])}
+    _save(regions, folder / "regions")
+    keep(cfg, folder, _describe(cfg, loaded, prepared, weights) | {"neurons": facts})
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
     made_here = cfg.model.checkpoint is None and cfg.model.revision is None
-    keys = {
-        "run": folder.name,
-        "step": cfg.model.recipe.steps if made_here else origin.step,
-        "epoch": origin.epoch,
-    }
-    write(folder, "neurons", [{**keys, **row} for row in rows])
+    step = cfg.model.recipe.steps if made_here else origin.step
+    write(folder, "neurons", [{"run": folder.name, "step": step, "epoch": origin.epoch, **row} for row in rows])
     run = read_run(folder)
     print_neurons(run)
     print(f"Wrote {write_neurons_page([run], folder / 'report.html')}")
 
 
-def _find(cfg: DictConfig, loaded: Loaded, corpus: Corpus, weights: str) -> tuple[Rows, dict[str, Regions]]:
+def _find(
+    cfg: DictConfig, settings: Settings, loaded: Loaded, prepared: Prepared, weights: str
+) -> tuple[Rows, dict[str, Regions]]:
     """Run the model over the sentences, or find its activations in the store; score them, and find regions."""
-    parts, pool = loaded.parts, build("pool", cfg.pool)
-    prepared = prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens)
+    parts, pool, corpus = loaded.parts, build("pool", cfg.pool), prepared.corpus
     pooling = OmegaConf.to_container(cfg.pool, resolve=True)
     key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
-    store, reading = Path(cfg.store).expanduser(), READINGS[cfg.reading]
+    store, reading = Path(cfg.store).expanduser(), READINGS[settings.reading]
     pooled = embed_once(store, key, parts, prepared, pool, reading=reading, progress=progress)
     study = study_neurons(
         pooled,
-        z=cfg.z is not None,
-        permutations=cfg.permutations,
-        legacy=cfg.legacy,
+        z=settings.z is not None,
+        permutations=settings.permutations,
+        legacy=settings.legacy,
         seed=cfg.seed,
         progress=track_what("Scoring"),
     )
-    rows = study.rows
-    named: dict[str, Any] = {"weights": weights, "model": cfg.model.name}
+    rows, origin = study.rows, {"weights": weights, "model": cfg.model.name}
     regions = {}
-    if cfg.z is not None:
-        named_z = {**named, "threshold": cfg.z.threshold, "reading": cfg.reading}
-        regions["z"] = z_regions(study.z.items(), corpus.languages, **named_z)
+    if settings.z is not None:
+        rule: dict[str, Any] = {"threshold": settings.z.threshold, "reading": settings.reading, **origin}
+        regions["z"] = z_regions(study.z.items(), corpus.languages, **rule)
         if study.chance:
-            rows += null_size_rows(z_regions(study.chance.items(), corpus.languages, **named_z))
-    if cfg.lape is not None:
-        firing = count_firing(parts, prepared, reading=READINGS[cfg.lape.reading], progress=progress)
-        masks = lape(firing.rates, share=cfg.lape.share, bar=cfg.lape.bar)
-        settings = {"share": cfg.lape.share, "bar": cfg.lape.bar}
-        by_language = dict(zip(corpus.languages, masks, strict=True))
-        regions["lape"] = Regions(by_language, "lape", cfg.lape.reading, **named, settings=settings)
-    return with_reading(rows, cfg.reading), regions
+            rows += null_size_rows(z_regions(study.chance.items(), corpus.languages, **rule))
+    if settings.lape is not None:
+        regions["lape"] = _lape(settings.lape, loaded, prepared, origin)
+    return with_reading(rows, settings.reading), regions
 
 
-def _published(cfg: DictConfig, loaded: Loaded) -> Regions:
-    file = Path(cfg.published.file).expanduser()
-    found = read_published(file, list(cfg.published.languages), loaded.parts.neurons, model=cfg.model.name)
-    return fit(found, loaded.parts, "")
+def _lape(rule: LapeRule, loaded: Loaded, prepared: Prepared, origin: Mapping[str, str]) -> Regions:
+    rates = count_firing(loaded.parts, prepared, reading=READINGS[rule.reading], progress=progress).rates
+    neurons = rates[0].numel()
+    share = (PUBLISHED_SHARE if neurons >= SMALL else SMALL_SHARE) if rule.share is None else rule.share
+    masks = dict(zip(prepared.corpus.languages, lape(rates, share=share, bar=rule.bar), strict=True))
+    return Regions(masks, "lape", rule.reading, **origin, settings={"share": share, "bar": rule.bar})
 
 
-def _describe(
-    cfg: DictConfig,
-    loaded: Loaded,
-    corpus: Corpus,
-    regions: Mapping[str, Regions],
-    *,
-    weights: str,
-    ablated: list[str],
-) -> dict[str, Any]:
-    parts, choices = loaded.parts, HydraConfig.get().runtime.choices
+def _published(cfg: DictConfig, settings: Settings, loaded: Loaded) -> dict[str, Regions]:
+    if settings.published.file is None:
+        return {}
+    file = Path(settings.published.file).expanduser()
+    found = read_published(file, settings.published.languages, loaded.parts.neurons, model=cfg.model.name)
+    return {"published": fit(found, loaded.parts, "")}
+
+
+def _save(regions: Mapping[str, Regions], folder: Path) -> None:
+    """Write the regions; those of an earlier run in this folder by other criteria go."""
+    for old in folder.glob("*.safetensors"):
+        old.unlink()
+    for found in regions.values():
+        save(found, folder / f"{found.criterion}.safetensors")
+
+
+def _facts(settings: Settings, loaded: Loaded, regions: Mapping[str, Regions], found_on: int) -> dict[str, Any]:
+    """What the page has to know of the neurons."""
+    given = settings.regions is not None
+    return {
+        "reading": next(iter(regions.values())).reading if given else settings.reading,
+        "layers": len(loaded.parts.blocks),
+        "per_layer": loaded.parts.neurons,
+        "criteria": {name: {"reading": found.reading, **found.settings} for name, found in regions.items()},
+        "empty": {name: list(found.empty) for name, found in regions.items()},
+        "found_on": 0 if given else found_on,
+        "measured_on": 0 if settings.ablation is None else settings.ablation.sentences,
+        "ablated": [],
+    }
+
+
+def _describe(cfg: DictConfig, loaded: Loaded, prepared: Prepared, weights: str) -> dict[str, Any]:
     manifest = describe(
         loaded,
-        corpus,
+        prepared.corpus,
         weights=weights,
-        tokens=prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens).tokens,
-        pool=choices["pool"],
+        tokens=prepared.tokens,
+        pool=HydraConfig.get().runtime.choices["pool"],
         setting={"freeze": "", "adapter": ""},
     )
-    return manifest | {
-        "revision": cfg.model.revision,
-        "tensors": tensors_fingerprint(loaded.model, parts.family),
-        "neurons": {
-            "reading": cfg.reading,
-            "layers": len(parts.blocks),
-            "per_layer": parts.neurons,
-            "criteria": {name: {"reading": found.reading, **found.settings} for name, found in regions.items()},
-            "empty": {name: list(found.empty) for name, found in regions.items()},
-            "found_on": len(corpus) if cfg.regions is None else 0,
-            "measured_on": 0 if cfg.ablation is None else cfg.ablation.sentences,
-            "ablated": ablated,
-        },
-    }
+    tensors = tensors_fingerprint(loaded.model, loaded.parts.family)
+    return manifest | {"revision": cfg.model.revision, "tensors": tensors}

@@ -22,12 +22,13 @@ def main(cfg: DictConfig, folder: Path) -> None:
     tasks = [read_run(head.folder) for head in heads if is_of_tasks(head)]
     neurons = [head for head in heads if is_of_neurons(head)]
     runs = [head for head in heads if not (is_of_tokens(head) or is_of_tasks(head) or is_of_neurons(head))]
-    if not runs and not tasks:  # neurons and token tables have a page of their own
-        whole = [read_run(head.folder) for head in neurons or heads]
+    shown = [*runs, *tasks] or neurons or heads
+    if apart := len(heads) - len(shown):
+        print(f"Left out {apart} runs of token tables or neurons, which have pages of their own: give their folders")
+    if not runs and not tasks:
+        whole = [read_run(head.folder) for head in shown]
         print(f"Wrote {write_neurons_page(whole, path) if neurons else write_tokens_page(whole, path)}")
         return
-    if apart := len(heads) - len(runs) - len(tasks):
-        print(f"Left out {apart} runs of token tables and neurons, which have pages of their own: give their folders")
     if is_study(runs):  # hundreds of runs: each is cut down before the next is read
         replicates = [reduce(read_run(head.folder)) for head in track_runs(runs)]
         if studies_of(replicates):

@@ -14,6 +14,10 @@ from babelscope.verbs.errors import nearest
 def check_arguments(key: str, function: Any) -> None:
     """Refuse a keyword of a partial that its function does not have, or whose value is of another plain type.
 
+    Args:
+        key: Where the partial stands in the configuration; "" at its top.
+        function: Anything; only a partial is checked.
+
     Raises:
         ValueError: naming the key, the value and what the signature asks for.
     """
@@ -30,7 +34,8 @@ def check_arguments(key: str, function: Any) -> None:
                 f"nearest: {nearest(name, known)}."
             )
         if name in hints and not _fits(value, hints[name]):
-            raise ValueError(f"Expected `{key}.{name}` to be {_name(hints[name])}, but got {value!r}; correct it.")
+            full = f"{key}.{name}" if key else name
+            raise ValueError(f"Expected `{full}` to be {_name(hints[name])}, but got {value!r}; correct it.")
 
 
 def check_numbers(cfg: DictConfig) -> None:
