@@ -89,7 +89,8 @@ def _alignment(rng, grown, layers, languages):
                 if metric == "sads" or end != "_legacy":
                     yield str(layer), metric + end, "", "", number
             for language, shift in zip(languages, np.linspace(0.03, -0.03, len(languages)), strict=True):
-                yield str(layer), metric, language, "", value + shift
+                for end, off in (("", 0), ("_low", -0.03), ("_high", 0.03)):
+                    yield str(layer), metric + end, language, "", value + shift + off
     for (i, a), (j, b) in product(enumerate(languages), repeat=2):
         if i != j:
             near = 0.05 if a[-4:] == b[-4:] else -0.01
@@ -105,6 +106,9 @@ def _regions(rng, grown, layers, neurons, languages, criteria):
             for layer, number in [*enumerate(count, start=1), ("", count.sum())]:
                 yield str(layer), f"{criterion}_neurons", code, "", number
         yield "", f"{criterion}_neurons", "", "", np.mean([count.sum() for count in counts.values()])
+        if criterion == "z":
+            for layer in [*range(1, layers + 1), ""]:
+                yield str(layer), "z_neurons_null", "", "", 0.002 * neurons * (layers if layer == "" else 1)
         cuts = [part.tolist() for part in np.array_split(np.arange(layers), 3)]
         for third, part in zip(("early", "middle", "last"), cuts, strict=True):
             shares = {code: count[part].sum() / max(count.sum(), 1) for code, count in counts.items()}
@@ -113,7 +117,8 @@ def _regions(rng, grown, layers, neurons, languages, criteria):
             yield "", f"{criterion}_share_{third}_null", "", "", len(part) / layers
         for a, b in product(languages, repeat=2):
             if a != b:
-                yield "", f"{criterion}_overlap", a, b, 0.12 if a[-4:] == b[-4:] else 0.02 * rng.random()
+                shared = 0.12 if a[-4:] == b[-4:] else 0.02 * rng.random()
+                yield "", f"{criterion}_overlap", a, b, 0 if criterion == "z" and len(languages) <= 10 else shared
                 yield "", f"{criterion}_overlap_chance", a, b, 0.013
     if {"z", "lape"} <= set(criteria):
         for code in languages:
@@ -128,11 +133,11 @@ def _deactivation(rng, grown, languages):
         yield "", "ablated_neurons", "", code, 40
     for code, off in product(languages, repeat=2):
         change = (0.5 * grown if code == off else 0.06) + rng.normal(0, 0.03)
-        yield "", "ablated_bits_per_byte", code, off, change / 3
         for kind, value in (("ablated", change), ("random", rng.normal(0.03, 0.02))):
-            ends = {"loss": value, "loss_low": value - 0.04, "loss_high": value + 0.05, "perplexity": np.exp(value)}
-            for metric, number in ends.items():
-                yield "", f"{kind}_{metric}", code, off, number
+            yield "", f"{kind}_perplexity", code, off, np.exp(value)
+            for unit, per in (("loss", 1), ("bits_per_byte", 3)):
+                for end, shift in (("", 0), ("_low", -0.04), ("_high", 0.05)):
+                    yield "", f"{kind}_{unit}{end}", code, off, (value + shift) / per
 
 
 def _layered(rng, layers, languages):
@@ -140,10 +145,13 @@ def _layered(rng, layers, languages):
         yield layer, "intact_ilo", "", "", 0.8
         for off in languages:
             yield layer, "ablated_ilo", "", off, 0.8 - 0.1 * rng.random()
-            yield layer, "random_ilo", "", off, 0.8 - 0.01 * rng.random()
+            random = 0.8 - 0.01 * rng.random()
+            for end, shift in (("", 0), ("_low", -0.004), ("_high", 0.004)):
+                yield layer, f"random_ilo{end}", "", off, random + shift
             yield layer, "ablated_ilo_null", "", off, 0.97
     for code, off in product(languages, repeat=2):
         yield "", "ablated_accuracy", code, off, 0.7 - 0.3 * (code == off)
-        yield "", "random_accuracy", code, off, 0.74
+        for end, value in (("", 0.74), ("_low", 0.73), ("_high", 0.75)):
+            yield "", f"random_accuracy{end}", code, off, value
     for code in languages:
         yield "", "intact_accuracy", code, "", 0.75

@@ -9,6 +9,7 @@ from babelscope.report.figures.deactivation import draw_deactivation, draw_own
 from babelscope.report.figures.growth import draw_growth, draw_growth_layers
 from babelscope.report.figures.matrices import draw_matrix
 from babelscope.report.figures.neurons import draw_agreement, draw_alignment, draw_regions
+from babelscope.report.figures.places import draw_places
 from babelscope.report.neuron_panels import show_neurons
 from babelscope.report.neuron_summary import lines_of, whole
 
@@ -19,8 +20,20 @@ def test_deactivation_diverges_at_zero_and_shares_its_colours_with_the_control()
     assert left.data[0].reversescale
     assert "perplexity × " in left.data[0].customdata[0][0]
     assert "[" in left.data[0].customdata[0][0]
-    assert len(draw_deactivation(make_neurons(), "bits_per_byte")) == 1  # random neurons have nats only
     assert [trace.name for trace in draw_own(make_neurons()).data][-1] == "in its own language"
+
+
+def test_both_units_of_loss_look_alike_and_rows_without_controls_are_drawn():
+    run = make_neurons()
+    nats, bits = draw_deactivation(run, "loss"), draw_deactivation(run, "bits_per_byte")
+    assert len(nats) == len(bits) == 2
+    assert all("[" in figure.data[0].customdata[0][0] for figure in bits)
+    assert bits[0].data[0].z[0][0] == pytest.approx(nats[0].data[0].z[0][0] / 3, abs=1e-3)
+    assert "bits per byte" in draw_own(run, "bits_per_byte").layout.title.text
+    old = without(run, "random_bits", "ablated_bits_per_byte_")
+    (figure,) = draw_deactivation(old, "bits_per_byte")
+    assert "[" not in figure.data[0].customdata[0][0]
+    assert draw_own(old, "bits_per_byte").data
 
 
 def test_other_measurements_stand_beside_random_neurons_as_differences_to_the_intact_model():
@@ -48,11 +61,13 @@ def test_alignment_has_interval_null_and_the_released_stride():
 
 def test_regions_are_drawn_on_a_log_scale():
     figure = draw_regions(make_neurons(), "z")
-    (heat,) = figure.data
+    heat, *texts = figure.data
     assert heat.y == ("1", "2", "3", "4", "5", "6")
     assert max(max(line) for line in heat.z) < 3
     assert list(heat.colorbar.ticktext)[:2] == ["0", "1"]
     assert "neurons, " in heat.customdata[0][0]
+    assert "shuffled languages: 0.5" in heat.customdata[0][0]
+    assert {text.hoverinfo for text in texts} == {"skip"}
 
 
 def test_languages_without_a_region_are_in_no_comparison_of_criteria():
@@ -72,16 +87,42 @@ def test_growth_sets_repeated_weights_apart():
         ("lines+markers", ["0", "100", "200", "400"]),
         ("markers", ["800"]),
     ]
-    layers = draw_growth_layers("lab_bloom", lines["lab_bloom"], "z_neurons", change=True)
-    assert layers.data[0].x == ("0", "100", "200", "400", "800")
-    assert {line[0] for line in layers.data[0].z} == {0.0}
+    small, large = (figure.data[0] for figure in draw_growth_layers(lines, "z_neurons", change=True))
+    assert large.x == ("0", "100", "200", "400", "800")
+    assert {line[0] for line in large.z} == {0.0}
+    assert small.zmax == large.zmax == -large.zmin
+    assert {figure.data[0].zmin for figure in draw_growth_layers(lines, "z_neurons")} == {0.0}
+
+
+def test_numbers_in_cells_can_be_read_on_every_colour():
+    grid = pd.DataFrame({"a": [-1.0, -0.00001, float("nan")], "b": [0.5, 1.0, 0.0]})
+    heat, ink, paper = draw_matrix(grid, "", "%{z}", digits="+.2f").data
+    assert heat.texttemplate is None
+    assert [line[0] is None for line in ink.z] == [True, False, True]
+    assert [line[0] is None for line in paper.z] == [False, True, True]
+    assert ink.z[0][1] == 0.5  # blue of middle lightness
+    assert [line[0] for line in ink.text] == ["", "+0.00", ""]
+    assert [line[0] for line in paper.text] == ["−1.00", "", ""]
+
+
+def test_languages_far_from_all_others_are_named_and_no_mark_hides_another():
+    run = make_neurons()
+    shares = [0.3, 0.31, 0.3, 0.3, 0.31, 0.9]
+    early = (run.rows["metric"] == "z_share_early") & (run.rows["language"] != "")
+    values = run.rows["value"].copy()
+    values[early] = shares
+    marks, *_ = draw_places(replace(run, rows=run.rows.assign(value=values)), "z").data
+    assert [text for text in marks.text if text] == [LANGUAGES[-1]]
+    assert len(set(zip(marks.x, [round(y, 1) for y in marks.y], strict=True))) == len(LANGUAGES)
+    gone = run.rows["metric"].str.contains("_share_")
+    assert draw_places(replace(run, rows=run.rows.assign(value=run.rows["value"].mask(gone))), "z").data
 
 
 def test_big_matrices_have_no_cell_texts():
     codes = [f"l{number:02d}_Latn" for number in range(31)]
     grid = pd.DataFrame(1.0, index=codes, columns=codes)
-    assert draw_matrix(grid, "", "%{z}").data[0].texttemplate is None
-    assert draw_matrix(grid.iloc[:, :12], "", "%{z}").data[0].texttemplate
+    assert len(draw_matrix(grid, "", "%{z}", digits=".2f").data) == 1
+    assert len(draw_matrix(grid.iloc[:, :12], "", "%{z}", digits=".2f").data) == 2
     assert 31 * 15 < draw_matrix(grid, "", "%{z}").layout.height < 800
     empty = draw_matrix(grid * float("nan"), "", "%{z}")
     assert empty.data[0].zmax == 1

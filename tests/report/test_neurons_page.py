@@ -9,6 +9,9 @@ from tests.report.neuron_runs import LANGUAGES, make_growth, make_neurons, witho
 from tests.report.test_page import HOSTILE, browse, needs_browser, panels, parse
 
 from babelscope.report.figures.deactivation import draw_deactivation
+from babelscope.report.neuron_cards import neuron_cards
+from babelscope.report.neuron_numbers import number
+from babelscope.report.neuron_panels import show_neurons
 from babelscope.report.neuron_summary import (
     by_pair,
     contrast,
@@ -137,7 +140,7 @@ def test_equal_weights_are_flagged_and_in_no_trend(runs, grown):
     assert large[-1].same_as == "800"
     assert (len(distinct(small)), trend(small, "sads").n, trend(large, "sads").n) == (4, 4, 5)
     assert trend(large, "sads").value == pytest.approx(1)
-    assert grown.count("same weights as 400</small>") == 1
+    assert grown.count("same weights as 400</small>") == 2  # one in each table
     assert "4 of 5" in grown
 
 
@@ -202,6 +205,45 @@ def test_every_metric_has_words():
     assert words_of("lrds").null == "lrds_null"
     assert words_of("z_kept").null == "z_kept_chance"
     assert words_of("lape_z_overlap").title
+
+
+def test_overlap_that_cannot_be_is_left_out_and_said():
+    few, many = make_neurons(), make_neurons(languages=[f"l{number:02d}_Latn" for number in range(12)])
+    panel = next(panel for panel in show_neurons(few) if panel.title == "Which languages share neurons")
+    assert panel.choices[0].options == ["LAPE"]
+    assert "1.41 at most in one neuron, and a key neuron exceeds 2, so overlap is 0 by construction" in panel.reading
+    assert "by construction" in render_neurons([few])
+    panel = next(panel for panel in show_neurons(many) if panel.title == "Which languages share neurons")
+    assert panel.choices[0].options == ["z-score", "LAPE"]
+    assert "pulls overlap below chance" in panel.choices[0].notes[0]
+
+
+def test_cards_of_several_models_pick_none(runs):
+    cards = {re.split(r":| \(", card.what)[0]: card for card in neuron_cards(lines_of(runs))}
+    assert " to " in cards["SADS"].value
+    assert all(name in cards["SADS"].note for name in ("lab_bloom_small", "step 0: "))
+    assert "of 6 above random" in cards["nats per target, in a language whose own region is off"].note
+    assert "distinct checkpoints" in cards["rank correlation of SADS with training step"].note
+    (one, *_) = neuron_cards(lines_of([make_neurons()]))
+    assert " to " not in one.value
+    assert one.note.startswith("95 %: ")
+    many = [make_neurons(f"model{number}") for number in range(5)]
+    assert neuron_cards(lines_of(many))[0].note == "lowest to highest of 5 models"
+
+
+def test_regions_that_were_not_switched_off_are_named():
+    run = make_neurons()
+    neurons = {**run.manifest["neurons"], "left_out": {"ell_Grek": "empty region", "tha_Thai": "empty region"}}
+    html = render_neurons([replace(run, manifest={**run.manifest, "neurons": neurons})])
+    assert "Left out: ell_Grek, tha_Thai (empty region)." in html
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1234, "0.123"), (-0.0004, "−0.00040"), (0.00614, "0.0061"), (-1e-9, "0"), (0.0, "0"), (float("nan"), "")],
+)
+def test_small_numbers_keep_two_digits_and_zero_has_no_sign(value, text):
+    assert number(value) == text
 
 
 @needs_browser

@@ -1,61 +1,88 @@
 """Panels of a model without the region of a language, on the page of neurons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.deactivation import draw_deactivation, draw_own
+from babelscope.report.figures.deactivation import OFF, UNITS, draw_deactivation, draw_own
 from babelscope.report.figures.matrices import draw_matrix, largest
-from babelscope.report.growth_panels import measure_choice
-from babelscope.report.neuron_summary import by_language, by_layer_and, by_pair, contrast, effects, over_layers, said
+from babelscope.report.neuron_measures import measure_choice
+from babelscope.report.neuron_numbers import in_brackets, limits, number
+from babelscope.report.neuron_summary import (
+    above_random,
+    by_language,
+    by_layer_and,
+    by_pair,
+    contrast,
+    effects,
+    facts,
+    over_layers,
+    said,
+)
 from babelscope.report.panels import Choice, Panel
-from babelscope.report.study.intervals import Interval
 from babelscope.report.table import Run
 from babelscope.report.words import words_of
-
-KINDS = {"ablated": "the region of", "random": "random neurons, as many as of"}
-"""What was switched off, as the rows' metrics begin."""
 
 
 def deactivation(run: Run) -> Panel | None:
     """Make the panel of the matrix of languages by regions that are off."""
-    units = [unit for unit in ("loss", "bits_per_byte") if not by_pair(run, f"ablated_{unit}").empty]
-    views = {str(place): draw_deactivation(run, unit) for place, unit in enumerate(units)}
+    units = [unit for unit in UNITS if not by_pair(run, f"ablated_{unit}").empty]
     criterion = (run.config.get("ablation") or {}).get("criterion")
     by = f" by {said(criterion)}" if criterion else ""
     return Panel(
         "Life without a region",
         f"Each column switches the region of one language{by} off; each row is a language in which the model is then "
         "measured. Orange: the model has become worse; blue: better. A dark diagonal (framed) means that a region "
-        "serves its own language. Beside it, on the same colours, the mean over draws of as many random neurons in "
-        "every layer. Point at a cell for its 95 % interval.",
-        views,
-        [Choice("Loss in", [{"loss": "nats per target", "bits_per_byte": "bits per byte"}[unit] for unit in units])],
+        "serves its own language, a dark column that everybody needs it. Beside it, on the same colours, the mean over "
+        f"draws of as many random neurons in every layer. Point at a cell for its 95 % interval.{_left_out(run)}",
+        {str(place): draw_deactivation(run, unit) for place, unit in enumerate(units)},
+        [_unit_choice(units, [""] * len(units))],
         "pairs",
     )
 
 
+def _left_out(run: Run) -> str:
+    """Say which languages' regions were not switched off, and why."""
+    reasons: dict[str, list[str]] = {}
+    for code, reason in (facts(run).get("left_out") or {}).items():
+        reasons.setdefault(str(reason), []).append(str(code))
+    told = "; ".join(f"{', '.join(codes)} ({reason})" for reason, codes in reasons.items())
+    return f" Left out: {told}." if told else ""
+
+
 def own(run: Run) -> Panel | None:
     """Make the panel of every region's effect on its own language."""
-    if effects(run).empty:
+    units = [unit for unit in UNITS if not effects(run, unit).empty]
+    if not units:
         return None
-    parts = {"as many random neurons": contrast(run, "random"), "what other languages lose": contrast(run, "others")}
-    told = [f"minus {name}, {_told(interval)}" for name, interval in parts.items() if interval.n]
     return Panel(
         "Does a region serve its own language?",
         "Where the orange mark lies right of the grey stroke, a region is worth more than random neurons; where it "
-        "lies right of the blue ring, its own language needs it more than others do. Mean over languages of what the "
-        f"own language loses{': ' if told else ''}{'; '.join(told)}.",
-        {"": [draw_own(run)]},
-        shape="narrow",
+        "lies right of the blue ring, its own language needs it more than others do. One region that everybody needs "
+        "can carry the mean, so see the median too.",
+        {str(place): [draw_own(run, unit)] for place, unit in enumerate(units)},
+        [_unit_choice(units, [_summed_up(run, unit) for unit in units])],
+        "narrow",
     )
 
 
-def _told(interval: Interval) -> str:
-    """A difference with its interval in words."""
-    limits = f" (95 % {interval.low:+.3f} to {interval.high:+.3f} over {interval.n} languages)"
-    return f"{interval.value:+.3f} nats{limits if interval.known else ''}".replace("-", "−")
+def _unit_choice(units: Sequence[str], notes: Sequence[str]) -> Choice:
+    return Choice("Loss in", [UNITS[unit] for unit in units], notes=list(notes))
+
+
+def _summed_up(run: Run, unit: str) -> str:
+    """What the own language loses without its region, over languages."""
+    lost = effects(run, unit)["own"]
+    parts = {"random neurons": contrast(run, "random", unit), "what others lose": contrast(run, "others", unit)}
+    told = [f"Own language: mean {number(lost.mean(), sign=True)}, median {number(lost.median(), sign=True)}"]
+    told += [above_random(run, unit)]
+    for name, found in parts.items():
+        if found.n:
+            interval = limits(found.low, found.high, sign=True)
+            within = f" (95 % {interval} over {found.n} languages)" if interval else ""
+            told.append(f"minus {name} {number(found.value, sign=True)}{within}")
+    return f"{'; '.join(filter(None, told))}."
 
 
 def under_ablation(run: Run) -> list[Panel | None]:
@@ -95,34 +122,52 @@ _BESIDE = (
 
 
 def _draw_layers(run: Run, metric: str) -> list[go.Figure]:
-    grids = {kind: by_layer_and(run, f"{kind}_{metric}", "other") for kind in KINDS}
+    grids = {
+        (kind, end): by_layer_and(run, f"{kind}_{metric}{end}", "other")
+        for kind in OFF
+        for end in ("", "_low", "_high")
+    }
     return _draw(metric, grids, over_layers(run, f"intact_{metric}"), "layer", "layer %{y} without")
 
 
 def _draw_task(run: Run, metric: str) -> list[go.Figure]:
-    grids = {kind: by_pair(run, f"{kind}_{metric}") for kind in KINDS}
+    grids = {(kind, end): by_pair(run, f"{kind}_{metric}{end}") for kind in OFF for end in ("", "_low", "_high")}
     return _draw(metric, grids, by_language(run, f"intact_{metric}"), "measured in", "%{y} without")
 
 
-def _draw(metric: str, grids: Mapping[str, pd.DataFrame], intact: pd.Series, rows: str, where: str) -> list[go.Figure]:
+def _draw(
+    metric: str, grids: Mapping[tuple[str, str], pd.DataFrame], intact: pd.Series, rows: str, where: str
+) -> list[go.Figure]:
     """Draw both grids in the same colours, minus the intact model's values (by row) where they are known."""
     name = words_of(metric).name
-    known = all(intact.reindex(grid.index).notna().all() for grid in grids.values())
+    shown = {kind: grids[kind, ""] for kind in OFF if grids[kind, ""].size}
+    known = all(intact.reindex(grid.index).notna().all() for grid in shown.values())
     if known:
-        grids = {kind: grid.sub(intact, axis=0).reindex(grid.index) for kind, grid in grids.items()}
-    bound = largest(*grids.values())
+        grids = {key: grid.sub(intact, axis=0).reindex(grid.index) for key, grid in grids.items()}
+        shown = {kind: grids[kind, ""] for kind in shown}
+    bound = largest(*shown.values()) if shown else 0
     minus, sign = (", minus the intact model's", "+") if known else ("", "")
     return [
         draw_matrix(
             grid,
-            f"{name[:1].upper()}{name[1:]} without {KINDS[kind]}{minus}",
-            f"{where} {KINDS[kind]} %{{x}}<br>{name} %{{z:{sign}.3f}}",
+            f"{name[:1].upper()}{name[1:]} without {OFF[kind]}{minus}",
+            f"{where} {OFF[kind]} %{{x}}<br>{name} %{{z:{sign}.3f}}%{{customdata}}",
+            notes=_intervals(grid, grids[kind, "_low"], grids[kind, "_high"], signed=known),
             colours="" if known else "alignment",
             bound=bound,
             digits=f"{sign}.2f",
             axes=("region that is off", rows),
             diagonal=rows != "layer",
         )
-        for kind, grid in grids.items()
-        if grid.size
+        for kind, grid in shown.items()
     ]
+
+
+def _intervals(grid: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, *, signed: bool) -> pd.DataFrame:
+    """The interval of every cell; "" where there is none."""
+    low, high = (end.reindex(index=grid.index, columns=grid.columns).astype(float) for end in (low, high))
+    texts = [
+        [in_brackets(a, b, sign=signed) for a, b in zip(*line, strict=True)]
+        for line in zip(low.to_numpy().tolist(), high.to_numpy().tolist(), strict=True)
+    ]
+    return pd.DataFrame(texts, index=grid.index, columns=grid.columns)

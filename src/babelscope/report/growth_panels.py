@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from babelscope.report.figures.growth import draw_depths, draw_growth, draw_growth_layers
-from babelscope.report.neuron_summary import Checkpoint, criteria_of, distinct, over_layers, whole
-from babelscope.report.neuron_words import THIRDS_WORDS
+from babelscope.report.neuron_measures import measure_choice, measures
+from babelscope.report.neuron_summary import Checkpoint, distinct, over_layers, whole
 from babelscope.report.panels import Choice, Panel
-from babelscope.report.table import Run
-from babelscope.report.words import words_of
 
 
 def compare_models(lines: Mapping[str, Sequence[Checkpoint]]) -> list[Panel]:
@@ -39,18 +37,14 @@ def _growth_layers(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
     runs = [point.run for line in lines.values() for point in line]
     metrics = [name for name in measures(runs) if any(len(over_layers(run, name)) for run in runs)]
     views = {
-        f"{place},{change}": [
-            draw_growth_layers(name, line, metric, change=bool(change))
-            for name, line in lines.items()
-            if any(len(over_layers(point.run, metric)) for point in line)
-        ]
+        f"{place},{change}": draw_growth_layers(lines, metric, change=bool(change))
         for place, metric in enumerate(metrics)
         for change in range(2)
     }
     return Panel(
         "Every layer over training",
         "The first block is at the bottom, training goes from left to right; checkpoints with weights that were there "
-        "before are left out. Two-sided colours are pale at 0.",
+        "before are left out. Models side by side have the same colours; two-sided ones are pale at 0.",
         views,
         [measure_choice(metrics), Choice("Show", ["value", "change since the first checkpoint"])],
         "pairs",
@@ -69,16 +63,3 @@ def _depths(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
         [measure_choice(metrics)],
         legend=list(last),
     )
-
-
-def measures(runs: Sequence[Run]) -> list[str]:
-    """List what is followed over checkpoints and models: SADS, LRDS, and the regions' sizes and places."""
-    criteria = list(dict.fromkeys(name for run in runs for name in criteria_of(run)))
-    shares = [f"{name}_share_{third}" for name in criteria for third in THIRDS_WORDS]
-    return ["sads", "lrds", *(f"{name}_neurons" for name in criteria), *shares]
-
-
-def measure_choice(metrics: Sequence[str]) -> Choice:
-    """Let a reader choose among measures, each with how to read it."""
-    words = [words_of(metric) for metric in metrics]
-    return Choice("Measure", [word.name for word in words], notes=[word.reading for word in words])

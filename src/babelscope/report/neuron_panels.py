@@ -1,12 +1,25 @@
 """Panels of the page of neurons that show one run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import isnan
 
 from babelscope.report.ablation_panels import deactivation, own, under_ablation
 from babelscope.report.figures.layers import draw_curves
 from babelscope.report.figures.matrices import draw_matrix
-from babelscope.report.figures.neurons import draw_agreement, draw_alignment, draw_places, draw_regions
-from babelscope.report.neuron_summary import by_language, by_layer_and, by_pair, criteria_of, over_layers, said
+from babelscope.report.figures.neurons import draw_agreement, draw_alignment, draw_regions
+from babelscope.report.figures.places import draw_places
+from babelscope.report.neuron_summary import (
+    by_language,
+    by_layer_and,
+    by_pair,
+    criteria_of,
+    highest_shared,
+    over_layers,
+    said,
+    shares_nothing,
+    threshold_of,
+)
 from babelscope.report.panels import Choice, Panel
 from babelscope.report.table import Run
 from babelscope.report.words import words_of
@@ -86,15 +99,16 @@ def _places(run: Run) -> Panel | None:
     criteria = [name for name in criteria_of(run) if len(by_language(run, f"{name}_share_early"))]
     return Panel(
         "First, middle or last?",
-        "Each mark is a language: how much of its region lies in a third of the blocks. A blue line above the dashed "
-        "one means that regions crowd there.",
+        "Each mark is a language: how much of its region lies in a third of the blocks; those far from the others are "
+        "named. A blue line above the dashed one means that regions crowd there. Small regions scatter widely.",
         {"": [draw_places(run, name) for name in criteria]} if criteria else {},
         shape="pairs",
     )
 
 
 def _overlaps(run: Run) -> Panel | None:
-    criteria = [name for name in criteria_of(run) if not by_pair(run, f"{name}_overlap").empty]
+    found = [name for name in criteria_of(run) if not by_pair(run, f"{name}_overlap").empty]
+    criteria = [name for name in found if not shares_nothing(run, name)]
     views = {}
     for place, name in enumerate(criteria):
         grid, chance = by_pair(run, f"{name}_overlap"), by_pair(run, f"{name}_overlap_chance")
@@ -110,13 +124,31 @@ def _overlaps(run: Run) -> Panel | None:
                 grid - chance, f"{head}, minus chance)", hover.replace(".1%", "+.1%"), notes=beside, digits="+.1%"
             )
         ]
+    left_out = f" {_pulled_apart(run)} It is left out." if len(criteria) < len(found) else ""
+    choice = _criterion_choice(criteria)
+    notes = [
+        f"{note} {_pulled_apart(run)}" if name == "z" else note
+        for name, note in zip(criteria, choice.notes, strict=True)
+    ]
     return Panel(
         "Which languages share neurons",
         "The neurons that two regions have in common, as a share of the neurons in either. Chance places regions of "
-        "the same sizes per layer at random. Languages are grouped by writing system.",
+        f"the same sizes per layer at random. Languages are grouped by writing system.{left_out}",
         views,
-        [_criterion_choice(criteria), Choice("Show", ["in common", "minus chance"])],
+        [replace(choice, notes=notes), Choice("Show", ["in common", "minus chance"])],
         "square",
+    )
+
+
+def _pulled_apart(run: Run) -> str:
+    """Say what the z-score alone does to overlap: languages that share a neuron lower each other's score."""
+    highest, threshold = highest_shared(run), threshold_of(run)
+    if isnan(threshold):
+        return "Two languages in one neuron lower each other's z-score, which pulls overlap below chance."
+    beyond = "so overlap is 0 by construction." if shares_nothing(run, "z") else "which pulls overlap below chance."
+    return (
+        f"By z-score, two of these languages can both reach {highest:.2f} at most in one neuron, and a key neuron "
+        f"exceeds {threshold:g}, {beyond}"
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import nan
+from math import nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from babelscope.report.neuron_words import CRITERIA
 from babelscope.report.runs import facts_of, model_of
-from babelscope.report.study.intervals import Interval, fisher_interval, t_interval
+from babelscope.report.study.intervals import ROUNDING, Interval, fisher_interval, t_interval
 from babelscope.report.table import Run, sort_layers
 
 FEWEST = 4
@@ -34,9 +34,10 @@ class Checkpoint:
         return "final" if self.step is None else str(self.step)
 
 
-def plain(run: Run) -> Run:
+def without_reading(run: Run) -> Run:
     """Leave out of the metrics where neurons were read, which the manifest says for a whole run."""
-    return replace(run, rows=run.rows.assign(metric=run.rows["metric"].str.rpartition("/")[2]))
+    bare = run.rows["metric"].str.replace(r"^(down_input|gate)(\+(down_input|gate))?/", "", regex=True)
+    return replace(run, rows=run.rows.assign(metric=bare))
 
 
 def facts(run: Run) -> Mapping[str, Any]:
@@ -105,6 +106,21 @@ def said(criterion: str) -> str:
     return CRITERIA.get(criterion, criterion)
 
 
+def highest_shared(run: Run) -> float:
+    """The highest z-score that two languages can both have in one neuron: the square root of (K - 2) / 2."""
+    return sqrt(max(len(by_language(run, "z_neurons")) - 2, 0) / 2)
+
+
+def threshold_of(run: Run) -> float:
+    """The z-score that a key neuron exceeds; NaN where the manifest does not say."""
+    return float(((facts(run).get("criteria") or {}).get("z") or {}).get("threshold", nan))
+
+
+def shares_nothing(run: Run, criterion: str) -> bool:
+    """Whether no neuron can be of two languages by a criterion, whatever the model."""
+    return criterion == "z" and highest_shared(run) <= threshold_of(run) + 1e-5  # a tie is no key neuron
+
+
 def step_of(run: Run) -> int | None:
     """The step in a revision such as "step=100" or "global_step10000", else that of the rows; None without one."""
     found = re.search(r"(?:step|checkpoint)\D?(\d+)|^(\d+)$", str(run.manifest.get("revision") or ""))
@@ -158,18 +174,22 @@ def distinct(line: Sequence[Checkpoint]) -> list[Checkpoint]:
 
 
 def trend(line: Sequence[Checkpoint], metric: str) -> Interval:
-    """Spearman's correlation of a metric with the step over distinct checkpoints; NaN for fewer than four."""
+    """Spearman's correlation of a metric with the step over distinct checkpoints; NaN for fewer than four.
+
+    A correlation of exactly 1 or -1 has no interval: Fisher's has no width there.
+    """
     known = [(point.step, whole(point.run, metric)) for point in distinct(line) if point.step is not None]
     x, y = np.array([pair for pair in known if pair[1] == pair[1]], dtype=float).reshape(-1, 2).T
-    return fisher_interval(x, y) if len(x) >= FEWEST else Interval(nan, nan, nan, len(x))
+    found = fisher_interval(x, y) if len(x) >= FEWEST else Interval(nan, nan, nan, len(x))
+    return replace(found, low=nan, high=nan) if abs(found.value) > 1 - ROUNDING else found
 
 
-def effects(run: Run) -> pd.DataFrame:
+def effects(run: Run, unit: str = "loss") -> pd.DataFrame:
     """What every region does when it is off: change of loss in its own language, in the others, and by random neurons.
 
-    Columns: own, others (mean), random; index: the region's language.
+    The unit is "loss" or "bits_per_byte". Columns: own, others (mean), random; index: the region's language.
     """
-    off, random = by_pair(run, "ablated_loss"), by_pair(run, "random_loss")
+    off, random = by_pair(run, f"ablated_{unit}"), by_pair(run, f"random_{unit}")
     table = {
         code: {
             "own": off.at[code, code],
@@ -182,7 +202,13 @@ def effects(run: Run) -> pd.DataFrame:
     return pd.DataFrame.from_dict(table, orient="index", columns=["own", "others", "random"], dtype=float)
 
 
-def contrast(run: Run, against: str) -> Interval:
+def contrast(run: Run, against: str, unit: str = "loss") -> Interval:
     """Own effect minus that `against` "others" or "random", with its interval over languages."""
-    table = effects(run)
+    table = effects(run, unit)
     return t_interval(table["own"] - table[against])
+
+
+def above_random(run: Run, unit: str = "loss") -> str:
+    """Say in how many languages the own region costs more than random neurons; "" where nobody measured these."""
+    table = effects(run, unit).dropna(subset=["own", "random"])
+    return f"{(table['own'] > table['random']).sum()} of {len(table)} above random" if len(table) else ""

@@ -26,7 +26,8 @@ NEURON_WORDS: dict[str, dict[str, Any]] = {
         "name": "SADS",
         "title": "SADS: nearness of translations (difference of mean cosines)",
         "reading": "How much more alike the activations of two sentences are when they are translations. The two are "
-        "always of different languages, so this is meaning and no language. It is 0 where neurons know no meaning.",
+        "always of different languages, so this is meaning and no language. An untrained model is not quite at 0, "
+        "since translations are alike in length and share some tokens: step 0, where it was measured, is the baseline.",
         "kind": "alignment",
         "null": "sads_null",
         "unit_interval": False,
@@ -69,11 +70,18 @@ NEURON_WORDS: dict[str, dict[str, Any]] = {
         "name": "change of bits per byte",
         "title": "Change of loss without the neurons of a region (bits per byte)",
         "reading": "Above 0, the model has become worse in the language of the row.",
+        "null": "random_bits_per_byte",
         "unit_interval": False,
     },
     "random_loss": {
         "name": "change of loss, random neurons",
         "title": "Change of loss without as many random neurons in every layer (nats per target)",
+        "reading": "What the loss of any so many neurons does, whatever their language.",
+        "unit_interval": False,
+    },
+    "random_bits_per_byte": {
+        "name": "change of bits per byte, random neurons",
+        "title": "Change of loss without as many random neurons in every layer (bits per byte)",
         "reading": "What the loss of any so many neurons does, whatever their language.",
         "unit_interval": False,
     },

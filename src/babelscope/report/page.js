@@ -46,7 +46,9 @@ function show(panel) {
     box.querySelector("figcaption").textContent = figure.caption;
     plot.style.height = `${figure.layout.height}px`;
     const data = figure.data.map((trace) => ({ ...trace }));
-    Plotly.react(plot, data, { ...structuredClone(figure.layout), template: template() }, CONFIG).then(() => {
+    const layout = { ...structuredClone(figure.layout), template: template() };
+    thin(layout, figure, plot.clientWidth);
+    Plotly.react(plot, data, layout, CONFIG).then(() => {
       follow(plot);
       globalThis.placeLabels?.(plot);
     });
@@ -55,6 +57,15 @@ function show(panel) {
   panel.querySelector(".note").textContent = notes.join(" ").trim();
   drawn.add(panel);
   root.dataset.drawn = String(drawn.size);
+}
+
+// Names fewer columns of a heat map where the names would overlap, as on a phone.
+function thin(layout, figure, width) {
+  const axis = layout.xaxis;
+  const names = figure.data[0]?.type === "heatmap" && axis?.dtick === 1 ? figure.data[0].x : [];
+  const wide = axis?.tickangle ? 13 : 8 + 6 * Math.max(...names.map((name) => String(name).length));
+  const room = width - layout.margin.l - layout.margin.r - 60; // the colour bar
+  if (names.length * wide > room) axis.dtick = Math.ceil((names.length * wide) / Math.max(room, wide));
 }
 
 function frame() {

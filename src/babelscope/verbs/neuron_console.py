@@ -1,21 +1,23 @@
 """What `babelscope neurons` shows in the terminal."""
 
 from collections.abc import Sequence
-from math import isnan
+from textwrap import fill
 
 from rich.box import SIMPLE
 from rich.table import Table
 
+from babelscope.report.neuron_numbers import in_brackets, limits, number
 from babelscope.report.neuron_summary import (
+    above_random,
     by_language,
     by_layer_and,
     contrast,
     criteria_of,
     effects,
     over_layers,
-    plain,
     said,
     whole,
+    without_reading,
 )
 from babelscope.report.table import Run
 from babelscope.verbs.console import console
@@ -23,13 +25,12 @@ from babelscope.verbs.console import console
 
 def print_neurons(run: Run) -> None:
     """Print the blocks, the regions, and what each does when it is off."""
-    run = plain(run)
+    run = without_reading(run)
     criteria = criteria_of(run)
     _print_layers(run, criteria)
     _print_effects(run)
     for name in criteria:
-        if sizes := [f"{code} {size:,.0f}" for code, size in by_language(run, f"{name}_neurons").items()]:
-            console.print(f"Neurons by {said(name)}: {', '.join(sizes)}")
+        _print_sizes(run, name)
 
 
 def _print_layers(run: Run, criteria: Sequence[str]) -> None:
@@ -39,18 +40,19 @@ def _print_layers(run: Run, criteria: Sequence[str]) -> None:
     layers = list(next(iter([*shared.values(), *counts.values()])).index)
     table = _table("layer", *(metric.upper() for metric in shared), *(f"neurons by {said(name)}" for name in criteria))
     for layer in layers:
-        values = [f"{values[layer]:.3f}" for values in shared.values()]
-        table.add_row(layer, *values, *(f"{count[layer]:.1f}" for count in counts.values()))
-    ends = {metric: [whole(run, f"{metric}{end}") for end in ("", "_low", "_high")] for metric in shared}
-    values = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in ends.values()]
-    table.add_row("all", *values, *(f"{whole(run, f'{name}_neurons'):.1f}" for name in criteria))
-    nulls = {metric: [whole(run, f"{metric}{end}") for end in ("_null_low", "_null_high")] for metric in shared}
-    chance = ["" if isnan(low) else f"{low:.3f} to {high:.3f}" for low, high in nulls.values()]
-    chance += [_number(whole(run, f"{name}_neurons_null")) for name in criteria]
+        values = [number(values[layer]) for values in shared.values()]
+        table.add_row(layer, *values, *(number(count[layer], digits=1) for count in counts.values()))
+    ends = {metric: [whole(run, f"{metric}{end}") for end in ("_low", "_high")] for metric in shared}
+    values = [f"{number(whole(run, metric))}{in_brackets(*ends[metric])}" for metric in shared]
+    table.add_row("all", *values, *(number(whole(run, f"{name}_neurons"), digits=1) for name in criteria))
+    chance = [limits(*(whole(run, f"{metric}{end}") for end in ("_null_low", "_null_high"))) for metric in shared]
+    chance += [number(whole(run, f"{name}_neurons_null"), digits=1) for name in criteria]
     if any(chance):
         table.add_row("chance", *chance)
-    title = "LRDS and SADS, 95 % intervals over sentences; neurons of a language, mean over languages"
-    console.print(f"\n[bold]{title}[/bold]")
+    titles = [f"{' and '.join(map(str.upper, shared))}, 95 % intervals over sentences"] if shared else []
+    titles += ["neurons of a language, mean over languages"] if criteria else []
+    title = "; ".join(titles)
+    console.print(f"[bold]{title[:1].upper()}{title[1:]}[/bold]")
     console.print(table)
 
 
@@ -58,16 +60,32 @@ def _print_effects(run: Run) -> None:
     values = effects(run)
     if values.empty:
         return
+    kinds = ("own", "others", "random")
     table = _table("region off", "own language", "others", "random neurons")
     for code, row in values.iterrows():
-        table.add_row(str(code), *(_signed(row[name]) for name in ("own", "others", "random")))
-    table.add_row("mean", *(_signed(values[name].mean()) for name in ("own", "others", "random")))
-    console.print("\n[bold]Change of the loss, nats per target[/bold]")
+        table.add_row(str(code), *(number(row[name], digits=4, sign=True) for name in kinds))
+    for name, of_all in (("mean", values.mean()), ("median", values.median())):
+        table.add_row(name, *(number(of_all[kind], digits=4, sign=True) for kind in kinds))
+    console.print("[bold]Change of the loss, nats per target[/bold]")
     console.print(table)
     for against in ("others", "random"):
         found = contrast(run, against)
-        interval = f" [{_signed(found.low)}, {_signed(found.high)}]" if found.known else ""
-        console.print(f"Own minus {against}: {_signed(found.value)}{interval} over languages")
+        if found.n:
+            interval = in_brackets(found.low, found.high, sign=True)
+            console.print(f"Own minus {against}: {number(found.value, sign=True)}{interval} over languages")
+    if above := above_random(run):
+        console.print(f"Own language: {above} neurons")
+
+
+def _print_sizes(run: Run, criterion: str) -> None:
+    """Print the number of neurons of every language; a code and its number stay on one line."""
+    sizes = by_language(run, f"{criterion}_neurons")
+    told = [f"{code}\N{NO-BREAK SPACE}{size:,.0f}" for code, size in sizes[sizes > 0].items()]
+    if empty := list(sizes.index[sizes == 0]):
+        told.append(f"none for {', '.join(empty) if told else 'any language'}")
+    if told:
+        line = fill(f"Neurons by {said(criterion)}: {', '.join(told)}", console.width, break_on_hyphens=False)
+        console.print(line.replace("\N{NO-BREAK SPACE}", " "))
 
 
 def _table(first: str, *numbers: str) -> Table:
@@ -75,11 +93,3 @@ def _table(first: str, *numbers: str) -> Table:
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table
-
-
-def _number(value: float) -> str:
-    return "" if isnan(value) else f"{value:.1f}"
-
-
-def _signed(value: float) -> str:
-    return "" if isnan(value) else f"{value:+.4f}"

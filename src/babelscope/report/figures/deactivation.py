@@ -8,11 +8,16 @@ import plotly.graph_objects as go
 from babelscope.report.figures.matrices import draw_matrix, largest
 from babelscope.report.figures.style import ACCENT, MUTED, STRONG, clean, draw
 from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.neuron_numbers import in_brackets
 from babelscope.report.neuron_summary import by_pair, effects
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 
-KINDS = {
+OFF = {"ablated": "the region of", "random": "random neurons, as many as of"}
+"""What was switched off, as the rows' metrics begin."""
+UNITS = {"loss": "nats per target", "bits_per_byte": "bits per byte"}
+"""What a loss is counted in, as the rows' metrics end."""
+MARKS = {
     "random": ("random neurons off", MUTED, "line-ns-open"),
     "others": ("in other languages (mean)", STRONG, "circle-open"),
     "own": ("in its own language", ACCENT, "diamond"),
@@ -24,29 +29,29 @@ def draw_deactivation(run: Run, unit: str) -> list[go.Figure]:
 
     Args:
         run: the run.
-        unit: "loss" or "bits_per_byte".
+        unit: one of `UNITS`.
     """
-    off, random = by_pair(run, f"ablated_{unit}"), by_pair(run, f"random_{unit}")
-    bound = largest(off, *([random] if random.size else []))
-    sizes = run.rows[run.rows["metric"] == "ablated_neurons"].set_index("other")["value"]
-    hover = "%{y} without %{x}%{customdata}"
-    axes = ("region that is off", "measured in")
-    figures = []
-    for kind, grid, what in (("ablated", off, "the region of"), ("random", random, "random neurons, as many as of")):
-        if grid.size:
-            notes = _notes(run, kind, unit, grid, sizes)
-            title = words_of(f"{kind}_{unit}").title
-            hover = f"%{{y}} without {what} %{{x}}<br>%{{z:+.3f}}%{{customdata}}"
-            figures.append(
-                draw_matrix(
-                    grid, title, hover, notes=notes, bound=bound, digits="+.2f", axes=axes, diagonal=True, down=True
-                )
-            )
-    return figures
+    grids = {kind: grid for kind in OFF if (grid := by_pair(run, f"{kind}_{unit}")).size}
+    bound = largest(*grids.values())
+    return [
+        draw_matrix(
+            grid,
+            words_of(f"{kind}_{unit}").title,
+            f"%{{y}} without {OFF[kind]} %{{x}}<br>%{{z:+.3f}}%{{customdata}}",
+            notes=_notes(run, kind, unit, grid),
+            bound=bound,
+            digits="+.2f",
+            axes=("region that is off", "measured in"),
+            diagonal=True,
+            down=True,
+        )
+        for kind, grid in grids.items()
+    ]
 
 
-def _notes(run: Run, kind: str, unit: str, grid: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
+def _notes(run: Run, kind: str, unit: str, grid: pd.DataFrame) -> pd.DataFrame:
     """What a cell says beside its value: interval, ratio of perplexities, number of neurons."""
+    sizes = run.rows[run.rows["metric"] == "ablated_neurons"].set_index("other")["value"]
     parts = (by_pair(run, f"{kind}_{part}") for part in (f"{unit}_low", f"{unit}_high", "perplexity"))
     low, high, ratio = (
         part.reindex(index=grid.index, columns=grid.columns).to_numpy(dtype=float).tolist() for part in parts
@@ -54,37 +59,38 @@ def _notes(run: Run, kind: str, unit: str, grid: pd.DataFrame, sizes: pd.Series)
     notes = grid.astype(object)
     for column, name in enumerate(grid.columns):
         for row in range(len(grid)):
-            a, b, times = low[row][column], high[row][column], ratio[row][column]
-            text = "" if isnan(a) else f" [{a:+.3f}, {b:+.3f}]"
+            text = in_brackets(low[row][column], high[row][column], sign=True)
+            times = ratio[row][column]
             text += "" if isnan(times) else f"<br>perplexity × {times:.2f}"
             notes.iat[row, column] = text + (f"<br>{sizes[name]:,.0f} neurons off" if name in sizes.index else "")
     return notes
 
 
-def draw_own(run: Run) -> go.Figure:
+def draw_own(run: Run, unit: str = "loss") -> go.Figure:
     """Draw for every region what its own language loses without it, what others lose, and what random neurons cost."""
-    table = effects(run)
+    table = effects(run, unit)
     names = [plain(code) for code in table.index]
     traces = []
-    for kind, (said, colour, symbol) in KINDS.items():
-        limits = {end: _diagonal(run, kind, end).reindex(table.index) for end in ("low", "high")}
+    for kind, (said, colour, symbol) in MARKS.items():
+        limits = {end: _diagonal(run, kind, f"{unit}_{end}").reindex(table.index) for end in ("low", "high")}
         above, below = limits["high"] - table[kind], table[kind] - limits["low"]
         bars = {"type": "data", "array": clean(above), "arrayminus": clean(below), "color": colour, "thickness": 1.5}
         traces.append(
             go.Scatter(
                 x=clean(table[kind]),
                 y=names,
+                text=[in_brackets(a, b, sign=True) for a, b in zip(limits["low"], limits["high"], strict=True)],
                 name=said,
                 mode="markers",
                 marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
                 error_x={**bars, "width": 0, "visible": bool(above.notna().any())},
-                hovertemplate=f"%{{y}}, {said}: %{{x:+.3f}} nats<extra></extra>",
+                hovertemplate=f"%{{y}}, {said}: %{{x:+.3f}}%{{text}} {UNITS[unit]}<extra></extra>",
             )
         )
     zero = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0, "line": {"color": MUTED, "width": 1}}
     return draw(
         traces,
-        "Change of loss without the region of the row (nats per target)",
+        f"Change of loss without the region of the row ({UNITS[unit]})",
         height=110 + 22 * max(len(names), 5),
         margin={"l": 96, "t": 36},
         showlegend=True,
@@ -95,9 +101,9 @@ def draw_own(run: Run) -> go.Figure:
     )
 
 
-def _diagonal(run: Run, kind: str, end: str) -> pd.Series:
-    """The limits of an effect in the region's own language; the mean over others has none."""
-    metric = {"own": "ablated_loss", "random": "random_loss"}.get(kind)
-    rows = run.rows[(run.rows["metric"] == f"{metric}_{end}") & (run.rows["language"] == run.rows["other"])]
+def _diagonal(run: Run, kind: str, part: str) -> pd.Series:
+    """Limits of an effect in the region's own language; the mean over others has none."""
+    metric = {"own": f"ablated_{part}", "random": f"random_{part}"}.get(kind)
+    rows = run.rows[(run.rows["metric"] == metric) & (run.rows["language"] == run.rows["other"])]
     rows = rows[rows["language"] != ""]
     return pd.Series(rows["value"].to_numpy(), index=rows["language"], dtype=float)

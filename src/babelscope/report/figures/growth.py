@@ -1,14 +1,14 @@
 """Growth: measures of neurons over checkpoints and over the depth of models, one line per model."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.matrices import draw_matrix
-from babelscope.report.figures.style import MUTED, RUNS, SYMBOLS, clean, draw
+from babelscope.report.figures.matrices import draw_matrix, largest
+from babelscope.report.figures.style import MUTED, RUNS, SEQUENTIAL, SYMBOLS, clean, draw
 from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.neuron_numbers import in_brackets
 from babelscope.report.neuron_summary import Checkpoint, distinct, over_layers, shape_of, whole
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
@@ -37,7 +37,7 @@ def draw_growth(lines: Mapping[str, Sequence[Checkpoint]], metric: str) -> go.Fi
                     x=[point.name for point in of],
                     y=clean(values),
                     text=[
-                        point.same_as if again else _interval(a, b) for point, a, b in zip(of, low, high, strict=True)
+                        point.same_as if again else in_brackets(a, b) for point, a, b in zip(of, low, high, strict=True)
                     ],
                     mode="markers" if again else "lines+markers",
                     line={"color": colour, "width": 2.5},
@@ -60,7 +60,7 @@ def draw_growth(lines: Mapping[str, Sequence[Checkpoint]], metric: str) -> go.Fi
             "tickangle": 0 if len(names) <= 8 else -45,
             "categoryorder": "array",
             "categoryarray": names,
-            "title": {"text": "training steps of the checkpoint, evenly spaced"},
+            "title": {"text": "training steps"},
         },
         yaxis={
             "title": {"text": plain(words_of(metric).name)},
@@ -71,26 +71,39 @@ def draw_growth(lines: Mapping[str, Sequence[Checkpoint]], metric: str) -> go.Fi
     )
 
 
-def _interval(low: float, high: float) -> str:
-    return "" if isnan(low) else f" [{low:.3f}, {high:.3f}]"
+def draw_growth_layers(
+    lines: Mapping[str, Sequence[Checkpoint]], metric: str, *, change: bool = False
+) -> list[go.Figure]:
+    """Draw a measure of every layer (upwards) at every distinct checkpoint, one figure per model in the same colours.
 
-
-def draw_growth_layers(model: str, line: Sequence[Checkpoint], metric: str, *, change: bool = False) -> go.Figure:
-    """Draw a measure of every layer (upwards) at every distinct checkpoint; `change` is the difference to the first."""
-    grid = pd.DataFrame({point.name: profile(point.run, metric) for point in distinct(line)})
+    `change` draws the difference to the first checkpoint.
+    """
+    grids = {
+        model: pd.DataFrame({point.name: profile(point.run, metric) for point in distinct(line)})
+        for model, line in lines.items()
+    }
+    grids = {model: grid for model, grid in grids.items() if grid.size}
+    if not grids:
+        return []
     if change:
-        grid = grid.sub(grid.iloc[:, 0], axis=0)
-    percent, counts = in_percent(metric), metric.endswith("_neurons")
+        grids = {model: grid.sub(grid.iloc[:, 0], axis=0) for model, grid in grids.items()}
+    words, percent = words_of(metric), in_percent(metric)
+    one_sided = not change and all((grid.fillna(0) >= 0).all(axis=None) for grid in grids.values())
     digits = f"{'+' if change else ''}{'.1%' if percent else '.2f'}"
     what = ", change since the first checkpoint" if change else ""
-    return draw_matrix(
-        grid,
-        f"{model}: {words_of(metric).name}{' (share of the layer)' if counts else ''}{what}",
-        f"layer %{{y}}, step %{{x}}<br>{plain(words_of(metric).name)} %{{z:{digits.replace('.2f', '.3f')}}}",
-        colours="other" if counts and not change else "",
-        digits=digits,
-        axes=("training steps", "layer"),
-    )
+    share = " (share of the layer)" if metric.endswith("_neurons") else ""
+    return [
+        draw_matrix(
+            grid,
+            f"{model}: {words.name}{share}{what}",
+            f"layer %{{y}}, step %{{x}}<br>{plain(words.name)} %{{z:{digits.replace('.2f', '.3f')}}}",
+            colours=(words.kind if words.kind in SEQUENTIAL else "other") if one_sided else "",
+            bound=largest(*grids.values()),
+            digits=digits,
+            axes=("training steps", "layer"),
+        )
+        for model, grid in grids.items()
+    ]
 
 
 def draw_depths(runs: Mapping[str, Run], metric: str) -> go.Figure:

@@ -1,5 +1,8 @@
 """Matrices of the page of neurons: languages by languages, or layers (upwards) by anything."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,6 +13,10 @@ from babelscope.report.words import plain
 
 MOST_TEXT = 12
 """Cells say their number up to so many columns."""
+INK, PAPER = "#1d2430", "#ffffff"
+"""Colours of these numbers, on pale and on dark cells of either theme."""
+DARK = 0.216
+"""The relative luminance (WCAG 2) below which the second has the higher contrast."""
 
 
 def draw_matrix(
@@ -18,6 +25,7 @@ def draw_matrix(
     hover: str,
     *,
     notes: pd.DataFrame | None = None,
+    texts: pd.DataFrame | None = None,
     colours: str = "",
     bound: float = 0.0,
     digits: str = "",
@@ -32,32 +40,35 @@ def draw_matrix(
         title: head of the figure.
         hover: how a cell reads, with %{y}, %{x}, %{z} and, from `notes`, %{customdata}.
         notes: a text for every cell.
+        texts: what stands in the cells, instead of their values.
         colours: a scale of `SEQUENTIAL`, from 0; without one the scale has two sides and is pale at 0.
         bound: where the scale ends; the largest value without one.
-        digits: plotly's format of the values, such as "+.2f", which has a digit more where all values are small.
+        digits: format of the values, such as "+.2f", which has more digits where all values are small; "" for none.
         axes: names of the axis of the columns and of that of the rows.
         diagonal: whether to frame the cells of a language with itself.
         down: whether lower is better: blue is better, so the scale is turned round.
     """
     values = grid.to_numpy(dtype=float)
     bound = bound or largest(grid)
-    digits = digits.replace(".2f", ".3f") if bound < 0.1 else digits
-    side = {"colorscale": SEQUENTIAL[colours], "zmin": 0} if colours else {"colorscale": DIVERGING, "zmin": -bound}
+    digits = digits.replace(".2f", ".4f" if bound < 0.01 else ".3f" if bound < 0.1 else ".2f")
+    if texts is None and digits:
+        sign = digits[:1] if digits.startswith("+") else ""
+        texts = grid.map(lambda value: f"{value:{sign}z{digits.removeprefix('+')}}".replace("-", "−"))
+    colorscale, start = (SEQUENTIAL[colours], 0.0) if colours else (DIVERGING, -bound)
+    scale = {"colorscale": colorscale, "zmin": start, "zmax": bound, "reversescale": down}
+    names = {"x": [plain(name) for name in grid.columns], "y": [plain(name) for name in grid.index]}
     heat = go.Heatmap(
         z=[clean(line) for line in values],
-        x=[plain(name) for name in grid.columns],
-        y=[plain(name) for name in grid.index],
+        **names,
         customdata=None if notes is None else notes.to_numpy().tolist(),
-        **side,
-        reversescale=down,
-        zmax=bound,
+        **scale,
         xgap=1,
         ygap=1,
         hoverongaps=False,
-        texttemplate=f"%{{z:{digits}}}" if values.shape[1] <= MOST_TEXT else None,
         hovertemplate=f"{hover}<extra></extra>",
         colorbar={**BAR, "tickformat": digits},
     )
+    told = [] if texts is None or values.shape[1] > MOST_TEXT else _tell(values, texts, names, scale)
     upwards = axes[1] == "layer"
     cell = 20 if upwards else 30 if len(grid) <= MOST_TEXT else 18
     coded = any("_" in str(name) for name in grid.columns)
@@ -73,7 +84,7 @@ def draw_matrix(
         if diagonal and name == other
     ]
     return draw(
-        [heat],
+        [heat, *told],
         plain(title),
         height=cell * max(len(grid), 8) + 8 + below,
         margin={"l": 50 if upwards else 86 if axes[1] else 74, "b": below},
@@ -86,6 +97,39 @@ def draw_matrix(
         },
         shapes=frames,
     )
+
+
+def _tell(
+    values: np.ndarray, texts: pd.DataFrame, names: Mapping[str, list[str]], scale: Mapping[str, Any]
+) -> list[go.Heatmap]:
+    """Write texts into cells: plotly gives all texts of a trace one colour, so pale and dark cells have one each."""
+    dark, known = _are_dark(values, scale), ~np.isnan(values)
+    clear = [[0, "rgba(0,0,0,0)"], [1, "rgba(0,0,0,0)"]]
+    return [
+        go.Heatmap(
+            z=[clean(line) for line in np.where(cells, values, np.nan)],
+            **names,
+            text=np.where(cells, texts.to_numpy(), "").tolist(),  # plotly writes into cells without a value too
+            texttemplate="%{text}",
+            textfont={"color": colour},
+            colorscale=clear,
+            showscale=False,
+            hoverinfo="skip",
+        )
+        for cells, colour in ((known & ~dark, INK), (known & dark, PAPER))
+        if cells.any()
+    ]
+
+
+def _are_dark(values: np.ndarray, scale: Mapping[str, Any]) -> np.ndarray:
+    """Whether the colour of a cell is dark; a cell without a value is not."""
+    share = np.clip((values - scale["zmin"]) / (scale["zmax"] - scale["zmin"]), 0, 1)
+    share = 1 - share if scale["reversescale"] else share
+    places, colours = zip(*scale["colorscale"], strict=True)
+    channels = [[int(colour[start : start + 2], 16) / 255 for colour in colours] for start in (1, 3, 5)]
+    rgb = np.stack([np.interp(share, places, channel) for channel in channels], axis=-1)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return linear @ np.array([0.2126, 0.7152, 0.0722]) < DARK
 
 
 def largest(*grids: pd.DataFrame) -> float:

@@ -1,4 +1,4 @@
-"""One model's neurons: alignment by layer with chance, regions by layer and language, and where regions lie."""
+"""One model's neurons: alignment by layer with chance, regions by layer and language, and how far criteria agree."""
 
 from math import isnan, log10
 from typing import Any
@@ -10,17 +10,15 @@ from babelscope.report.figures.matrices import draw_matrix
 from babelscope.report.figures.style import (
     ACCENT,
     MUTED,
-    RUNS,
     STRONG,
-    SYMBOLS,
     clean,
     draw,
     end_labels,
     rgba,
 )
 from babelscope.report.figures.tokens import BAR, CATEGORIES
+from babelscope.report.neuron_numbers import in_brackets, number
 from babelscope.report.neuron_summary import by_language, by_layer_and, over_layers, said, shape_of, whole
-from babelscope.report.neuron_words import THIRDS_WORDS
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 
@@ -39,7 +37,7 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
         if line.empty:
             continue
         lows, highs = (over_layers(run, f"{metric}_{end}").reindex(layers) for end in ("low", "high"))
-        limits = [f" [{a:.3f}, {b:.3f}]" if not (name or isnan(a)) else "" for a, b in zip(lows, highs, strict=True)]
+        limits = ["" if name else in_brackets(a, b) for a, b in zip(lows, highs, strict=True)]
         traces.append(
             go.Scatter(
                 x=layers,
@@ -56,21 +54,22 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
     shapes = [_level(0.0, "solid")]
     if not isnan(of_model := whole(run, metric)):
         shapes.append(_level(of_model, "dot"))
-        ends.append((f"whole model {of_model:.2f}", of_model, MUTED))
+        ends.append((f"whole model {number(of_model, digits=2)}", of_model, MUTED))
     drawn = pd.concat([pd.Series([0.0]), *(pd.Series(trace.y, dtype=float) for trace in traces if trace.y)])
     low, high = float(drawn.min()), float(drawn.max())
     room = 0.06 * (high - low) or 0.05
+    notes = end_labels(ends, 1, high - low + 2 * room, height=288)
     return draw(
         [trace for trace in traces if trace.y],
         words.title,
         height=340,
         margin={"r": 118 if ends else 16},
         shapes=shapes,
-        annotations=end_labels(ends, len(layers) - 1, high - low + 2 * room, height=288),
+        annotations=[note | {"xref": "paper"} for note in notes],  # beside the dotted line, not on it
         xaxis={
             **CATEGORIES,
             "title": {"text": "layer"},
-            "dtick": 1 if len(layers) <= 16 else 4,
+            "dtick": 1 if len(layers) <= 12 else 4,
             "range": [-0.3, len(layers) - 0.7],
         },
         yaxis={"title": {"text": words.name}, "range": [low - room, high + room]},
@@ -98,19 +97,14 @@ def _level(y: float, dash: str) -> dict[str, Any]:
 def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:
     """Draw the neurons of every language in every layer: their number on a log scale, or shares of the language's."""
     counts = by_layer_and(run, f"{criterion}_neurons", "language")
-    shares = counts / counts.sum()
-    of_layer = shape_of(run)[1]
-    notes = pd.DataFrame(
-        [
-            [f"{count:,.0f} neurons, {count / of_layer:.2%} of the layer's" for count in line]
-            for line in counts.to_numpy(dtype=float)
-        ]
-    )
-    hover = "%{x}, layer %{y}<br>%{customdata}"
-    title = f"Neurons of every language by {said(criterion)}"
+    notes = (counts / shape_of(run)[1]).map("{:.2%} of the layer's".format)
+    notes = counts.map("{:,.0f} neurons, ".format) + notes
+    chance = over_layers(run, f"{criterion}_neurons_null").reindex(counts.index)
+    notes = notes.add(chance.map(lambda value: f"<br>shuffled languages: {value:,.1f}" if value >= 0 else ""), axis=0)
+    hover, title = "%{x}, layer %{y}<br>%{customdata}", f"Neurons of every language by {said(criterion)}"
     if share:
         return draw_matrix(
-            shares,
+            counts / counts.sum(),
             f"{title} (share of the language's own)",
             f"{hover}<br>%{{z:.1%}} of the language's own",
             notes=notes,
@@ -123,6 +117,7 @@ def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:
         f"{title} (number, log scale)",
         hover,
         notes=notes,
+        texts=counts.map("{:,.0f}".format),
         colours="other",
         axes=("", "layer"),
     )
@@ -133,65 +128,7 @@ def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:
         "tickvals": [log10(tick + 1) for tick in ticks],
         "ticktext": [f"{tick:,}" for tick in ticks],
     }
-    texts = [["" if isnan(value) else f"{value:,.0f}" for value in line] for line in counts.to_numpy(dtype=float)]
-    template = "%{text}" if counts.shape[1] <= 12 else None
-    return figure.update_traces(colorbar=bar, text=texts, texttemplate=template)
-
-
-def draw_places(run: Run, criterion: str) -> go.Figure:
-    """Draw how much of every language's region lies in early, middle and last blocks, beside what lies there at all."""
-    thirds = list(THIRDS_WORDS.values())
-    values = pd.DataFrame({third: by_language(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS})
-    traces = []
-    for place, (code, line) in enumerate(values.iterrows()):
-        across = (place - (len(values) - 1) / 2) * 0.6 / max(len(values), 1)
-        traces.append(
-            go.Scatter(
-                x=[third + across for third in range(len(thirds))],
-                y=clean(line),
-                mode="markers",
-                marker={
-                    "size": 8 if len(values) <= 12 else 6,
-                    "color": RUNS[place % len(RUNS)],
-                    "symbol": SYMBOLS[place % len(SYMBOLS)],
-                },
-                hovertemplate=f"{plain(code)}: %{{y:.1%}}<extra></extra>",
-            )
-        )
-    mean = [whole(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS]
-    null = [whole(run, f"{criterion}_share_{third}_null") for third in THIRDS_WORDS]
-    for name, shares, colour, dash in (("mean", mean, STRONG, "solid"), ("all neurons", null, MUTED, "dash")):
-        ends = [[(third - 0.38, share), (third + 0.38, share), (None, None)] for third, share in enumerate(shares)]
-        points = [point for end in ends for point in end]
-        traces.append(
-            go.Scatter(
-                x=[x for x, _ in points],
-                y=[y for _, y in points],
-                mode="lines",
-                name=name,
-                showlegend=True,
-                line={"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash},
-                hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
-            )
-        )
-    top = max(
-        filter(lambda share: not isnan(share), [*values.to_numpy(dtype=float).ravel().tolist(), *null]), default=1.0
-    )
-    return draw(
-        traces,
-        f"Neurons of a language by {said(criterion)}, by depth (share of the language's own)",
-        height=330,
-        margin={"t": 36},
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        xaxis={
-            "tickvals": list(range(len(thirds))),
-            "ticktext": [f"{third} third" for third in thirds],
-            "showgrid": False,
-            "range": [-0.5, 2.5],
-        },
-        yaxis={"tickformat": ".0%", "range": [-0.06 * top, 1.06 * top]},
-    ).update_traces(showlegend=False, selector={"mode": "markers"})
+    return figure.update_traces(colorbar=bar, selector=0)
 
 
 def draw_agreement(run: Run, first: str, second: str) -> go.Figure:

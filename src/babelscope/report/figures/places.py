@@ -1,0 +1,91 @@
+"""Where regions lie: the share of every language's neurons in the first, middle and last third of the blocks."""
+
+from math import isnan
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from babelscope.report.figures.style import MUTED, STRONG, draw
+from babelscope.report.neuron_summary import by_language, said, whole
+from babelscope.report.neuron_words import THIRDS_WORDS
+from babelscope.report.table import Run
+from babelscope.report.words import plain
+
+BINS = 24
+"""Shares that fall into one of so many parts of the axis stand side by side."""
+APART, WIDEST = 0.05, 0.7
+"""Widths between marks, and of all marks in one third of the figure."""
+MOST_NAMED = 2
+"""Languages named in a third, the furthest first."""
+
+
+def draw_places(run: Run, criterion: str) -> go.Figure:
+    """Draw how much of every language's region lies in early, middle and last blocks, beside what lies there at all.
+
+    Languages are alike, but those far from all others are named (beyond Tukey's fences).
+    """
+    thirds = [f"{third} third" for third in THIRDS_WORDS.values()]
+    values = pd.DataFrame({third: by_language(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS})
+    mean = [whole(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS]
+    null = [whole(run, f"{criterion}_share_{third}_null") for third in THIRDS_WORDS]
+    known = [share for share in [*values.to_numpy(dtype=float).ravel().tolist(), *null] if not isnan(share)]
+    top = max(known, default=1.0) or 1.0
+    traces = [
+        *(_marks(values[third].dropna(), place, top) for place, third in enumerate(values.columns)),
+        _levels("mean of languages", mean, STRONG, "solid"),
+        _levels("all neurons", null, MUTED, "dash"),
+    ]
+    return draw(
+        traces,
+        f"Neurons of a language by {said(criterion)}, by depth (share of the language's own)",
+        height=330,
+        margin={"t": 36},
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        xaxis={"tickvals": list(range(len(thirds))), "ticktext": thirds, "showgrid": False, "range": [-0.5, 2.5]},
+        yaxis={"tickformat": ".0%", "range": [-0.06 * top, 1.08 * top]},
+    )
+
+
+def _marks(shares: pd.Series, place: int, top: float) -> go.Scatter:
+    """One mark per language; marks at about the same height stand side by side."""
+    bins = (shares / top * BINS).round()
+    crowd = bins.map(bins.value_counts())
+    apart = (WIDEST / crowd).clip(upper=APART)
+    across = (bins.groupby(bins).cumcount() - (crowd - 1) / 2) * apart
+    named = _outliers(shares)
+    return go.Scatter(
+        x=(place + across).round(3).tolist(),
+        y=shares.round(4).tolist(),
+        mode="markers+text",
+        marker={"size": 8, "color": MUTED, "opacity": 0.65},
+        text=[plain(code) if code in named else "" for code in shares.index],
+        textposition=["middle left" if shift < 0 else "middle right" for shift in across],
+        textfont={"size": 10},
+        customdata=[plain(code) for code in shares.index],
+        cliponaxis=False,
+        showlegend=False,
+        hovertemplate="%{customdata}: %{y:.1%}<extra></extra>",
+    )
+
+
+def _outliers(shares: pd.Series) -> set[str]:
+    """The languages furthest beyond Tukey's fences."""
+    low, high = (float(shares.quantile(share)) for share in (0.25, 0.75))
+    centre, half = (low + high) / 2, (high - low) / 2
+    beyond = ((shares - centre).abs() - 4 * half).sort_values()  # the fences lie 1.5 (high - low) beyond both quartiles
+    return set(beyond[beyond > 0].index[-MOST_NAMED:])
+
+
+def _levels(name: str, shares: list[float], colour: str, dash: str) -> go.Scatter:
+    """A level stroke in every third."""
+    strokes = [((third - 0.38, third + 0.38, None), (share, share, None)) for third, share in enumerate(shares)]
+    return go.Scatter(
+        x=[x for across, _ in strokes for x in across],
+        y=[None if y is None or isnan(y) else y for _, level in strokes for y in level],
+        mode="lines",
+        name=name,
+        showlegend=True,
+        line={"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash},
+        hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
+    )
