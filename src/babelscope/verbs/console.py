@@ -29,17 +29,19 @@ console = Console() if Console().is_terminal else Console(width=120)
 
 def progress(batches: Sequence[Any]) -> Any:
     """Show how far the embedding is, where a person watches."""
-    return track(batches, description="Embedding", console=console, transient=True)
+    return track(batches, description="Embedding", console=console, transient=True, disable=not console.is_terminal)
 
 
 def track_what(what: str) -> Callable[[Sequence[str]], Iterable[str]]:
     """Show how far a loop over layers or languages is, where a person watches."""
-    return lambda names: track(names, description=what, console=console, transient=True)
+    return lambda names: track(
+        names, description=what, console=console, transient=True, disable=not console.is_terminal
+    )
 
 
 def track_runs(runs: Sequence[Run]) -> Iterable[Run]:
     """Show how far the reading of many runs is, where a person watches."""
-    return track(runs, description="Reading runs", console=console, transient=True)
+    return track(runs, description="Reading runs", console=console, transient=True, disable=not console.is_terminal)
 
 
 def print_trainable(rows: Sequence[dict[str, Any]]) -> None:

@@ -96,7 +96,7 @@ def _family(cfg: DictConfig) -> Family:
 
 def _answering(parts: Sequence[Any]) -> Iterable[Any]:
     """Show how far the answers are, where a person watches."""
-    return track(parts, description="Answering", console=console, transient=True)
+    return track(parts, description="Answering", console=console, transient=True, disable=not console.is_terminal)
 
 
 def _describe(

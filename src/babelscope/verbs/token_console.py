@@ -19,7 +19,15 @@ def searching(blocks: Iterable[Found], total: int, done: int) -> Iterable[Found]
     """Show how far the search for neighbours is, with the blocks of an earlier command, where a person watches."""
     if done:
         print(f"Going on after {done} of {total} blocks of neighbours")
-    return track(blocks, description="Neighbours", total=total, completed=done, console=console, transient=True)
+    return track(
+        blocks,
+        description="Neighbours",
+        total=total,
+        completed=done,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 def busy(what: str) -> AbstractContextManager[Any]:
