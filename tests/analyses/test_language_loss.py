@@ -59,6 +59,31 @@ def test_batches_equal_one_text_at_a_time(model_type):
             assert found.nll[k, i] == pytest.approx(nll, rel=1e-5)
 
 
+def test_a_masked_model_may_predict_some_tokens_of_a_text_only():
+    model, tokenizer = model_of("xlm-roberta"), tiny_tokenizer()
+    parts = parts_of(model)
+    some, again, whole = (language_losses(parts, tokenizer, CORPUS, targets=n) for n in (2, 2, None))
+    assert (some.targets == 2).all()
+    assert torch.equal(some.nll, again.nll)
+    assert (some.nll < whole.nll).all()
+    each = []
+    for i in range(whole.targets[0, 0]):  # the two are tokens of the text, predicted as they are one by one
+        alone = tokenizer(ENGLISH[0], return_tensors="pt")["input_ids"]
+        token = int(alone[0, i + 1])
+        alone[0, i + 1] = tokenizer.mask_token_id
+        with torch.no_grad():
+            each.append(-model(input_ids=alone).logits[0, i + 1].log_softmax(-1)[token].item())
+    pairs = [a + b for place, a in enumerate(each) for b in each[place + 1 :]]
+    assert min(abs(pair - float(some.nll[0, 0])) for pair in pairs) < 1e-4
+    drawn = [language_losses(parts, tokenizer, CORPUS, targets=2, seed=seed).loss for seed in range(40)]
+    torch.testing.assert_close(torch.stack(drawn).mean(0), whole.loss, rtol=0.05, atol=0)
+    assert some.bits_per_byte[0] == pytest.approx(float(whole.bits_per_byte[0]), rel=0.5)
+    assert torch.equal(
+        language_losses(parts_of(model_of("bloom")), tokenizer, CORPUS, targets=2).targets[0] > 2,
+        torch.tensor([True, True, True]),
+    )
+
+
 def test_adapters_count():
     model, tokenizer = model_of("xlm-roberta"), tiny_tokenizer()
     bare = language_losses(parts_of(model), tokenizer, CORPUS)

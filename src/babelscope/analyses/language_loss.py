@@ -61,6 +61,7 @@ def language_losses(
     max_tokens: int = 4096,
     max_length: int = 256,
     seed: int = 0,
+    targets: int | None = None,
     progress: Progress = iter,
 ) -> LanguageLosses:
     """Measure the loss of every sentence in every language.
@@ -74,7 +75,8 @@ def language_losses(
         corpus: The sentences.
         max_tokens: Most tokens of a batch, padding included.
         max_length: Most tokens of a text, special ones included.
-        seed: Of the spans; a text has the same ones every time.
+        seed: Of the spans, and of the tokens that are drawn; a text has the same ones every time.
+        targets: Most tokens of a text that a masked model predicts; None for all.
         progress: Wraps the sequence of batches, for a progress bar.
 
     Raises:
@@ -86,7 +88,7 @@ def language_losses(
             f"Expected a language model, but this {parts.family.model_type} model has no language-modelling head; "
             "load its checkpoint with task='lm'"
         )
-    measure = LOSSES[parts.family.objective](parts, tokenizer, max_tokens=max_tokens, seed=seed)
+    measure = LOSSES[parts.family.objective](parts, tokenizer, max_tokens=max_tokens, seed=seed, targets=targets)
     vocabulary = len(parts.lm_head.weight)  # type: ignore[arg-type]
     texts = [text for language in corpus.languages for text in corpus.texts[language]]
     room = min(max_tokens, max(1, LOGITS // vocabulary))

@@ -3,6 +3,7 @@
 Targets are tokens of the text: what a tokenizer adds around it, and the sentinels between its spans, are not.
 """
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ TokenLosses = Callable[[Batch], tuple[Tensor, Tensor]]
 """From a batch to the row of each of its N targets, (N,) int64, and that target's loss in nats, (N,) float32."""
 
 
-def causal_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -> TokenLosses:
+def causal_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, targets: int | None) -> TokenLosses:
     """Predict every token from those before it; the first of a text only where the tokenizer puts one before it."""
 
     def measure(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -29,7 +30,7 @@ def causal_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -
     return measure
 
 
-def span_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -> TokenLosses:
+def span_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, targets: int | None) -> TokenLosses:
     """Predict the spans that T5's corruption replaces; a seed gives a text the same spans every time.
 
     Raises:
@@ -50,10 +51,12 @@ def span_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -> 
     return measure
 
 
-def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -> TokenLosses:
+def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, targets: int | None) -> TokenLosses:
     """Predict every token of a text from all others, masked in turn (pseudo-likelihood, Salazar et al. 2020).
 
-    The output layer reads the masked positions only, since a vocabulary can cost more than all blocks.
+    With `targets` it is no more than so many tokens of a text, drawn by the seed and the text, the same ones every
+    time: each costs a pass of its own. The output layer reads the masked positions only, since a vocabulary can cost
+    more than all blocks.
 
     Raises:
         ValueError: If the tokenizer has no mask token.
@@ -74,7 +77,7 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -
         return F.cross_entropy(logits.float(), ids[row, position].to(logits.device), reduction="none").cpu()
 
     def measure(batch: Batch) -> tuple[Tensor, Tensor]:
-        row, position = batch.ordinary.nonzero().unbind(1)
+        row, position = _draw(batch, targets, seed).nonzero().unbind(1)
         lengths = batch.attention_mask.sum(dim=1)
         losses, start = [], 0
         while start < len(row):  # texts lie longest first, so the first of a portion is its longest
@@ -86,6 +89,18 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int) -
         return row, torch.cat(losses)
 
     return measure
+
+
+def _draw(batch: Batch, targets: int | None, seed: int) -> Tensor:
+    """Keep at most so many ordinary tokens of every text: (B, T) bool."""
+    if targets is None:
+        return batch.ordinary
+    kept = torch.zeros_like(batch.ordinary)
+    for row, ids, ordinary in zip(kept, batch.input_ids, batch.ordinary, strict=True):
+        places = ordinary.nonzero().flatten()
+        generator = torch.Generator().manual_seed(seed + zlib.crc32(repr(ids[places].tolist()).encode()))
+        row[places[torch.randperm(len(places), generator=generator)[:targets]]] = True
+    return kept
 
 
 LOSSES = {"causal": causal_losses, "masked": masked_losses, "span": span_losses}

@@ -94,13 +94,14 @@ def ablation_rows(
     corpus: Corpus,
     masks: Mapping[str, Tensor],
     *,
-    controls: int,
+    ablation: Ablation,
     metrics: Mapping[str, LayerMetric],
     labels: tuple[str, ...] | None,
 ) -> Rows:
     """Measure the loss of every language or the accuracy, and chosen scores of layers, without each region in turn."""
     parts, tokenizer = loaded.parts, loaded.tokenizer
-    options = {"controls": controls, "seed": cfg.seed}
+    options = {"controls": ablation.controls, "seed": cfg.seed}
+    batch = {"max_tokens": cfg.max_tokens, "seed": cfg.seed, "targets": ablation.targets}
     again: list[Callable[[], Rows]] = []
     rows: Rows = []
     if labels is not None:
@@ -108,7 +109,7 @@ def ablation_rows(
     else:
 
         def losses() -> Any:
-            return language_losses(parts, tokenizer, corpus, max_tokens=cfg.max_tokens, seed=cfg.seed)
+            return language_losses(parts, tokenizer, corpus, **batch)
 
         rows += deactivation(parts, masks, losses, progress=track_what("Switching off"), **options)
     if metrics:

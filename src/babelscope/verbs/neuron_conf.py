@@ -52,6 +52,7 @@ class Ablation:
     languages: list[str] | None
     sentences: int
     controls: int
+    targets: int | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def _check_values(settings: Settings, cfg: DictConfig) -> None:
     if settings.ablation is not None:
         _least("ablation.sentences", settings.ablation.sentences, 2)
         _least("ablation.controls", settings.ablation.controls, 2)
+        if settings.ablation.targets is not None:
+            _least("ablation.targets", settings.ablation.targets, 1)
     for key, file in (("regions", settings.regions), ("published.file", settings.published.file)):
         if file is not None and not Path(file).expanduser().is_file():
             raise ValueError(f"Expected `{key}` to be a file, but there is none at {file!r}; correct the path.")

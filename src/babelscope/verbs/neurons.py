@@ -69,8 +69,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     facts = _facts(settings, loaded, regions, len(found_on))
     if settings.ablation is not None:
         masks = choose_regions(settings.ablation, regions, codes)
-        controls = settings.ablation.controls
-        rows += ablation_rows(cfg, loaded, measured_on, masks, controls=controls, metrics=metrics, labels=labels)
+        rows += ablation_rows(
+            cfg, loaded, measured_on, masks, ablation=settings.ablation, metrics=metrics, labels=labels
+        )
         facts |= {"ablated": list(masks), "left_out": left_out(regions[settings.ablation.criterion])}
     _save(regions, folder / "regions")
     keep(cfg, folder, _describe(cfg, loaded, prepared, weights) | {"neurons": facts})
