@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -6,7 +7,8 @@ import torch
 from babelscope.data.corpora import Corpus
 from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
-from babelscope.states import embed, pool, prepare
+from babelscope.states import STATES, embed, pool, prepare
+from babelscope.states.embed import walk
 from tests.models.tiny import tiny_model, tiny_tokenizer
 
 
@@ -48,6 +50,23 @@ def test_batch_size_padding_side_and_order_change_nothing(corpus, model_type):
     place = [10 + i for i in order] + order
     for layer, x in layers.items():
         torch.testing.assert_close(x, reference[layer][place], rtol=1e-4, atol=1e-5)
+
+
+def test_masks_are_where_a_layer_is(corpus):
+    parts = parts_of(tiny_model("bert"))
+
+    @contextmanager
+    def spread(parts, keep):
+        with STATES.record(parts, lambda layer, hidden: keep(layer, hidden.to("meta" if layer == "4" else "cpu"))):
+            yield
+
+    seen = {}
+
+    def receive(layer, hidden, batch):
+        seen[layer] = {x.device.type for x in (hidden, batch.attention_mask, batch.ordinary)}
+
+    walk(parts, prepare(corpus, tiny_tokenizer()).batches, replace(STATES, record=spread), receive)
+    assert seen == {layer: {"meta" if layer == "4" else "cpu"} for layer in parts.layers}
 
 
 def test_samples_name_language_and_sentence(corpus):

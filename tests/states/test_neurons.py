@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from babelscope.analyses.ablation import ablate
 from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
 from babelscope.states import record_neurons
@@ -74,6 +75,20 @@ def test_an_activation_function_that_blocks_share_is_an_error():
         ValueError, match=r"`ffn_gate` of a llama model .* 1 \(2x in 1\), 2 \(2x in 1\); correct that path"
     ):
         recorded(parts_of(model), "gate")
+
+
+def test_feed_forward_layers_in_chunks_are_refused_and_can_be_switched_off():
+    parts, whole = (parts_of(tiny_model("bert", depth=2, chunk_size_feed_forward=size)) for size in (3, 0))
+    for reading in ("gate", "down_input"):
+        with pytest.raises(ValueError, match=r"bert model .* chunk_size_feed_forward=3; set it to 0") as caught:
+            recorded(parts, reading)
+        assert "\n" not in str(caught.value)
+    mask = torch.arange(2 * parts.neurons).view(2, -1) % 3 == 0
+    found = []
+    for each in (parts, whole):
+        with torch.no_grad(), ablate(each, mask):
+            found.append(each.stack(**tiny_inputs()).last_hidden_state)
+    torch.testing.assert_close(*found)
 
 
 def test_a_model_that_does_not_run_is_an_error():

@@ -1,3 +1,6 @@
+import shutil
+from functools import partial
+
 import pandas as pd
 import pytest
 import pytorch_lightning as pl
@@ -8,7 +11,7 @@ from babelscope.models.load import load
 from babelscope.models.parts import parts_of
 from babelscope.report.table import read
 from babelscope.states import GATE, embed, prepare
-from babelscope.states.pool import mean
+from babelscope.states.pool import mean, weighted
 from babelscope.training.export import ExportModel
 from babelscope.training.neuron_scores import NeuronScores
 from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
@@ -17,6 +20,7 @@ from tests.training.runs import (
     PROBED,
     Kill,
     StopError,
+    layer_scores,
     make_data,
     make_module,
     make_trainer,
@@ -27,12 +31,14 @@ from tests.training.runs import (
 STEPS = 4
 
 
-def scorer(pooled, start):
+def scorer(pooled, start, *, least=0.0):
     """Mean activation by language; of the neurons on which it is above all others, the share kept."""
     layers = {
         layer: x.reshape(len(pooled.names), len(pooled.ids), -1).mean(dim=1) for layer, x in pooled.layers.items()
     }
     highest = torch.stack([x == x.max(dim=0).values for x in layers.values()], dim=1)
+    if least > 1:
+        raise ValueError(f"Expected argument `least` to be at most 1, but got {least}; lower it")
     masks = dict(zip(pooled.names, highest, strict=True))
     rows = [row("level", layer, code, x[k]) for layer, x in layers.items() for k, code in enumerate(pooled.names)]
     rows += [row("level", layer, "", x) for layer, x in layers.items()]
@@ -47,7 +53,8 @@ def row(metric, layer, language, value):
 
 
 def neuron_scores(**options):
-    return NeuronScores(scorer, PROBED, tiny_tokenizer(), **{"max_tokens": 512, **options})
+    given = {"scorer": scorer, "corpus": PROBED, "tokenizer": tiny_tokenizer(), "max_tokens": 512}
+    return NeuronScores(**{**given, **options})
 
 
 def fit(folder, *callbacks, **options):
@@ -72,8 +79,8 @@ def test_rows_at_step_0_and_every_validation_epoch(tmp_path):
     kept = [row["value"] for row in scores.rows if row["metric"] == "kept" and not row["language"]]
     assert kept[0] == 1 > kept[1]
     assert len(read(tmp_path / "run")) == len(scores.rows)
-    assert (tmp_path / "run" / "results" / "neurons-00000004.parquet").is_file()
-    assert (tmp_path / "run" / "states" / "neurons.safetensors").is_file()
+    assert (tmp_path / "run" / "results" / "neurons-down_input-00000004.parquet").is_file()
+    assert (tmp_path / "run" / "states" / "key-neurons-down_input.safetensors").is_file()
 
 
 def test_a_training_without_validation_is_measured_at_the_end_of_its_epochs(tmp_path):
@@ -97,19 +104,57 @@ def test_online_is_offline(tmp_path):
     assert [{"run": "", "step": STEPS, "epoch": 1, **row} for row in rows] == online
 
 
-def test_a_resumed_run_compares_with_the_neurons_of_its_start(tmp_path):
-    def run(folder, *extra, again=False):
-        pl.seed_everything(3, verbose=False)
-        model = tiny_model("xlm-roberta", "topic")
-        keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
-        trainer = make_trainer(folder, neuron_scores(folder=folder), keep, *extra, enable_checkpointing=True)
-        trainer.fit(make_module(model), make_data(), ckpt_path=str(folder / "last.ckpt") if again else None)
+def run(folder, *callbacks, again=False):
+    """Train with checkpoints, from the start or from the last one."""
+    pl.seed_everything(3, verbose=False)
+    model = tiny_model("xlm-roberta", "topic")
+    keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    trainer = make_trainer(folder, keep, *callbacks, enable_checkpointing=True)
+    trainer.fit(make_module(model), make_data(), ckpt_path=str(folder / "last.ckpt") if again else None)
 
-    run(tmp_path / "whole")
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that was killed in its second epoch."""
+    folder = tmp_path_factory.mktemp("stopped")
     with pytest.raises(StopError):
-        run(tmp_path / "parts", Kill(epoch=1))
-    run(tmp_path / "parts", again=True)
-    pd.testing.assert_frame_equal(read(tmp_path / "whole"), read(tmp_path / "parts"))
+        run(folder, neuron_scores(folder=folder), Kill(epoch=1))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # a copy of a run goes on
+def test_a_resumed_run_compares_with_the_neurons_of_its_start(tmp_path, stopped):
+    run(tmp_path / "whole", neuron_scores(folder=tmp_path / "whole"))
+    parts = shutil.copytree(stopped, tmp_path / "parts")
+    run(parts, neuron_scores(folder=parts), again=True)
+    pd.testing.assert_frame_equal(read(tmp_path / "whole"), read(parts))
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scorer": partial(scorer, least=0.5)}, "with other scorer;"),
+        ({"pool": weighted}, "with other pool;"),
+        ({"corpus": PROBED.select(LANGUAGES[:2])}, "with other tokens, languages;"),
+        ({"max_tokens": 200}, None),
+    ],
+)
+def test_a_resumed_run_that_measures_otherwise_ends_before_it_trains(tmp_path, stopped, changes, message):
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    if message is None:
+        (folder / "states" / "key-neurons-down_input.safetensors").unlink()
+    files = {path.name for path in (folder / "results").iterdir()}
+    with pytest.raises(ValueError, match=message or "but there are none"):
+        run(folder, neuron_scores(folder=folder, **changes), Kill(epoch=1), again=True)
+    assert {path.name for path in (folder / "results").iterdir()} == files
+
+
+def test_two_readings_in_one_run(tmp_path):
+    both = [neuron_scores(folder=tmp_path / "run", reading=reading, run=reading) for reading in ("gate", "down_input")]
+    fit(tmp_path, *both, max_epochs=1)
+    assert len(read(tmp_path / "run")) == sum(len(scores.rows) for scores in both)
+    assert len(list((tmp_path / "run" / "states").iterdir())) == 2
 
 
 def test_loggers_show_layers_and_the_whole_model(tmp_path):
@@ -124,13 +169,15 @@ def test_loggers_show_layers_and_the_whole_model(tmp_path):
     assert not any(code in name for name in seen[0] for code in LANGUAGES)
 
 
-def test_activations_that_are_not_finite_end_the_run_by_name():
-    model = tiny_model("llama")
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("make", [neuron_scores, layer_scores])
+def test_states_that_are_not_finite_end_the_run_in_every_process(tmp_path, monkeypatch, make, rank):
+    model = tiny_model("xlm-roberta", "topic")
     with torch.no_grad():
-        model.layers[1].mlp.up_proj.weight[0] = float("inf")
-    scores = neuron_scores()
+        model.base_model.encoder.layer[1].intermediate.dense.weight[0] = float("inf")
+    monkeypatch.setattr(pl.Trainer, "is_global_zero", property(lambda trainer: rank == 0))
     with pytest.raises(ValueError, match=r"layer 2 is not finite for sentence 'lab-.*' in eng_Latn"):
-        scores.score(scores.probe.embed(model), step=0, epoch=0)
+        make_trainer(tmp_path, make()).fit(make_module(model), make_data())
 
 
 def test_arguments_are_checked():
@@ -138,3 +185,5 @@ def test_arguments_are_checked():
         neuron_scores(every_n_epochs=0)
     with pytest.raises(ValueError, match=r"`reading` to be 'down_input' or 'gate', but got 'states'"):
         neuron_scores(reading="states")
+    with pytest.raises(ValueError, match="`least` to be at most 1, but got 2; lower it"):
+        neuron_scores(scorer=partial(scorer, least=2))

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -19,6 +21,23 @@ def test_shares_of_processes_add_up_to_the_whole_bit_by_bit():
         assert torch.equal(sum(share.layers[layer] for share in shares), x)
         points = torch.stack([share.layers[layer].abs().sum(dim=1) > 0 for share in shares])
         assert (points.sum(dim=0) == 1).all()
+
+
+def test_a_whole_is_put_together_in_place():
+    probe, model = make(), tiny_model("llama")
+    mine = probe.embed(model, rank=1, world=2)
+
+    class Strategy:
+        root_device = torch.device("cpu")
+
+        @staticmethod
+        def reduce(x, reduce_op):
+            assert reduce_op == "sum"
+            return 2 * x
+
+    trainer = SimpleNamespace(world_size=2, global_rank=1, strategy=Strategy)
+    for layer, x in probe.embed_together(trainer, model).layers.items():
+        assert torch.equal(x, 2 * mine.layers[layer])
 
 
 def test_a_step_measured_again_replaces_its_rows(tmp_path):

@@ -146,14 +146,15 @@ def walk(parts: Parts, batches: Sequence[Batch], reading: Reading, receive: Rece
                 batch,
                 input_ids=batch.input_ids.to(device),
                 attention_mask=batch.attention_mask.to(device),
-                ordinary=batch.ordinary.to(device),
             )
             with reading.record(parts, partial(_give, receive, there)):
                 parts.stack(input_ids=there.input_ids, attention_mask=there.attention_mask, use_cache=False)
 
 
 def _give(receive: Receive, batch: Batch, layer: str, hidden: Tensor) -> None:
-    receive(layer, hidden, batch)
+    # a model may be spread over devices
+    mask, ordinary = batch.attention_mask.to(hidden.device), batch.ordinary.to(hidden.device)
+    receive(layer, hidden, replace(batch, attention_mask=mask, ordinary=ordinary))
 
 
 @contextmanager

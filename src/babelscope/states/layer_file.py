@@ -53,5 +53,6 @@ def create(file: Path, shape: tuple[int, int]) -> LayerFile:
     """
     np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     with file.open("r+b") as whole:
-        os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
     return LayerFile(file)

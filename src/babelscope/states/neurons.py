@@ -29,11 +29,12 @@ def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None
             function gives (Tang et al. 2024).
 
     Raises:
-        ValueError: if the reading is unknown, the model is compiled, or the neurons of a block were not passed as often
-            as the block: then the model's forward goes another way.
+        ValueError: if the reading is unknown, the model is compiled or runs its feed-forward layers in chunks, or the
+            neurons of a block were not passed as often as the block: then the model's forward goes another way.
     """
     refuse_unknown(reading)
     refuse_compiled(parts)
+    _refuse_chunks(parts)
     ran: Counter[str] = Counter()
     fired: Counter[str] = Counter()
 
@@ -78,6 +79,16 @@ def neuron_layers(parts: Parts) -> tuple[str, ...]:
 def neuron_widths(parts: Parts) -> dict[str, int]:
     """Give F, the number of neurons, by layer."""
     return dict.fromkeys(neuron_layers(parts), parts.neurons)
+
+
+def _refuse_chunks(parts: Parts) -> None:
+    for block in parts.blocks:
+        size = getattr(block, "chunk_size_feed_forward", 0)
+        if size > 0:
+            raise ValueError(
+                f"Expected a {parts.family.model_type} model that runs each feed-forward layer on all tokens at once, "
+                f"but got chunk_size_feed_forward={size}; set it to 0 in the model's config and load it anew."
+            )
 
 
 def _refuse_missed(parts: Parts, reading: Place, ran: Counter[str], fired: Counter[str]) -> None:

@@ -89,6 +89,7 @@ class LayerScores(pl.Callback):
         with isolate_rng(), torch.inference_mode(False):
             model = model_in(pl_module, self.attribute)
             pooled = self.probe.embed_together(trainer, model)
+            pooled.refuse_non_finite()  # in every process: one that ends alone would leave the others waiting
             if trainer.is_global_zero:
                 rows = self.probe.score(pooled, step=trainer.global_step, epoch=epoch)
                 self.rows += rows

@@ -1,6 +1,7 @@
 """Scores of FFN neurons while training: the callback beside `LayerScores`."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ Masks = Mapping[str, Tensor]
 """The key neurons of each language, by its code: (L, F) bool."""
 Scorer = Callable[[Pooled, Masks | None], tuple[list[dict[str, Any]], Masks]]
 """From activations, one vector (F,) per sentence and block, and the key neurons of step 0 (None at step 0) to rows
-without run, step and epoch, and the key neurons now."""
+without run, step and epoch, and the key neurons now. It is tried on silent neurons first, to refuse its settings."""
 
 
 class NeuronScores(pl.Callback):
@@ -76,18 +77,30 @@ class NeuronScores(pl.Callback):
             family=family,
             max_tokens=max_tokens,
             every_n_epochs=every_n_epochs,
-            name="neurons",
+            name=f"neurons-{reading}",
             reading=READINGS[reading],
         )
-        file = None if folder is None else Path(folder) / "states" / "neurons.safetensors"
-        self.start = StartMasks(file, {"tokens": self.probe.prepared.tokens, "reading": reading})
+        # in every process and before any trains: later only the first one scores, and others would wait for it
+        points = len(corpus.languages) * len(corpus.ids)
+        scorer(Pooled({"1": torch.zeros(points, 1)}, tuple(corpus.languages), corpus.ids), None)
+        origin = {
+            "tokens": self.probe.prepared.tokens,
+            "languages": " ".join(corpus.languages),
+            "reading": reading,
+            "pool": _describe(pool),
+            "scorer": _describe(scorer),
+        }
+        file = None if folder is None else Path(folder) / "states" / f"key-neurons-{reading}.safetensors"
+        self.start = StartMasks(file, origin)
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure step 0, before anything is learnt; a resumed run has it already."""
+        """Measure step 0, before anything is learnt; a resumed run has it already, or ends here."""
         if trainer.global_step == 0:
             self._measure(trainer, pl_module, epoch=0)
+        elif self.start.file is not None or trainer.is_global_zero:  # in memory only the first process has them
+            self.start.read()
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure at the validation of every n-th epoch of training."""
@@ -103,7 +116,6 @@ class NeuronScores(pl.Callback):
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score activations and write their rows; the key neurons of step 0 are kept."""
-        pooled.refuse_non_finite()
         scored, masks = self.scorer(pooled, None if step == 0 else self.start.read())
         if step == 0:
             self.start.keep(masks)
@@ -114,6 +126,7 @@ class NeuronScores(pl.Callback):
     def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         with isolate_rng(), torch.inference_mode(False):
             pooled = self.probe.embed_together(trainer, model_in(pl_module, self.attribute))
+            pooled.refuse_non_finite()  # in every process: one that ends alone would leave the others waiting
             if trainer.is_global_zero:
                 rows = self.score(pooled, step=trainer.global_step, epoch=epoch)
                 self.rows += rows
@@ -125,3 +138,11 @@ class NeuronScores(pl.Callback):
                 for logger in trainer.loggers:
                     logger.log_metrics({**layer_scalars(rows), **whole, "epoch": epoch}, step=trainer.global_step)
         trainer.strategy.barrier("neuron_scores")
+
+
+def _describe(function: Callable[..., Any]) -> str:
+    """Name a function, and what is set of it by `partial`."""
+    if not isinstance(function, partial):
+        return str(getattr(function, "__qualname__", type(function).__qualname__))
+    settings = [*map(repr, function.args), *(f"{name}={value!r}" for name, value in sorted(function.keywords.items()))]
+    return f"{_describe(function.func)}({', '.join(settings)})"

@@ -1,12 +1,12 @@
 """What is measured in every layer while a model trains, and where the rows go."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from torch import Tensor, nn
+from torch import nn
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
@@ -73,14 +73,11 @@ class Probe:
     def embed_together(self, trainer: pl.Trainer, model: nn.Module) -> Pooled:
         """Let every process of a Trainer embed its share, and give the whole to all of them."""
         pooled = self.embed(model, rank=trainer.global_rank, world=trainer.world_size)
-        if trainer.world_size == 1:
-            return pooled
-
-        # points of other shares are 0, so the sum is the whole, exactly; one layer at a time bounds the memory
-        def whole(x: Tensor) -> Tensor:
-            return trainer.strategy.reduce(x.to(trainer.strategy.root_device), reduce_op="sum").cpu()
-
-        return replace(pooled, layers={layer: whole(x) for layer, x in pooled.layers.items()})
+        if trainer.world_size > 1:
+            # points of other shares are 0, so the sum is the whole, exactly; in place, so that none is held twice
+            for x in pooled.layers.values():
+                x.copy_(trainer.strategy.reduce(x.to(trainer.strategy.root_device), reduce_op="sum"))
+        return pooled
 
     def due(self, epoch: int) -> bool:
         """Whether to measure after so many epochs."""

@@ -13,8 +13,8 @@ class StartMasks:
     """One mask (L, F) of neurons per language: in a file of the run folder, or in memory where there is none.
 
     Args:
-        file: Where they are kept, as `RUN/states/neurons.safetensors`; None keeps them in memory.
-        origin: What they were found on and how, such as the hash of the tokens and the reading.
+        file: Where they are kept, as `RUN/states/key-neurons-gate.safetensors`; None keeps them in memory.
+        origin: What they were found on and how, by name, such as the hash of the tokens and the pooling.
     """
 
     def __init__(self, file: Path | None, origin: Mapping[str, str]):
@@ -39,7 +39,7 @@ class StartMasks:
         """Give back the masks of step 0.
 
         Raises:
-            ValueError: if none were kept, or they are of another origin.
+            ValueError: if none were kept, or they are of another origin; the message names what differs.
         """
         if self.masks is not None:
             return self.masks
@@ -49,9 +49,10 @@ class StartMasks:
                 "leave out callbacks=neuron_scores, or start a new run folder."
             )
         with safe_open(self.file, "pt") as kept:
-            if json.loads(kept.metadata()["origin"]) != self.origin:
+            before = json.loads(kept.metadata()["origin"])
+            if other := [name for name, now in self.origin.items() if before.get(name) != now]:
                 raise ValueError(
-                    f"Expected the key neurons of step 0 in {self.file} to be of the tokens and the reading that are "
-                    "measured now, but they are of others; go on with the same, or start a new run folder."
+                    f"Expected the key neurons of step 0 in {self.file} to be found as they are now, but with other "
+                    f"{', '.join(other)}; go on with the same, or start a new run folder."
                 )
             return {language: kept.get_tensor(language) for language in kept.keys()}  # noqa: SIM118
