@@ -122,7 +122,7 @@ def _ratio(change: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
 def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict[str, Tensor]:
     """Summarise the changes by each of the random sets, per language (K,), with intervals over the sets."""
-    values = {}
+    values: dict[str, Tensor] = {}
     for name in ("loss", "bits_per_byte"):
         changes = torch.stack([getattr(without, name) - getattr(intact, name) for without in random], dim=1)
         mean = changes.mean(dim=1)

@@ -93,16 +93,16 @@ def language_losses(
     texts = [text for language in corpus.languages for text in corpus.texts[language]]
     room = min(max_tokens, max(1, LOGITS // vocabulary))
     nll = torch.zeros(len(texts), dtype=torch.float64)
-    targets = torch.zeros(len(texts), dtype=torch.int64)
+    count = torch.zeros(len(texts), dtype=torch.int64)
     with evaluating(parts.model):
         for batch in progress(batches(texts, tokenizer, max_tokens=room, max_length=max_length)):
             row, losses = measure(batch)
             nll.index_add_(0, batch.index[row], losses.double())
-            targets += batch.index[row].bincount(minlength=len(texts))
-    share = targets / _count_tokens(texts, tokenizer)
+            count += batch.index[row].bincount(minlength=len(texts))
+    share = count / _count_tokens(texts, tokenizer)
     size = torch.tensor([len(text.encode()) for text in texts]) * share
     shape = (len(corpus.languages), len(corpus))
-    whole = LanguageLosses(nll.view(shape), targets.view(shape), size.view(shape), tuple(corpus.languages))
+    whole = LanguageLosses(nll.view(shape), count.view(shape), size.view(shape), tuple(corpus.languages))
     _check(whole, corpus)
     return whole
 

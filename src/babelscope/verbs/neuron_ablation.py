@@ -38,7 +38,8 @@ def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...]
         raise ValueError(
             f"{error} It {wanted}, so nothing can be measured while a region is off: ablation=null finds regions only."
         ) from error
-    found = None if labels is None else loaded.model.config.num_labels
+    model: Any = loaded.model
+    found = None if labels is None else model.config.num_labels
     if labels is not None and found != len(labels):
         raise ValueError(
             f"Expected `model.checkpoint` to be a classifier of the {len(labels)} labels of `task.corpus`, but it has "
