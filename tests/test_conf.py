@@ -161,7 +161,7 @@ def test_tasks(composed, group, name):
 @names("callbacks")
 def test_callbacks(composed, group, name, tmp_path):
     given: dict[str, Any] = {
-        "corpus": lab(["eng_Latn", "deu_Latn"], "dev").subset(4),
+        "corpus": lab(LANGUAGES, "dev").subset(4),
         "tokenizer": tiny_tokenizer(),
         "metrics": {},
         "folder": tmp_path,
