@@ -102,3 +102,18 @@ def test_a_threshold_out_of_reach_is_refused():
     check_threshold(2.0, 6)
     check_threshold(1.9, 5)
     check_threshold(2.5, 8)
+
+
+def test_a_neuron_of_one_sentence_is_no_ones_key_neuron():
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(10, 30, 600, generator=g).abs()
+    rare = torch.zeros(10, 30, 400)
+    rare[torch.arange(400) % 10, torch.arange(400) % 30, torch.arange(400)] = torch.rand(400, generator=g) + 0.1
+    x = torch.cat([x, rare], dim=2)
+    norm = squared_norms(x).sqrt()
+    scores = neuron_scores(x, norm)
+    torch.testing.assert_close(
+        scores, neuron_scores(x.double(), norm), rtol=1e-5, atol=1e-6 * float(scores.abs().max())
+    )
+    assert scores[:, 600:].abs().max() < 1e-15
+    assert not (z_scores(scores)[:, 600:] > 2).any()

@@ -5,11 +5,14 @@ from math import floor, sqrt
 import torch
 from torch import Tensor
 
-from babelscope.metrics.cosine_sums import COLUMNS, check_points, directions
+from babelscope.metrics.cosine_sums import COLUMNS, check_points
 
 ROUNDING = 1e-6
 """Scores of a neuron that differ by a smaller share of the largest are equal: they come of float32 activations."""
 EXACT = 1e-12
+CLOSE = 1e-3
+"""Share of the squares below which the two sums of a score nearly cancel: such a neuron is summed again in float64, and
+exactly so if it is active in a single sentence."""
 
 
 @torch.no_grad()
@@ -31,12 +34,24 @@ def neuron_scores(x: Tensor, norm: Tensor) -> Tensor:
     """
     check_points(x, norm)
     sentences = x.shape[1]
+    weight = torch.where(norm > 0, 1 / norm, 0.0).unsqueeze(2)
     parts = []
     for part in x.split(COLUMNS, dim=2):
-        # in float64: the two cancel exactly for a neuron that is active in one sentence only
-        h = directions(part, norm).double()
-        parts.append(h.sum(1).square() - h.square_().sum(1))
+        pairs, close = _sum_pairs_quickly(part, weight.mT)
+        if bool(close.any()):
+            h = part[:, :, close].double() * weight
+            pairs[:, close] = h.sum(1).square() - h.square().sum(1)
+        parts.append(pairs)
     return torch.cat(parts, dim=1) / (sentences * (sentences - 1))
+
+
+def _sum_pairs_quickly(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (sum_i h_i)^2 - sum_i h_i^2 (K, F) of h = x times weight, and where (F,) that is too close to call."""
+    row = weight.to(x.dtype)
+    total = (row @ x).squeeze(1).double().square()
+    squares = (row.square() @ x.square()).squeeze(1).double()
+    pairs = total - squares
+    return pairs, (pairs.abs() <= CLOSE * squares).any(0)
 
 
 def z_scores(scores: Tensor) -> Tensor:
