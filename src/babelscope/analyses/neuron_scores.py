@@ -5,8 +5,10 @@ from math import floor, sqrt
 import torch
 from torch import Tensor
 
-from babelscope.metrics.cosine_sums import COLUMNS, check_points
+from babelscope.metrics.cosine_sums import check_points
 
+COLUMNS = 1024
+"""Columns taken at a time, to stay in cache."""
 ROUNDING = 1e-6
 """Scores of a neuron that differ by a smaller share of the largest are equal: they come of float32 activations."""
 EXACT = 1e-12
