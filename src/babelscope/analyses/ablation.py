@@ -1,5 +1,6 @@
 """Switch neurons off while a model runs, and choose others at random to compare with."""
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -78,6 +79,11 @@ def matched_masks(mask: Tensor, *, count: int, seed: int) -> list[Tensor]:
             row[others[torch.randperm(len(others), generator=generator)[:size]]] = True
         masks.append(drawn)
     return masks
+
+
+def control_masks(region: str, mask: Tensor, *, count: int, seed: int) -> list[Tensor]:
+    """Draw the `matched_masks` of a region by its language, so that they do not depend on which others are measured."""
+    return matched_masks(mask, count=count, seed=zlib.crc32(f"{seed}:{region}".encode()))
 
 
 def _switch_off(parts: Parts, i: int, row: Tensor, at: Place, ran: set[int]) -> list[RemovableHandle]:

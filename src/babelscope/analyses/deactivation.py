@@ -1,6 +1,5 @@
 """What each language loses when the neurons of a region are switched off, beside as many random ones."""
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import log, sqrt
 from typing import Any
@@ -9,7 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from babelscope.analyses.ablation import ablate, matched_masks
+from babelscope.analyses.ablation import ablate, control_masks
 from babelscope.analyses.language_loss import LanguageLosses
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place
@@ -60,10 +59,7 @@ def deactivation(
             f"Expected argument `masks` to hold neurons of every language, but got an empty region for {empty[0]}; "
             "leave that language out"
         )
-    drawn = {
-        language: matched_masks(mask, count=controls, seed=zlib.crc32(f"{seed}:{language}".encode()))
-        for language, mask in masks.items()
-    }
+    drawn = {language: control_masks(language, mask, count=controls, seed=seed) for language, mask in masks.items()}
     intact = measure()
     if intact.nll.shape[1] < 2:
         raise ValueError("Expected at least 2 sentences per language, for intervals, but got 1; measure on more")

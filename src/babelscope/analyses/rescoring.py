@@ -1,6 +1,5 @@
 """Any other measurement, such as scores of layers or a task's accuracy, made again without a region's neurons."""
 
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import sqrt
@@ -10,7 +9,7 @@ from typing import Any
 from scipy import stats
 from torch import Tensor
 
-from babelscope.analyses.ablation import ablate, matched_masks
+from babelscope.analyses.ablation import ablate, control_masks
 from babelscope.models.parts import Parts
 
 Rows = list[dict[str, Any]]
@@ -46,7 +45,7 @@ def score_without(
         with ablate(parts, masks[region]):
             rows = rows + _renamed(measure(), "ablated", region)
         found: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
-        for mask in matched_masks(masks[region], count=controls, seed=zlib.crc32(f"{seed}:{region}".encode())):
+        for mask in control_masks(region, masks[region], count=controls, seed=seed):
             with ablate(parts, mask):
                 for row in _renamed(measure(), "random", region):
                     found[tuple(row[key] for key in _KEYS)].append(row["value"])
