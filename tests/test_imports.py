@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "babelscope"
-FOLDERS = ("models", "data", "metrics", "report", "states", "analyses", "training", "verbs")
+FOLDERS = ("models", "data", "metrics", "report", "states", "analyses", "training", "sweeps", "verbs")
 ALLOWED = {
     "models": set(),
     "data": set(),
     "metrics": set(),
-    "report": set(),
+    "report": {"sweeps.ledger"},
+    "sweeps": {"report.files"},
     "states": {"models", "data", "metrics.sample"},
     "analyses": {"models", "data", "states", "metrics", "report.table"},
-    "training": {"models", "data", "states", "metrics", "report.table"},
+    "training": {"models", "data", "states", "metrics", "report.table", "report.files"},
     "verbs": {*FOLDERS},
 }
 ONLY_ABOVE = {"hydra", "omegaconf", "wandb"}

@@ -76,3 +76,39 @@ def test_loaders_can_be_had_without_a_trainer():
     data = make()
     data.trainer = None
     assert len(order(data, epoch=0)) == len(TRAIN)
+
+
+def test_a_loader_goes_on_where_it_was_left_and_later_epochs_are_whole():
+    whole = {epoch: order(make(), epoch=epoch) for epoch in (2, 3)}
+    first = make()
+    loader = first.train_dataloader()
+    loader.sampler.set_epoch(2)
+    batches = iter(loader)
+    seen = [at for _ in range(2) for at in next(batches)[1]]
+    assert loader.state_dict() == first.state_dict() == {"epoch": 2, "examples": 6}
+    for by in ("data", "loader"):
+        again = make()
+        if by == "data":
+            again.load_state_dict(first.state_dict())
+        loader = again.train_dataloader()
+        if by == "loader":
+            loader.load_state_dict(first.state_dict())
+        assert len(loader) == len(make().train_dataloader())
+        loader.sampler.set_epoch(2)
+        assert loader.state_dict() == first.state_dict()
+        assert seen + [at for _, batch in loader for at in batch] == whole[2]
+        assert loader.state_dict() == {"epoch": 2, "examples": len(TRAIN.ids)}
+        loader.sampler.set_epoch(3)
+        assert [at for _, batch in loader for at in batch] == whole[3]
+
+
+def test_every_process_goes_on_with_its_own_share():
+    for rank in range(2):
+        whole = order(make(rank=rank, world=2), epoch=1)
+        data = make(rank=rank, world=2)
+        data.load_state_dict({"epoch": 1, "examples": 3})
+        assert order(data, epoch=1) == whole[3:]
+
+
+def test_data_that_was_not_asked_for_has_nothing_to_keep():
+    assert make().state_dict() == {}

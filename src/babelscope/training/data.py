@@ -1,6 +1,7 @@
 """Loaders of a task: one language to train and validate on, every language to test on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,6 +10,40 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import Task
+
+
+class Order(DistributedSampler[Any]):
+    """One process's share of an epoch, drawn by seed and epoch; it goes on where a stopped run left it."""
+
+    given = 0
+    """Examples of this epoch that were given so far."""
+    start = (0, 0)
+    """An epoch, and how many of its examples were given before."""
+
+    def __iter__(self) -> Iterator[Any]:
+        epoch, given = self.start
+        self.given = given if epoch == self.epoch else 0
+        for index in islice(super().__iter__(), self.given, None):
+            self.given += 1
+            yield index
+
+
+class TrainLoader(DataLoader[Any]):
+    """Batches that a checkpoint within an epoch knows how to go on with, by Lightning's protocol for loaders.
+
+    The order is fixed by seed and epoch, so where it was left is all there is to remember.
+    """
+
+    sampler: Order
+
+    def state_dict(self) -> dict[str, int]:
+        """Tell the epoch, and how many of its examples were given: no worker draws them in advance."""
+        return {"epoch": self.sampler.epoch, "examples": self.sampler.given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin this epoch where it was left, and every other at its beginning."""
+        self.sampler.start = (state["epoch"], state["examples"])
+        self.sampler.given = state["examples"]
 
 
 class TaskData(pl.LightningDataModule):
@@ -45,23 +80,40 @@ class TaskData(pl.LightningDataModule):
         self.train_examples = task.encode(train, source)
         self.validation_examples = task.encode(validation, source)
         self.test_examples = [task.encode(test, language) for language in languages]
+        self.loader: TrainLoader | None = None
+        self.left: dict[str, int] = {}
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffle by seed and epoch; Lightning sets the sampler's epoch, so a resumed run sees the same order."""
         trainer = self.trainer
-        sampler: DistributedSampler[Any] = DistributedSampler(
+        order = Order(
             self.train_examples,  # type: ignore[arg-type]
             num_replicas=trainer.world_size if trainer else 1,
             rank=trainer.global_rank if trainer else 0,
             seed=self.seed,
         )
-        return DataLoader(
+        self.loader = TrainLoader(
             self.train_examples,  # type: ignore[arg-type]
             batch_size=self.batch_size,
-            sampler=sampler,
+            sampler=order,
             collate_fn=self.task.collate,
             generator=Generator(),  # its own, or every epoch would move torch's random state
         )
+        if self.left:
+            self.loader.load_state_dict(self.left)
+        return self.loader
+
+    def state_dict(self) -> dict[str, int]:
+        """Keep where the training loader is.
+
+        Lightning would give that to a loader that it makes after a checkpoint is read, but a schedule that asks for the
+        number of steps has it made before.
+        """
+        return {} if self.loader is None else self.loader.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Let the training loader begin where it was."""
+        self.left = state_dict
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Sentences of the source language."""

@@ -1,0 +1,109 @@
+import signal
+import threading
+
+import pytest
+
+from babelscope.training.interrupt import HEEDED, Interrupts, keyboard_interrupt
+
+TERM, USR2, INT = signal.SIGTERM, signal.SIGUSR2, signal.SIGINT
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """Leave every handler as it was, whatever a test does."""
+    before = {signum: signal.getsignal(signum) for signum in HEEDED}
+    yield
+    for signum, who in before.items():
+        signal.signal(signum, who)
+
+
+@pytest.fixture
+def interrupts():
+    taken = Interrupts()
+    taken.look()
+    taken.take()
+    return taken
+
+
+def test_a_signal_is_remembered_and_ends_nothing(interrupts):
+    for signum in (TERM, USR2, INT):
+        signal.raise_signal(signum)
+        assert interrupts.told == signum
+
+
+def test_a_signal_that_nobody_heeded_ends_the_process_when_it_is_handed_on(interrupts):
+    signal.raise_signal(TERM)
+    with pytest.raises(SystemExit) as end:
+        interrupts.hand_on(TERM, code=143)
+    assert end.value.code == 143
+    assert interrupts.told == 0
+
+
+def test_whoever_heeded_a_signal_before_does_so_and_may_let_the_training_go_on():
+    heard = []
+    signal.signal(USR2, lambda signum, frame: heard.append(signum))
+    interrupts = Interrupts()
+    interrupts.look()
+    signal.signal(USR2, signal.SIG_DFL)  # as somebody does between
+    interrupts.take()
+    for times in (1, 2):
+        signal.raise_signal(USR2)
+        assert interrupts.told == USR2
+        assert len(heard) == times - 1
+        interrupts.hand_on(USR2, code=140)
+        assert heard == [USR2] * times
+
+
+def test_ctrl_c_waits_and_a_second_one_does_not(interrupts, capfd):
+    signal.raise_signal(INT)
+    assert "Ctrl-C again ends at once" in capfd.readouterr().err
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(INT)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.hand_on(INT, code=130)
+
+
+def test_what_was_ignored_stays_ignored():
+    signal.signal(INT, signal.SIG_IGN)  # as a shell does for what runs in the background
+    interrupts = Interrupts()
+    interrupts.look()
+    interrupts.take()
+    signal.raise_signal(INT)
+    assert interrupts.told == 0
+    interrupts.hand_on(INT, code=130)  # another process was told so
+
+
+def test_handlers_come_back(interrupts):
+    interrupts.give_back()
+    assert signal.getsignal(TERM) == signal.SIG_DFL
+    assert signal.getsignal(INT) is signal.default_int_handler
+
+
+def test_another_thread_heeds_no_signals():
+    interrupts = Interrupts()
+
+    def listen():
+        interrupts.look()
+        interrupts.take()
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert not interrupts.before
+    assert signal.getsignal(TERM) == signal.SIG_DFL
+
+
+def test_of_an_exit_that_ctrl_c_made_a_keyboard_interrupt_is_made_again():
+    def lightning():
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            signal.signal(INT, signal.SIG_IGN)
+            raise SystemExit(1)  # noqa: B904
+
+    with pytest.raises(KeyboardInterrupt), keyboard_interrupt():
+        lightning()
+    assert signal.getsignal(INT) is signal.default_int_handler
+    with pytest.raises(SystemExit) as end, keyboard_interrupt():
+        raise SystemExit(143)
+    assert end.value.code == 143
