@@ -2,4 +2,5 @@
 
 from babelscope.cli import main
 
-main()
+if __name__ == "__main__":  # processes of a sweep import this module under another name
+    main()

@@ -15,8 +15,11 @@ from hydra.core.utils import env_override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from babelscope.sweeps.pool import FULL_ERROR, NAME
 from babelscope.verbs.conf import conf_folder, register_resolvers
 from babelscope.verbs.errors import is_users, nearest, one_line
+from babelscope.verbs.job import forget_single, recorded
+from babelscope.verbs.kept import RefusedError
 
 VERBS = {
     "train": ("fine-tune on one language, watching every layer", "model=lab_xlmr task.language=eng_Latn freeze=early"),
@@ -26,6 +29,8 @@ VERBS = {
     "evaluate": ("downstream tasks by EleutherAI's harness, language by language", "model=lab_bloom harness=xcopa"),
     "pretrain": ("make a small checkpoint from parallel text", "model=lab_xlmr"),
     "report": ("write one page over finished runs", "runs=outputs"),
+    "runs": ("how the jobs of sweeps stand; runs failed ones again by --retry failed", "outputs --follow"),
+    "sync": ("upload the offline wandb runs of sweeps, each of them once", "outputs"),
 }
 FLAGS = ("-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve")
 FLAGS_WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cd", "--config-dir", "-i", "--info")
@@ -48,9 +53,11 @@ def main() -> None:
                 f"Expected a verb first, one of {', '.join(VERBS)}, but got {verb!r}; try: babelscope "
                 f"{nearest(verb, VERBS).split(', ')[0]} --help"
             )
+        rest = _of_folder(rest) if verb in ("runs", "sync") else rest
         sys.argv = [sys.argv[0], "--config-name", verb, *_in_order(rest)]
         register_resolvers(jobs.new)
-        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra hands errors on to us instead of printing them
+        # Hydra hands errors on to us instead of printing them; processes of jobs learn what the user had chosen
+        with env_override({"HYDRA_FULL_ERROR": "1", FULL_ERROR: jobs.full_error}):
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(jobs.run)()
     except KeyboardInterrupt:
         print("babelscope: interrupted", file=sys.stderr)
@@ -69,22 +76,25 @@ class Jobs:
         self.new: set[Path] = set()
         """Folders that were not there before the command."""
         self.failed: list[BaseException] = []
-        self.full_error = os.environ.get("HYDRA_FULL_ERROR", "0")
-        self.process = os.getpid()
+        self.full_error = os.environ.get(FULL_ERROR, os.environ.get("HYDRA_FULL_ERROR", "0"))
 
     def run(self, cfg: DictConfig) -> None:
-        """Call the verb; a run folder in which nothing came to be is not left behind."""
+        """Call the verb, unless its job is done; a run folder in which nothing came to be is not left behind."""
         settings = HydraConfig.get()
         folder = Path(settings.runtime.output_dir)
         try:
-            with env_override({"HYDRA_FULL_ERROR": self.full_error}):
-                importlib.import_module(f"babelscope.verbs.{self.verb}").main(cfg, folder)
+            with env_override({"HYDRA_FULL_ERROR": self.full_error}), recorded(self.verb, cfg, folder) as is_done:
+                if is_done:
+                    print(f"Finished already: {folder}; delete it to run it again", flush=True)
+                else:
+                    importlib.import_module(f"babelscope.verbs.{self.verb}").main(cfg, folder)
         except BaseException as error:
-            self._clear(folder)
-            # from a launcher's other process, only what is raised comes home
-            if not isinstance(error, Exception) or os.getpid() != self.process:
+            if not isinstance(error, RefusedError):
+                self._clear(folder)
+            if not isinstance(error, Exception):
                 raise
-            self.tell(error, " ".join(settings.overrides.task) if settings.mode == RunMode.MULTIRUN else "")
+            sweeps = settings.mode == RunMode.MULTIRUN
+            self.tell(error, " ".join(settings.overrides.task) if sweeps else os.environ.get(NAME, ""))
 
     def tell(self, error: Exception, job: str = "") -> None:
         """Say what went wrong: one line for what a user can mend, a traceback for the rest."""
@@ -98,6 +108,7 @@ class Jobs:
         if folder not in self.new or any(file.is_file() for kept in KEPT for file in (folder / kept).rglob("*")):
             return
         shutil.rmtree(folder, ignore_errors=True)
+        forget_single(folder)
         for parent in folder.parents:
             if parent not in self.new or not parent.is_dir() or any(parent.iterdir()):
                 return
@@ -128,14 +139,35 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
             flags += [argument] if "=" in argument else [argument, next(waiting, "")]
         elif name in FLAGS:
             flags.append(argument)
+        elif name == "--detach":
+            overrides.append("hydra.launcher.detach=true")
         elif name.startswith("-"):
-            known = (*FLAGS, *FLAGS_WITH_VALUE)
+            known = (*FLAGS, *FLAGS_WITH_VALUE, "--detach")
             raise ValueError(
                 f"Expected a flag, one of {', '.join(known)}, but got {name!r}; nearest: {nearest(name, known)}."
             )
         else:
             overrides.append(_quote(argument))
     return [*flags, *overrides]
+
+
+def _of_folder(arguments: Sequence[str]) -> list[str]:
+    """Read `babelscope runs FOLDER --retry failed --follow`, or `babelscope sync FOLDER`, as overrides."""
+    read: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, _, value = argument.partition("=")
+        if argument in FLAGS_WITH_VALUE:
+            read += [argument, next(waiting, "")]
+        elif name == "--follow":
+            read.append(f"follow={value or 'true'}")
+        elif name == "--retry":
+            read.append(f"retry={value or next(waiting, 'failed')}")
+        elif not argument.startswith("-") and ("=" not in argument or Path(argument).exists()):
+            read.append("folder='" + argument.replace("'", r"\'") + "'")
+        else:
+            read.append(argument)
+    return read
 
 
 def _quote(override: str) -> str:

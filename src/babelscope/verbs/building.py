@@ -1,6 +1,5 @@
 """From configuration to objects: what the verbs build in the same way."""
 
-import json
 import os
 from dataclasses import fields
 from functools import partial
@@ -22,7 +21,7 @@ from babelscope.models.families import Family
 from babelscope.models.load import Loaded, Task, load
 from babelscope.report.files import write_json, write_text
 from babelscope.training.pretraining import Recipe, pretrain
-from babelscope.verbs.conf import NO_MATTER, conf_folder
+from babelscope.verbs.conf import conf_folder
 from babelscope.verbs.errors import nearest
 from babelscope.verbs.quiet import quiet
 from babelscope.verbs.signature import check_arguments, check_numbers
@@ -46,17 +45,6 @@ def keep(cfg: DictConfig, folder: Path, manifest: dict[str, Any]) -> None:
     if os.environ.get("LOCAL_RANK", "0") == "0":
         write_json(folder, "manifest", manifest)  # first, or a new configuration might stand beside an old end
         write_text(folder / "run.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-
-
-def is_finished(cfg: DictConfig, folder: Path) -> bool:
-    """Whether the folder holds this very run, and the run came to its end."""
-    config, manifest = folder / "run.yaml", folder / "manifest.json"
-    if not (config.is_file() and manifest.is_file()):
-        return False
-    kept: Any = OmegaConf.to_container(OmegaConf.load(config))
-    asked: Any = OmegaConf.to_container(cfg, resolve=True)
-    same = all(kept.get(key) == asked.get(key) for key in {*kept, *asked} - {*NO_MATTER})
-    return same and bool(json.loads(manifest.read_text(encoding="utf-8")).get("finished"))
 
 
 def build(key: str, node: Any) -> Any:
@@ -171,11 +159,12 @@ def _refuse_ddp_in_a_sweep(cfg: DictConfig) -> None:
     strategy = str(trainer.get("strategy"))
     if (
         hydra.mode == RunMode.MULTIRUN
-        and hydra.runtime.choices["hydra/launcher"] in ("basic", "joblib", "workers")
+        and hydra.runtime.choices["hydra/launcher"] == "basic"
         and strategy.startswith("ddp")
         and str(trainer.get("devices")) != "1"
     ):
         raise ValueError(
             f"Expected `trainer.strategy` to start no processes in a sweep (-m), but got {strategy!r} with "
-            f"trainer.devices={trainer.get('devices')}; run each job by a command of its own, without -m."
+            f"trainer.devices={trainer.get('devices')}; run each job by a command of its own, without -m, or "
+            "leave hydra/launcher=basic out: the other launchers do so."
         )

@@ -59,12 +59,16 @@ def _no_wandb_account() -> bool:
     return "WANDB_API_KEY" not in os.environ and not any("wandb" in host for host in hosts)
 
 
-def _fingerprint(*, _root_: DictConfig) -> str:
+def fingerprint(cfg: DictConfig) -> str:
     """Hash what the numbers depend on: the same command means the same folder, and a changed one another.
 
     Values are resolved first, for some come from the environment.
     """
-    whole: Any = OmegaConf.to_container(_root_)
+    whole: Any = OmegaConf.to_container(cfg)
     kept = OmegaConf.create({**whole, **dict.fromkeys(NO_MATTER, "")})
     resolved = json.dumps(OmegaConf.to_container(kept, resolve=True), sort_keys=True, default=str)
     return hashlib.sha256(resolved.encode()).hexdigest()[:8]
+
+
+def _fingerprint(*, _root_: DictConfig) -> str:
+    return fingerprint(_root_)

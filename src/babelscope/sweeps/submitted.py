@@ -1,0 +1,31 @@
+"""Which job of Slurm was submitted for a run folder, beside its entry in the ledger: it may wait there for days."""
+
+import json
+from pathlib import Path
+
+from babelscope.report.files import write_text
+from babelscope.sweeps.ledger import path_of
+
+
+def keep(folder: Path, job: str, logs: str) -> None:
+    """Keep the number of a job, and submitit's folder, in which the log is.
+
+    Args:
+        folder: Of the run.
+        job: As Slurm shows it, 12 or, in an array, 12_3.
+        logs: As given to submitit, with %j for the number.
+    """
+    write_text(_place(folder), json.dumps({"job": job, "logs": str(Path(logs).absolute())}) + "\n")
+
+
+def find(folder: Path) -> tuple[str, str] | None:
+    """Read what `keep` was given last; None where no job was ever submitted."""
+    place = _place(folder)
+    if not place.is_file():
+        return None
+    kept = json.loads(place.read_text(encoding="utf-8"))
+    return kept["job"], kept["logs"]
+
+
+def _place(folder: Path) -> Path:
+    return path_of(folder).with_suffix(".slurm")

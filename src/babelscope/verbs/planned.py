@@ -1,0 +1,117 @@
+"""The jobs of a sweep before they run: their folders, which of them are done, and which somebody else runs."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import HydraContext
+from omegaconf import DictConfig, open_dict
+
+from babelscope.sweeps.ledger import lock_of
+from babelscope.sweeps.pool import Command
+from babelscope.verbs.conf import fingerprint
+from babelscope.verbs.job import holder_of, is_done, own_sources
+from babelscope.verbs.kept import RefusedError
+
+OF_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep")
+"""Overrides that are not for a single job."""
+PATIENCE = 10.0
+"""Seconds that the jobs of a command that was killed are given to save in."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job."""
+
+    name: str
+    """The overrides that not all jobs of the sweep share, or else the folder's name."""
+    overrides: list[str]
+    folder: Path
+    cfg: DictConfig
+    """Its composed configuration, without Hydra's part."""
+    is_done: bool
+
+
+def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[Planned]:
+    """Find the folder of every job, and whether it is done; jobs that are the same are one.
+
+    Args:
+        context: Hydra's, with what composes configurations.
+        config: Of the sweep.
+        job_overrides: Of each job.
+
+    Raises:
+        ValueError: different jobs have the same folder.
+    """
+    found: dict[Path, Planned] = {}
+    shared = set.intersection(*map(set, job_overrides)) if len(job_overrides) > 1 else set(*job_overrides)
+    for given in job_overrides:
+        composed = context.config_loader.load_sweep_config(config, list(given))
+        HydraConfig.instance().set_config(composed)  # the names of folders are made of the choices in it
+        folder = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
+        with open_dict(composed):
+            del composed["hydra"]
+        name = " ".join(one for one in given if one not in shared) or folder.name
+        job = Planned(name, list(given), folder, composed, is_done(composed, folder))
+        before = found.setdefault(folder, job)
+        if before is not job and fingerprint(before.cfg) != fingerprint(composed):
+            raise ValueError(
+                f"Expected every job of a sweep to have a folder of its own, but got {folder} for {before.name}, and "
+                f"for {name}, too; leave `output` out, or let its name hold what differs, as in "
+                f"'output=outputs/${{{name.partition('=')[0]}}}'."
+            )
+    HydraConfig.instance().set_config(config)
+    return list(found.values())
+
+
+def command_of(job: Planned, config: DictConfig, log: Path | None = None) -> Command:
+    """Write the command that a user would give for one job alone.
+
+    Args:
+        job: One of `plan`.
+        config: Of the sweep.
+        log: Where it prints to; None: the terminal.
+    """
+    of_hydra = [one for one in config.hydra.overrides.hydra if not one.startswith(OF_SWEEP)]
+    own = [part for folder in own_sources() for part in ("--config-dir", folder)]
+    return Command([config.hydra.job.config_name, *own, *job.overrides, *of_hydra], job.name, log)
+
+
+def refuse_held(jobs: Sequence[Planned]) -> None:
+    """Wait a little for jobs that another process runs, which may be about to end, and refuse if they do not.
+
+    Raises:
+        RefusedError: another process runs some of them.
+    """
+    until = time.monotonic() + PATIENCE
+    while held := [job for job in jobs if _is_held(job.folder)]:
+        if time.monotonic() > until:
+            raise RefusedError(
+                f"Expected nobody else to run the jobs of this sweep, but {len(held)} of {len(jobs)} are run, such as "
+                f"{held[0].folder.name} by {holder_of(held[0].folder)}; wait until they are done, or end them, and "
+                "repeat the command."
+            )
+        time.sleep(0.2)
+
+
+def _is_held(folder: Path) -> bool:
+    if not lock_of(folder).exists():
+        return False
+    try:
+        with FileLock(lock_of(folder), timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def name_skipped(jobs: Sequence[Planned]) -> None:
+    """Name the jobs that are done in one line."""
+    names = [job.folder.name for job in jobs if job.is_done]
+    if names:
+        print(
+            f"Done already and skipped, {len(names)} in all: {', '.join(names)}; delete a folder to run it again",
+            flush=True,
+        )

@@ -1,0 +1,151 @@
+"""`babelscope runs`: the table, following, and jobs that run again after their command was killed."""
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from babelscope.report.table import write
+from babelscope.sweeps.ledger import entries, folder_of, read_entry, write_entry
+from babelscope.sweeps.processes import Process
+from babelscope.sweeps.progress import progress_of
+from babelscope.verbs.runs import names_of, read_jobs
+from tests.models.tiny import save_checkpoint
+from tests.sweeps.entries import ENTRY
+from tests.verbs.command import babelscope
+from tests.verbs.sweep import rows_of, running, states, train, whole_at_every_moment
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path, monkeypatch):
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in ("HYDRA_FULL_ERROR", "RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_JOB_ID", "SUBMITIT_EXECUTOR"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def sweep(somewhere):
+    """Five jobs in every state, and what is none."""
+    own = Process.own()
+    gone = {"host": own.host, "pid": own.pid, "born": f"{own.born}0", "end": None}
+    common = ["model=lab_xlmr", "freeze=early"]
+    for seed, change in enumerate(
+        (
+            {"state": "done", "exit": 0},
+            {"state": "failed", "exit": 2, "error": "Expected `k` to be smaller", "log": "/logs/1.err"},
+            {"state": "running", "host": own.host, "pid": own.pid, "born": own.born, "end": None},
+            {"state": "running", **gone},
+        )
+    ):
+        write_entry(Path(f"runs/job-{seed}"), replace(ENTRY, overrides=[*common, f"seed={seed}"], **change))
+    Path("runs/.jobs/torn.json").write_text('{"verb": "tra')
+    row = {"run": "job-2", "layer": "", "metric": "validation_loss", "language": "eng_Latn", "other": "", "value": 1.0}
+    for step, epoch in ((0, 0), (120, 3)):
+        write(Path("runs/job-2"), f"validation-{step:08d}", [{**row, "step": step, "epoch": epoch}])
+    Path("runs/job-2/run.yaml").write_text("seed: 2\ntrainer:\n  devices: 1\n  max_epochs: 5\n  logger: {}\nx: 1\n")
+    return Path("runs")
+
+
+def test_the_table(sweep):
+    ended = babelscope("runs", "runs")
+    assert (ended.code, ended.err) == (0, "")
+    lines = {line.split()[0]: line for line in ended.out.splitlines() if line.split()}
+    assert lines["done"].split()[:3] == ["done", "seed=0", "1:05"]
+    assert all(part in lines["failed"] for part in ("seed=1", "Expected `k` to be smaller", "/logs/1.err"))
+    assert "epoch 3/5, step 120" in lines["running"]
+    assert lines["interrupted"].split() == ["interrupted", "seed=3"]
+    assert "torn" in lines["unreadable"]
+    assert "5 jobs: 1 done, 1 running, 1 failed, 1 interrupted, 1 unreadable\n" in ended.out
+    assert ended.out.splitlines()[-1] == "To run 2 of them again: babelscope runs runs --retry failed"
+    assert sorted(path.name for path in Path().iterdir()) == ["runs"]
+
+
+def test_where_jobs_are_looked_for(sweep, somewhere):
+    for where in ("folder=runs", "."):
+        assert "5 jobs: 1 done, 1 running, 1 failed, 1 interrupted, 1 unreadable\n" in babelscope("runs", where).out
+    one = babelscope("runs", somewhere / "runs" / "job-0")
+    assert "1 job: 1 done" in one.out
+    nothing = babelscope("runs")
+    assert (nothing.code, len(nothing.lines)) == (2, 1)
+    assert "got outputs, which is not there; give the folder" in nothing.err
+    odd = somewhere / "it's a=b"
+    write_entry(odd / "x", replace(ENTRY, state="done"))
+    assert "1 job: 1 done" in babelscope("runs", odd).out
+
+
+@pytest.mark.parametrize("arguments", [("--retry", "done"), ("retry=all",), ("every=0",), ("--folow",)])
+def test_what_a_user_can_mend(sweep, arguments):
+    ended = babelscope("runs", "runs", *arguments)
+    assert (ended.code, len(ended.lines)) == (2, 1)
+
+
+def test_names_are_what_differs(sweep):
+    jobs = read_jobs(sweep)
+    assert list(names_of(jobs).values()) == ["seed=0", "seed=1", "seed=2", "seed=3", "torn"]
+    assert list(names_of(jobs[:1]).values()) == ["job-0"]
+
+
+def test_a_part_that_cannot_be_read_is_named(sweep):
+    assert progress_of(sweep / "job-2") == "epoch 3/5, step 120"
+    part = sweep / "job-2" / "results" / "validation-00000120.parquet"
+    part.write_bytes(part.read_bytes()[:30])
+    assert progress_of(sweep / "job-2") == "validation-00000120.parquet cannot be read: ArrowInvalid"
+    assert progress_of(sweep / "job-0") == ""
+
+
+def test_follow_ends_when_nothing_runs(sweep):
+    path = next(path for path in entries(sweep) if path.stem == "job-2")
+    done = replace(read_entry(path), state="done", end="2026-01-01T00:02:00+00:00")
+    timer = threading.Timer(1.0, write_entry, [folder_of(path), done])
+    timer.start()
+    began = time.monotonic()
+    ended = babelscope("runs", "runs", "--follow", "every=0.1")
+    timer.join()
+    assert (ended.code, ended.err) == (0, "")
+    assert time.monotonic() - began >= 1
+    assert "5 jobs: 2 done, 1 failed, 1 interrupted, 1 unreadable\n" in ended.out
+
+
+def test_the_command_is_killed_and_its_jobs_retried(somewhere, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+    command = train(save_checkpoint(tmp_path / "tiny", "xlm-roberta"))
+    sweep = ("-m", "hydra/launcher=workers", "seed=0,1,2", "trainer.max_epochs=5")
+    with whole_at_every_moment(somewhere):
+        first = subprocess.Popen([sys.executable, "-m", "babelscope", *command, *sweep])
+        wait_for(lambda: len(running(somewhere)) == 2)
+        first.kill()
+        first.wait()
+        found = [read_entry(path) for path in entries(Path("runs"))]
+        jobs = [Process(entry.host, entry.pid, entry.born) for entry in found]
+        wait_for(lambda: not any(job.is_alive() for job in jobs))
+        seen = states(somewhere)
+        assert 0 < len(seen) < 4
+        assert {*seen} <= {"done", "interrupted"}
+        again = babelscope("runs", "runs", "--retry", "failed", "n_jobs=2")
+        assert (again.code, again.err) == (0, "")
+        assert again.out.count("done: ") == seen.count("interrupted")
+        assert states(somewhere) == ["done"] * len(seen)
+        last = babelscope(*command, *sweep)  # and those that had not begun
+        assert (last.code, last.err) == (0, "")
+        assert f"skipped, {len(seen)} in all" in last.out
+    disturbed = rows_of(somewhere)
+    (tmp_path / "calm").mkdir()
+    monkeypatch.chdir(tmp_path / "calm")
+    assert babelscope(*command, *sweep).code == 0
+    pd.testing.assert_frame_equal(disturbed, rows_of(tmp_path / "calm"))
+
+
+def wait_for(what, seconds=120.0):
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, f"nothing within {seconds} s"
+        time.sleep(0.02)
