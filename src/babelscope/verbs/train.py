@@ -19,13 +19,15 @@ from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.report.page import write_page
 from babelscope.report.table import read_run
 from babelscope.states import prepare
+from babelscope.training.checkpoint import find_last
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
+from babelscope.training.interrupt import keyboard_interrupt
 from babelscope.training.module import FineTuner
-from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, is_finished, keep
+from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
 from babelscope.verbs.console import print_layers, print_settings, print_trainable
 from babelscope.verbs.manifest import describe
-from babelscope.verbs.mirror import log_table, mirrored
+from babelscope.verbs.mirror import EpochMirror, log_table, mirrored
 from babelscope.verbs.signature import check_arguments
 
 logger = logging.getLogger(__name__)
@@ -33,10 +35,8 @@ logger = logging.getLogger(__name__)
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Build, fit, test in every language, and write rows, manifest and page."""
-    if is_finished(cfg, folder):
-        print(f"Finished already: {folder}; delete it to run it again")
-        return
     begin(cfg)
+    last = find_last(folder)
     metrics, source, settings = build_metrics(cfg), cfg.task.language, cfg.task
     languages = list(dict.fromkeys([*cfg.languages.codes, source]))
     probed = build_corpus(cfg, list(cfg.languages.codes), sentences=cfg.sentences)
@@ -87,6 +87,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     }
     callbacks = [_complete(key, built, given) for key, built in partials.items()]
     callbacks.sort(key=lambda callback: not isinstance(callback, AlignmentGuard))  # it repairs what the others measure
+    callbacks.append(EpochMirror(folder))  # it reads what the others wrote
     loggers = list((instantiate(cfg.logger) or {}).values())
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(folder))
     choices = HydraConfig.get().runtime.choices
@@ -106,10 +107,10 @@ def main(cfg: DictConfig, folder: Path) -> None:
         print_trainable(manifest["trainable"])
         _tell_of_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    with mirrored(loggers if trainer.is_global_zero else [], plain, list(metrics)):
-        last = folder / "checkpoints" / "last.ckpt"
-        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None)
-        trainer.test(module, data, verbose=False)
+    with mirrored(loggers if trainer.is_global_zero else [], plain):
+        with keyboard_interrupt():
+            trainer.fit(module, data, ckpt_path=last)
+            trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             run = read_run(folder)
             log_table(loggers, run)
