@@ -1,0 +1,188 @@
+"""Sweeps on Slurm: every job is one of Slurm's, submitted by submitit, and the wait ends however a job ends."""
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from submitit import AutoExecutor, SlurmJob
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+from babelscope.sweeps import slurm_queue, submitted
+from babelscope.sweeps.slurm_end import end_of
+from babelscope.sweeps.slurm_job import SlurmCommand
+from babelscope.verbs.ends import End, tell_end, tell_failed
+from babelscope.verbs.planned import Planned, command_of, name_skipped, plan, refuse_held
+
+TARGET = "hydra_plugins.babelscope.Slurm"
+"""What the YAML calls the launcher: Hydra takes launchers from this package only."""
+
+GENERAL = (
+    "name",
+    "timeout_min",
+    "nodes",
+    "tasks_per_node",
+    "cpus_per_task",
+    "gpus_per_node",
+    "mem_gb",
+    "stderr_to_stdout",
+)
+"""What submitit calls alike on every cluster; other names need a prefix."""
+
+
+class UseSlurm(Callback):
+    """Make the launcher known to Hydra; named in `conf/hydra/launcher/slurm.yaml`."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Register before Hydra looks for it."""
+        Plugins.instance().class_name_to_class[TARGET] = Slurm
+
+
+class Slurm(Launcher):
+    """Submit the jobs of a sweep as one array and wait for all of them.
+
+    Jobs that are done are not submitted, and those of an earlier command that are still in the queue are waited for
+    instead.
+
+    Args:
+        detach: Submit and leave; the same command without it waits.
+        poll_s: Seconds between two looks at the queue.
+        patience_s: Seconds for which the controller may be silent.
+        submitit_folder: Where logs go; %j is the job.
+        max_num_timeout: How often a job that reaches its time limit is requeued.
+        resources: As of `submitit.AutoExecutor.update_parameters`.
+    """
+
+    config: DictConfig
+    context: HydraContext
+
+    def __init__(
+        self,
+        *,
+        detach: bool,
+        poll_s: float,
+        patience_s: float,
+        submitit_folder: str,
+        max_num_timeout: int,
+        **resources: Any,
+    ):
+        self.detach, self.poll_s, self.patience_s = detach, poll_s, patience_s
+        self.logs, self.max_num_timeout = submitit_folder, max_num_timeout
+        self.resources: Any = OmegaConf.to_container(OmegaConf.create(resources))
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what composes the jobs' configurations."""
+        self.context, self.config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Submit what is neither done nor in the queue, wait for all, and name every job that failed.
+
+        Raises:
+            ValueError: if Slurm would not take the jobs.
+            ConnectionError: if the controller is silent for too long.
+            SystemExit: with 2 if all that failed can be mended by the user, else with 1.
+        """
+        own = {name: getattr(self, name) for name in ("max_num_timeout", "poll_s", "patience_s")}
+        slurm_queue.check({**self.resources, **own})
+        jobs = plan(self.context, self.config, job_overrides)
+        self._check_devices(jobs)
+        name_skipped(jobs)
+        left = [job for job in jobs if not job.is_done]
+        queue = self._in_queue(left)
+        new = [job for job in left if job.folder not in queue]
+        refuse_held(new)
+        queue |= self._submit(new)
+        if queue:
+            logs = queue[left[0].folder].paths.stdout
+            print(f"Jobs in Slurm: {len(queue)}, new ones: {len(new)}; logs beside {logs}", flush=True)
+        if self.detach:
+            return []
+        try:
+            tell_failed(self._wait([(job, queue[job.folder]) for job in left]))
+        except KeyboardInterrupt:
+            print("Slurm goes on with the jobs: the same command waits for them, and scancel ends them", flush=True)
+            raise
+        return []
+
+    def _check_devices(self, jobs: Sequence[Planned]) -> None:
+        """Refuse jobs whose processes Slurm would not start, for these start none themselves."""
+        for job in jobs:
+            trainer = job.cfg.get("trainer") or {}
+            for key, ours in (("devices", "tasks_per_node"), ("num_nodes", "nodes")):
+                asked = trainer.get(key, 1)
+                if isinstance(asked, int) and asked > 0 and asked != self.resources[ours]:
+                    raise ValueError(
+                        f"Expected `hydra.launcher.{ours}` to be trainer.{key}={asked}, one process per device, but "
+                        f"got {self.resources[ours]} for {job.name}; leave it out, and give other numbers of devices "
+                        "by a command of their own."
+                    )
+
+    def _in_queue(self, jobs: Sequence[Planned]) -> dict[Path, SlurmJob[None]]:
+        """Find those that an earlier command submitted and Slurm has not ended."""
+        known = {job.folder: found for job in jobs if (found := submitted.find(job.folder))}
+        states = slurm_queue.states(number for number, _ in known.values()) if known else {}
+        return {
+            folder: self._job(number, logs)
+            for folder, (number, logs) in known.items()
+            if states[number][0] not in slurm_queue.OVER
+        }
+
+    def _submit(self, jobs: Sequence[Planned]) -> dict[Path, SlurmJob[None]]:
+        if not jobs:
+            return {}
+        executor = AutoExecutor(self.logs, cluster="slurm", slurm_max_num_timeout=self.max_num_timeout)
+        own = {key if key in GENERAL else f"slurm_{key}": value for key, value in self.resources.items()}
+        heard = StringIO()
+        try:
+            executor.update_parameters(**own)
+            with redirect_stderr(heard):
+                made = executor.submit_array([SlurmCommand(command_of(job, self.config, None)) for job in jobs])
+        except (AssertionError, FailedJobError, FailedSubmissionError) as error:
+            said = heard.getvalue() or str(error)
+            raise ValueError(
+                f"Expected Slurm to take the jobs, but got: {' '.join(said.split())}; correct the resources, such as "
+                "hydra.launcher.account, partition, constraint, mem_gb or gpus_per_node."
+            ) from error
+        print(heard.getvalue(), end="", file=sys.stderr, flush=True)  # what a cluster tells its users
+        for job, one in zip(jobs, made, strict=True):
+            submitted.keep(job.folder, one.job_id, self.logs)
+        return {job.folder: self._job(one.job_id, self.logs) for job, one in zip(jobs, made, strict=True)}
+
+    def _job(self, number: str, logs: str) -> SlurmJob[None]:
+        return SlurmJob(logs, number, range(self.resources["nodes"] * self.resources["tasks_per_node"]))
+
+    def _wait(self, jobs: Sequence[tuple[Planned, SlurmJob[None]]]) -> list[End]:
+        """Wait until Slurm has no more to do with any job, and say of each how it ended."""
+        waiting, ends = [*jobs], list[End]()
+        heard, told = time.monotonic(), ""
+        while waiting:
+            try:
+                states = slurm_queue.states(one.job_id for _, one in waiting)
+                for job, one in waiting:
+                    state, _ = states[one.job_id]
+                    if state in slurm_queue.OVER:
+                        code, line = end_of(one, state, job.folder, job.name)
+                        ends.append(End(job, code, line))
+                        tell_end(ends[-1], len(ends), len(jobs))
+                now, heard = slurm_queue.summary(states.values()), time.monotonic()
+            except ConnectionError:
+                if time.monotonic() - heard > self.patience_s:
+                    raise
+                now = f"the controller does not answer; it is waited for, up to {self.patience_s} s"
+            over = {end.job.folder for end in ends}
+            waiting = [(job, one) for job, one in waiting if job.folder not in over]
+            if waiting:
+                if now != told:
+                    print(f"Slurm: {now}", flush=True)
+                told = now
+                time.sleep(self.poll_s)
+        return ends
