@@ -2,7 +2,10 @@ import pytest
 import yaml
 
 from babelscope.report.table import write, write_json
+from babelscope.sweeps.ledger import write_entry
 from tests.report.study_runs import make_evaluation, make_study
+from tests.report.sweep.sweep_runs import make_run, make_sweep, write_run
+from tests.report.sweep.test_jobs import make_entry
 from tests.verbs.command import babelscope, written
 
 
@@ -84,3 +87,69 @@ def test_repeated_settings_become_a_study(tmp_path, monkeypatch):
     page = (tmp_path / "sweep" / "report.html").read_text()
     assert "Which layers to freeze" in page
     assert page.count("xcopa/acc") == 1
+
+
+def test_several_models_become_a_sweep_and_a_study_when_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for run in [*make_sweep(("lab_xlmr", "lab_mt5"), ("none", "early"), (0, 1)), make_evaluation()]:
+        write_run(run, tmp_path / "sweep")
+    ended = babelscope("report", "runs=sweep")
+    assert (ended.code, ended.err) == (0, "")
+    row = next(line for line in ended.out.splitlines() if "lab_mt5" in line and "early" in line)
+    assert row.split()[:5] == ["lab_mt5", "early", "eng_Latn", "topic", "2"]
+    assert row.count("±") == 2
+    assert "add study=true" in ended.out
+    assert "Wrote sweep/report.html" in ended.out
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    assert "8 runs of 2 models" in page
+    assert page.count("xcopa/acc") == 1
+    ended = babelscope("report", "runs=sweep", "study=true", "page=pages/all.html")
+    assert (ended.code, ended.err) == (0, "")
+    assert "Wrote pages/all.html and pages/all_study.html" in ended.out
+    assert 'href="all_study.html"' in (tmp_path / "pages" / "all.html").read_text()
+    assert "Which layers to freeze" in (tmp_path / "pages" / "all_study.html").read_text()
+    assert babelscope("report", "runs=sweep", "study=maybe").lines == [
+        "babelscope: Expected `study` to be true or false, but got 'maybe'; write study=true."
+    ]
+
+
+def test_many_runs_that_repeat_nothing_become_a_sweep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = [f"early_{place}" for place in range(13)]
+    for run in make_sweep(("lab_xlmr",), settings, (0,)):
+        write_run(run, tmp_path / "sweep")
+    assert babelscope("report", "runs=sweep").code == 0
+    assert "13 runs of 1 model" in (tmp_path / "sweep" / "report.html").read_text()
+
+
+def test_what_a_sweep_lacks_is_named_and_the_rest_is_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "sweep"
+    torn, headless, older, fine = (
+        write_run(run, root) for run in make_sweep(("lab_xlmr", "lab_mt5"), ("none",), (0, 1))
+    )
+    fine = write_run(make_run("lab_bloom"), root)
+    part = next((torn / "results").glob("layers-*"))
+    part.write_bytes(part.read_bytes()[:50])
+    (headless / "run.yaml").write_text("seed: [1")
+    (older / "manifest.json").unlink()
+    for part in (write_run(make_run("lab_llama"), root) / "results").iterdir():
+        part.unlink()  # begun, and nothing measured yet
+    write_entry(root / "never-began", make_entry("failed", error="no room"))
+    write_entry(fine, make_entry())
+    ended = babelscope("report", "runs=sweep")
+    assert (ended.code, ended.err) == (0, "")
+    page = (root / "report.html").read_text()
+    for said in (f"unreadable: {torn.name}", f"unreadable: {headless.name}", "failed: never-began no room"):
+        assert said in ended.out
+    for said in (torn.name, headless.name, "never-began", "no room", "1 unfinished", "2 unreadable"):
+        assert said in page
+    assert "1 runs are not finished" in ended.out
+
+
+def test_jobs_that_all_failed_are_a_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_entry(tmp_path / "sweep" / "one", make_entry("failed", error="no room"))
+    ended = babelscope("report", "runs=sweep")
+    assert (ended.code, ended.err) == (0, "")
+    assert "no room" in (tmp_path / "sweep" / "report.html").read_text()

@@ -14,7 +14,7 @@ from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.style import RUNS
 from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
-from babelscope.report.panels import Choice, Panel, compare_runs, show_run
+from babelscope.report.panels import Choice, Figure, Panel, compare_runs, show_run
 from babelscope.report.runs import baseline_first, facts_of, labels
 from babelscope.report.settings import settings_html
 from babelscope.report.table import Run
@@ -153,9 +153,9 @@ def _choice(choice: Choice) -> dict[str, object]:
     }
 
 
-def _figure(figure: go.Figure) -> dict[str, object]:
+def _figure(figure: Figure) -> dict[str, object]:
     """Take a figure apart: the page sets the title as a caption and gives the template by its theme."""
-    parts = figure.to_plotly_json()
+    parts = figure.to_plotly_json() if isinstance(figure, go.Figure) else figure
     layout = dict(parts["layout"])
     layout.pop("template", None)
     caption = unescape(layout.pop("title", {}).get("text", ""))

@@ -1,7 +1,8 @@
 """Panels of the page: a figure or a few, how to read them, and the choices (metric, step, layer) a reader has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,6 +19,8 @@ from babelscope.report.summary import THIRDS, by_third, score_of, transfer_table
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import layer_metrics, words_of
 
+Figure: TypeAlias = go.Figure | dict[str, Any]
+"""One of plotly's, or plain data and layout as `sketch` makes them."""
 MOST_STEPS = 12
 """More steps than this are thinned out evenly where every step is a figure of its own; first and last stay."""
 
@@ -42,7 +45,7 @@ class Panel:
 
     title: str
     reading: str
-    views: dict[str, list[go.Figure]]
+    views: Mapping[str, Sequence[Figure]]
     """Keyed by the places of the chosen options, such as "0,2"; "" without choices."""
     choices: list[Choice] = field(default_factory=list)
     shape: str = ""

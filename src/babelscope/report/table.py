@@ -11,8 +11,10 @@ from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
@@ -33,20 +35,22 @@ __all__ = [
     "write_text",
 ]
 
-SCHEMA = pa.schema(
-    [
-        ("run", pa.string()),
-        ("step", pa.int64()),
-        ("epoch", pa.int64()),
-        ("layer", pa.string()),
-        ("metric", pa.string()),
-        ("language", pa.string()),
-        ("other", pa.string()),
-        ("value", pa.float64()),
-    ]
-)
+_FIELDS = [
+    ("run", pa.string()),
+    ("step", pa.int64()),
+    ("epoch", pa.int64()),
+    ("layer", pa.string()),
+    ("metric", pa.string()),
+    ("language", pa.string()),
+    ("other", pa.string()),
+    ("value", pa.float64()),
+]
+SCHEMA = pa.schema(_FIELDS)
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
 KEYS = ["run", "step", "layer", "metric", "language", "other"]
+STRINGS = ["run", "layer", "metric", "language", "other"]
+CODED = pa.schema([(name, pa.dictionary(pa.int32(), kind) if name in STRINGS else kind) for name, kind in _FIELDS])
+"""The same, with every distinct string once."""
 
 
 @dataclass(frozen=True)
@@ -85,41 +89,55 @@ def write(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
 _PLAIN = {**dict.fromkeys(COLUMNS, str), "step": int, "epoch": int, "value": float}  # also unpacks 0-d tensors
 
 
-def read(folder: Path) -> pd.DataFrame:
+def read(folder: Path, *, pairs: bool = True) -> pd.DataFrame:
     """Read all parts of a run's rows, sorted by step, layer (by depth), metric, language, other.
+
+    Args:
+        folder: the run folder.
+        pairs: whether to keep the rows of two languages, which are most of all rows.
 
     Raises:
         ValueError: a part cannot be read or has other columns, or the same row is in two parts.
     """
     parts = [_read_part(path) for path in sorted((folder / "results").glob("*.parquet"))]
-    rows = pa.concat_tables(parts or [SCHEMA.empty_table()]).to_pandas()
-    if (twice := rows.duplicated(KEYS)).any():
-        row = ", ".join(f"{key}={value}" for key, value in rows.loc[twice, KEYS].iloc[0].items() if value != "")
+    table = pa.concat_tables(parts or [CODED.empty_table()]).unify_dictionaries()
+    table = table if pairs else table.filter(pc.equal(table["other"], ""))
+    keys = table.select(KEYS).to_pandas()
+    if (twice := keys.duplicated()).any():
+        row = ", ".join(f"{key}={value}" for key, value in keys.loc[twice].iloc[0].items() if value != "")
         raise ValueError(
             f"Expected every row once in {folder / 'results'}, but got {row} twice; remove one of the parts."
         )
-    depth = rows["layer"].map({layer: layer_key(layer) for layer in rows["layer"].unique()})
-    order = ["step", "depth", "metric", "language", "other"]
-    return rows.assign(depth=depth).sort_values(order, kind="stable").drop(columns="depth").reset_index(drop=True)
+    order = np.lexsort([*(_places(keys[name]) for name in ("other", "language", "metric", "layer")), keys["step"]])
+    return table.take(pa.array(order)).cast(SCHEMA).to_pandas()
+
+
+def _places(names: pd.Series) -> np.ndarray:
+    """Place every name in the order of its column, by sorting the few distinct ones."""
+    known = pd.Series(names.cat.categories.astype(str))
+    keys = known.map(layer_key) if names.name == "layer" else known
+    return keys.rank(method="dense").to_numpy()[names.cat.codes]
 
 
 def _read_part(path: Path) -> pa.Table:
+    """Read one part with its strings as numbers of distinct ones, as which they are on disk: a fourth of the time."""
     try:
-        return pq.read_table(path, schema=SCHEMA, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
+        with pq.ParquetFile(path, read_dictionary=STRINGS) as file:
+            return file.read(use_threads=False).select(COLUMNS).cast(CODED)
+    except (pa.ArrowException, OSError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"Expected {path} to be a readable Parquet part, but got: {reason}; remove it and run that step again."
         ) from error
 
 
-def read_run(folder: Path) -> Run:
-    """Read a run folder.
+def read_run(folder: Path, *, pairs: bool = True) -> Run:
+    """Read a run folder, with or without the rows of two languages.
 
     Raises:
         ValueError: the folder is not a run folder, or one of its files cannot be read.
     """
-    return changed(read_head(folder), rows=read(folder))
+    return changed(read_head(folder), rows=read(folder, pairs=pairs))
 
 
 def read_head(folder: Path) -> Run:

@@ -1,5 +1,6 @@
 """`babelscope report`: one self-contained page over all runs below a folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -7,30 +8,48 @@ from omegaconf import DictConfig
 from babelscope.report.downstream import is_of_tasks
 from babelscope.report.neurons_page import is_of_neurons, write_neurons_page
 from babelscope.report.page import write_page
+from babelscope.report.runs import model_of, task_of
 from babelscope.report.study.page import write_study_page
 from babelscope.report.study.replicates import is_study, reduce
 from babelscope.report.study.tables import studies_of
-from babelscope.report.table import read_head, read_run, run_folders
+from babelscope.report.sweep.jobs import Job, read_heads, read_jobs
+from babelscope.report.sweep.page import write_sweep_page
+from babelscope.report.sweep.runs import cut
+from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens_page import is_of_tokens, write_tokens_page
+from babelscope.sweeps.processes import queued
 from babelscope.verbs.console import print_settings, print_study, track_runs
+from babelscope.verbs.sweep_console import print_sweep, print_trouble
+
+MOST_COMPARED = 12
+"""More runs than this are compared by groups, and not each with each."""
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Read the runs, write the page and print their table."""
-    path = Path(cfg.page).expanduser()
-    heads = [read_head(found) for found in run_folders(Path(cfg.runs).expanduser())]
+    root, path = Path(cfg.runs).expanduser(), Path(cfg.page).expanduser()
+    if not isinstance(cfg.study, bool):
+        raise ValueError(f"Expected `study` to be true or false, but got {cfg.study!r}; write study=true.")
+    jobs = read_jobs(root, queued())
+    heads, unreadable = read_heads(run_folders(root) if not jobs or any(root.rglob("run.yaml")) else [])
     tasks = [read_run(head.folder) for head in heads if is_of_tasks(head)]
     neurons = [head for head in heads if is_of_neurons(head)]
     runs = [head for head in heads if not (is_of_tokens(head) or is_of_tasks(head) or is_of_neurons(head))]
     shown = [*runs, *tasks] or neurons or heads
     if apart := len(heads) - len(shown):
         print(f"Left out {apart} runs of token tables or neurons, which have pages of their own: give their folders")
+    if is_sweep(runs) or not heads:
+        _write_sweep(runs, [*jobs, *unreadable], path, tasks, study=cfg.study)
+        return
+    if unreadable:
+        raise ValueError(unreadable[0].error)
     if not runs and not tasks:
         whole = [read_run(head.folder) for head in shown]
         print(f"Wrote {write_neurons_page(whole, path) if neurons else write_tokens_page(whole, path)}")
         return
+    print_trouble(jobs)
     if is_study(runs):  # hundreds of runs: each is cut down before the next is read
-        replicates = [reduce(read_run(head.folder)) for head in track_runs(runs)]
+        replicates = [reduce(read_run(head.folder, pairs=False)) for head in track_runs(runs)]
         if studies_of(replicates):
             page = write_study_page(replicates, path, downstream=tasks)
             print_study(replicates)
@@ -41,3 +60,36 @@ def main(cfg: DictConfig, folder: Path) -> None:
     if found:
         print_settings(found)
     print(f"Wrote {page}")
+
+
+def is_sweep(runs: Sequence[Run]) -> bool:
+    """Tell whether the runs fine-tune several models, or are too many to be compared one by one and no study."""
+    tuned = [run for run in runs if task_of(run)]
+    return len({model_of(run) for run in tuned}) > 1 or (len(tuned) > MOST_COMPARED and not is_study(runs))
+
+
+def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequence[Run], *, study: bool) -> None:
+    """Write the page of a sweep, and that of a study beside it where it is asked for; what cannot be read is named."""
+    tuned = [run for run in runs if task_of(run)]
+    if apart := len(runs) - len(tuned):
+        print(f"Left out {apart} runs that were not fine-tuned: give their folders")
+    found, replicates = [], []
+    for head in track_runs(tuned):
+        try:
+            run = read_run(head.folder, pairs=False)
+        except (ValueError, OSError) as error:
+            jobs.append(Job(head.folder, "unreadable", str(error)))
+            continue
+        found.append(cut(run))
+        replicates += [reduce(run)] if study else []
+    beside = path.with_name(f"{path.stem}_study{path.suffix}") if studies_of(replicates) else None
+    if beside is not None:
+        write_study_page(replicates, beside, downstream=tasks)
+    page = write_sweep_page(found, jobs, path, study=beside, downstream=tasks)
+    print_sweep(found)
+    print_trouble(jobs)
+    if is_study(tuned) and not study:
+        print(
+            "To see which layers to freeze, model by model, add study=true, which writes the page of the study beside"
+        )
+    print(f"Wrote {page}{f' and {beside}' if beside else ''}")

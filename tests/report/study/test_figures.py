@@ -1,6 +1,7 @@
 import math
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from tests.report.study.test_tables import study_of
 from tests.report.study_runs import make_run, make_study
@@ -33,7 +34,7 @@ def test_the_frontier_holds_what_nothing_beats_in_both():
 
 def test_a_setting_without_an_interval_has_no_bar():
     words = {"x_title": "zero-shot loss", "y_title": "kept", "colour_title": "source loss"}
-    figure = draw_frontier(POINTS, ["early", "late"], flip_x=True, **words)
+    figure = go.Figure(draw_frontier(POINTS, ["early", "late"], flip_x=True, **words))
     marks = figure.data[1]
     assert list(marks.error_x.array) == [0.1, 0.1, None, 0.1]
     low, high = figure.layout.xaxis.range
@@ -54,18 +55,18 @@ def test_curves_have_bands_where_there_is_an_interval():
     line = pd.DataFrame({"layer": ["0", "0", "1", "1"], "step": [0, 1] * 2, "mean": 0.5, "half": 0.1, "n": 3})
     limits = limits_of([line])
     assert limits == pytest.approx((0.39, 0.61))
-    assert len(draw_layer_curves(line, "mexa", "none", limits).data) == 4
-    assert len(draw_layer_curves(line.assign(half=math.nan), "mexa", "none", limits).data) == 2
+    assert len(go.Figure(draw_layer_curves(line, "mexa", "none", limits)).data) == 4  # plotly checks it here
+    assert len(go.Figure(draw_layer_curves(line.assign(half=math.nan), "mexa", "none", limits)).data) == 2
 
 
 def test_panels_of_curves_have_thirds_and_settings():
     by_part, by_layer = curves(study_of(make_study(("none", "early"), range(2))))
-    assert [figure.layout.title.text for figure in by_part.views["0"]] == [
+    assert [go.Figure(figure).layout.title.text for figure in by_part.views["0"]] == [
         "Early layers",
         "Middle layers",
         "Last layers",
     ]
-    assert [figure.layout.title.text for figure in by_layer.views["0"]] == ["none", "early"]
+    assert [go.Figure(figure).layout.title.text for figure in by_layer.views["0"]] == ["none", "early"]
     assert by_part.choices[0].options == ["MEXA", "ILO"]
 
 

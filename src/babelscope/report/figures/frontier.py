@@ -1,10 +1,11 @@
 """The freezing frontier: every setting by what it keeps and by how it transfers."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from babelscope.report.figures.style import ACCENT, MUTED, SEQUENTIAL, clean, draw
+from babelscope.report.figures.style import ACCENT, MUTED, SEQUENTIAL, clean, sketch
 from babelscope.report.words import plain
 
 
@@ -27,7 +28,7 @@ def draw_frontier(
     flip_x: bool = False,
     flip_y: bool = False,
     flip_colour: bool = False,
-) -> go.Figure:
+) -> dict[str, Any]:
     """Draw the settings with their 95 % intervals; the page sets their names beside them, where there is room.
 
     Args:
@@ -92,7 +93,7 @@ def draw_frontier(
     x_range, y_range = (_range(points, axis, flip) for axis, flip in (("x", flip_x), ("y", flip_y)))
     kept = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0}
     shapes = [{**kept, "line": {"color": MUTED, "width": 1, "dash": "dash"}}] if min(y_range) < 0 < max(y_range) else []
-    return draw(
+    return sketch(
         [joined, marks],
         f"{plain(y_title[:1].upper() + y_title[1:])} against {plain(x_title)}, every setting",
         height=500,

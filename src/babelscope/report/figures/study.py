@@ -1,7 +1,10 @@
 """A study in pictures: layers over steps with bands, and every language in every setting."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -15,12 +18,13 @@ from babelscope.report.figures.style import (
     depth_colours,
     draw,
     rgba,
+    sketch,
 )
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain, words_of
 
 
-def draw_layer_curves(curves: pd.DataFrame, metric: str, setting: str, limits: tuple[float, float]) -> go.Figure:
+def draw_layer_curves(curves: pd.DataFrame, metric: str, setting: str, limits: tuple[float, float]) -> dict[str, Any]:
     """Draw every layer of one setting over the steps, with a band over the units.
 
     Args:
@@ -32,11 +36,12 @@ def draw_layer_curves(curves: pd.DataFrame, metric: str, setting: str, limits: t
     layers = sort_layers(curves["layer"].unique())
     numbered = [layer for layer in layers if layer.isdecimal()]
     colours = {**dict(zip(numbered, depth_colours(len(numbered)), strict=True)), "final": MUTED}
-    traces = []
+    traces, lines = [], dict(iter(curves.sort_values("step").groupby("layer")))
     for layer in layers:
-        line = curves[curves["layer"] == layer].sort_values("step")
-        traces += _band(line, colours.get(layer, MUTED), f"layer {layer}", dash="dot" if layer == "final" else "solid")
-    return draw(traces, plain(setting), height=250, **_axes(metric, limits))
+        traces += _band(
+            lines[layer], colours.get(layer, MUTED), f"layer {layer}", dash="dot" if layer == "final" else "solid"
+        )
+    return sketch(traces, plain(setting), height=250, **_axes(metric, limits))
 
 
 def draw_setting_curves(
@@ -46,7 +51,7 @@ def draw_setting_curves(
     limits: tuple[float, float],
     *,
     null: pd.Series | None = None,
-) -> go.Figure:
+) -> dict[str, Any]:
     """Draw one third of the depth over the steps, one line with its band per setting (step, mean, half, n).
 
     Args:
@@ -59,12 +64,12 @@ def draw_setting_curves(
     traces = []
     if null is not None and len(null) and limits[0] <= float(null.min()) <= limits[1]:
         dashed = {"color": MUTED, "width": 1.5, "dash": "dash"}
-        hover = "chance, step %{x}: %{y:.3f}<extra></extra>"
-        traces.append(go.Scatter(x=null.index.tolist(), y=clean(null), mode="lines", line=dashed, hovertemplate=hover))
+        chance = {"type": "scatter", "x": null.index.tolist(), "y": clean(null), "mode": "lines", "line": dashed}
+        traces.append(chance | {"hovertemplate": "chance, step %{x}: %{y:.3f}<extra></extra>"})
     for place, (setting, line) in enumerate(curves.items()):
         if len(line):
             traces += _band(line.sort_values("step"), RUNS[place % len(RUNS)], setting, SYMBOLS[place % len(SYMBOLS)])
-    return draw(traces, f"{part.capitalize()} layers", height=330, **_axes(metric, limits))
+    return sketch(traces, f"{part.capitalize()} layers", height=330, **_axes(metric, limits))
 
 
 def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool = False) -> go.Figure:
@@ -113,10 +118,11 @@ def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool 
 
 
 def _band(line: pd.DataFrame, colour: str, name: str, symbol: str = "circle", dash: str = "solid") -> list[dict]:
-    steps, mean = [int(step) for step in line["step"]], line["mean"]
+    steps = line["step"].tolist()
+    mean, halves, n = (line[column].to_numpy() for column in ("mean", "half", "n"))  # tables by the thousand are slow
     traces = []  # plain mappings: hundreds of checked plotly objects would slow the page
-    if line["half"].notna().any():  # one unit has no band
-        half = line["half"].fillna(0)
+    if not np.isnan(halves).all():  # one unit has no band
+        half = np.nan_to_num(halves)
         traces.append(
             {
                 "type": "scatter",
@@ -130,8 +136,7 @@ def _band(line: pd.DataFrame, colour: str, name: str, symbol: str = "circle", da
             }
         )
     tail = [
-        ("" if pd.isna(half) else f" ± {half:.3f}") + f" (n = {n})"
-        for half, n in zip(line["half"], line["n"], strict=True)
+        ("" if isnan(half) else f" ± {half:.3f}") + f" (n = {count})" for half, count in zip(halves, n, strict=True)
     ]
     traces.append(
         {

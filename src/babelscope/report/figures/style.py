@@ -24,8 +24,15 @@ def draw(
     traces: Sequence[Any], title: str, *, height: int = 360, margin: Mapping[str, int] | None = None, **layout: Any
 ) -> go.Figure:
     """Put traces into a frame of the house's style."""
+    return go.Figure(sketch(traces, title, height=height, margin=margin, **layout))
+
+
+def sketch(
+    traces: Sequence[Any], title: str, *, height: int = 360, margin: Mapping[str, int] | None = None, **layout: Any
+) -> dict[str, Any]:
+    """The same of plain mappings, which plotly does not check: a hundred times as fast, for figures by the hundred."""
     frame = {"height": height, "margin": MARGIN | dict(margin or {}), "showlegend": False, "hovermode": "closest"}
-    return go.Figure(list(traces), {"title": {"text": title}} | frame | layout)
+    return {"data": list(traces), "layout": {"title": {"text": title}} | frame | layout}
 
 
 def moments(rows: pd.DataFrame) -> tuple[str, dict[int, str]]:

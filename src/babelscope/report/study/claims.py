@@ -102,15 +102,18 @@ def kept_above(study: Study, setting: str, metric: str, frozen: Sequence[str] | 
     """
     rows = []
     for run in study.runs:
-        layers = run.layers[run.layers["metric"] == metric].dropna(subset="value")
-        if run.setting not in (BASE, setting) or layers["step"].nunique() < 2:
+        if run.setting not in (BASE, setting):
             continue
-        parts = parts_of_depth(list(layers["layer"].unique()))
-        inside = layers[layers["layer"].isin(sorted(set(parts["all"]) - set(frozen)) if frozen else parts["later"])]
-        means = inside.groupby("step")["value"].mean().sort_index()
-        if len(means) > 1:
+        known = ((run.layers["metric"] == metric) & run.layers["value"].notna()).to_numpy()
+        step, layer, value = (run.layers[name].to_numpy()[known] for name in ("step", "layer", "value"))
+        parts = parts_of_depth(list(dict.fromkeys(layer)))
+        chosen = set(parts["all"]) - set(frozen) if frozen else set(parts["later"])
+        inside = np.array([name in chosen for name in layer], dtype=bool)
+        step, value = step[inside], value[inside]
+        if len(np.unique(step)) > 1:
             keys = {"setting": run.setting, "source": run.source, "seed": run.seed}
-            rows.append({**keys, "value": float(means.iloc[-1] - means.iloc[0])})
+            change = value[step == step.max()].mean() - value[step == step.min()].mean()
+            rows.append({**keys, "value": float(change)})
     table = pd.DataFrame(rows, columns=["setting", *UNIT, "value"])
     return table.groupby(["setting", *UNIT], sort=True)["value"].mean().reset_index()
 

@@ -1,6 +1,6 @@
 """Panels of a study: its figures, how to read them, and the choices a reader has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import nan
 
 import pandas as pd
@@ -11,7 +11,7 @@ from babelscope.report.figures.freezing import draw_freezing
 from babelscope.report.figures.frontier import best_of_both, draw_frontier
 from babelscope.report.figures.guard import draw_guard
 from babelscope.report.figures.study import draw_transfer_map
-from babelscope.report.panels import Choice, Panel
+from babelscope.report.panels import Choice, Figure, Panel
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.tables import (
     BASE,
@@ -40,7 +40,7 @@ def frontier(study: Study, values: pd.DataFrame) -> Panel | None:
     views, metrics = {}, scores_of(study)
     if not metrics:
         return None
-    sources = _source_choice(study)
+    sources, values = _source_choice(study), _of_frontier(values, metrics)
     shown = ["zero-shot", "source language", *(["zero-shot minus none"] if BASE in study.settings else [])]
     for where, source in enumerate(sources.values()):
         chosen = ranked_values(_of_source(values, source))
@@ -72,7 +72,7 @@ def frontier(study: Study, values: pd.DataFrame) -> Panel | None:
 
 def frontier_settings(study: Study, values: pd.DataFrame, metric: str, part: str = "early") -> list[str]:
     """List the settings on the frontier of zero-shot score and kept alignment, best transfer last."""
-    table = by_quantity(summarise(ranked_values(values)))
+    table = by_quantity(summarise(ranked_values(_of_frontier(values, [metric]))))
     points = _points(table, {}, ("kept", metric, part), score=study.score, quantity="zero_shot")
     return best_of_both(-points["x"] if lower_is_better(study.score) else points["x"], way_of(metric) * points["y"])
 
@@ -185,7 +185,7 @@ _PAIRED = (
 )
 
 
-def _frontier(study: Study, points: pd.DataFrame, metric: str, part: str, quantity: str) -> go.Figure | None:
+def _frontier(study: Study, points: pd.DataFrame, metric: str, part: str, quantity: str) -> Figure | None:
     points = points.reindex([name for name in study.settings if name in points.index])
     if points.empty:
         return None
@@ -202,6 +202,12 @@ def _frontier(study: Study, points: pd.DataFrame, metric: str, part: str, quanti
         flip_y=apart,
         flip_colour=down,
     )
+
+
+def _of_frontier(values: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Keep the task's scores and what is kept of some scores of alignment: a tenth of all, on which groups are fast."""
+    kept = (values["quantity"] == "kept") & values["metric"].isin(metrics) & values["part"].isin(THIRDS)
+    return values[kept | values["quantity"].isin(["source", "zero_shot"])]
 
 
 def by_quantity(table: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:

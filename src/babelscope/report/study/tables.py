@@ -212,11 +212,16 @@ def way_of(metric: str) -> int:
     return {"alignment": 1, "separability": -1}.get(words_of(metric).kind, 0)
 
 
-def scores_of(study: Study) -> list[str]:
-    """Select the scores for which up or down is better; halves of other scores are left to the curves."""
+def speaks(metric: str) -> bool:
+    """Tell whether up or down is better for a score, and it is no half of another score."""
     parts = {"bridge", "reach"}  # of ILO
     halves = ("_to", "_from", "_shifted", "_removed", "_centred")
-    return [name for name in study.metrics if way_of(name) and name not in parts and not name.endswith(halves)]
+    return bool(way_of(metric)) and metric not in parts and not metric.endswith(halves)
+
+
+def scores_of(study: Study) -> list[str]:
+    """Select the scores for which up or down is better; halves of other scores are left to the curves."""
+    return [name for name in study.metrics if speaks(name)]
 
 
 def primary_scores(study: Study) -> list[str]:

@@ -1,0 +1,65 @@
+"""Jobs of a sweep that left no finished run: what the ledger and the folders say of them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from babelscope.report.table import Run, read_head
+from babelscope.sweeps.ledger import entries, folder_of, read_entry
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job, as its ledger or its folder tells."""
+
+    folder: Path
+    state: str
+    """One of the ledger's, or unreadable, or gone: done once, and its folder is no longer there."""
+    error: str = ""
+    log: Path | None = None
+    overrides: tuple[str, ...] = ()
+    start: str = ""
+
+
+def read_jobs(root: Path, queue: Mapping[str, str] | None) -> list[Job]:
+    """Read the ledger at or below a folder; none where there is no ledger, as for runs that were no jobs of a sweep.
+
+    Args:
+        root: the folder that the run folders are in.
+        queue: the state of every job in Slurm's queue by its id, if there is one.
+    """
+    try:
+        paths = entries(root)
+    except ValueError:  # no ledger
+        return []
+    found = []
+    for path in paths:
+        folder = folder_of(path)
+        try:
+            entry = read_entry(path)
+        except FileNotFoundError:  # its job was taken back since
+            continue
+        except (ValueError, OSError) as error:
+            found.append(Job(folder, "unreadable", str(error)))
+            continue
+        state = entry.state_now(queue)
+        if state == "done" and not (folder / "run.yaml").is_file():
+            state = "gone"
+        log = None if entry.log is None else Path(entry.folder, entry.log)
+        found.append(Job(folder, state, entry.error, log, tuple(entry.overrides), entry.start))
+    return found
+
+
+def read_heads(folders: Collection[Path]) -> tuple[list[Run], list[Job]]:
+    """Read configuration and manifest of every run folder; those that cannot be read are jobs that say why."""
+    heads, unreadable = [], []
+    for folder in folders:
+        try:
+            head = read_head(folder)
+            if not (isinstance(head.config, Mapping) and isinstance(head.manifest, Mapping)):
+                raise ValueError(f"Expected run.yaml and manifest.json in {folder} to be mappings, but got others.")
+        except (ValueError, OSError) as error:
+            unreadable.append(Job(folder, "unreadable", str(error)))
+        else:
+            heads.append(head)
+    return heads, unreadable

@@ -1,0 +1,50 @@
+"""Means over seeds, per model, setting, source language and task: what the terminal shows of a sweep."""
+
+from collections.abc import Sequence
+from math import nan
+
+import pandas as pd
+
+from babelscope.report.study.intervals import t_intervals
+from babelscope.report.study.replicates import sort_settings
+from babelscope.report.study.tables import lower_is_better
+from babelscope.report.sweep.runs import SweepRun
+
+GROUP = ["model", "setting", "source", "task"]
+
+
+def means_over_seeds(runs: Sequence[SweepRun]) -> pd.DataFrame:
+    """Average the finished runs over seeds: the columns of `GROUP`, score, quantity, mean, half (95 % t), n (seeds).
+
+    Quantities are `source` and `zero_shot`, the unweighted mean over the other languages that all runs of the task
+    tested. Several runs of one seed count as one, their mean.
+    """
+    rows = []
+    for task in sorted({run.task for run in runs}):
+        done = [run for run in runs if run.task == task and run.finished]
+        named = sorted({score for run in done for score in run.tests}, key=lambda name: (lower_is_better(name), name))
+        for score in named[:1]:
+            tested = [run for run in done if score in run.tests]
+            shared = shared_languages([(set(run.tests[score].index), run.source) for run in tested])
+            for run in tested:
+                values = run.tests[score]
+                found = {
+                    "source": values.get(run.source, nan),
+                    "zero_shot": values[values.index.isin(shared - {run.source})].mean(),
+                }
+                keys = {name: getattr(run, name) for name in (*GROUP, "seed")} | {"score": score}
+                rows += [{**keys, "quantity": quantity, "value": value} for quantity, value in found.items()]
+    by = [*GROUP, "score", "quantity"]
+    table = pd.DataFrame(rows, columns=[*by, "seed", "value"])
+    order = {name: place for place, name in enumerate(sort_settings([run.setting for run in runs]))}
+    table = table.groupby([*by, "seed"], sort=True)["value"].mean().reset_index()
+    table = table.sort_values(
+        [*by, "seed"], key=lambda column: column.map(order) if column.name == "setting" else column
+    )
+    return t_intervals(table, by)
+
+
+def shared_languages(tests: Sequence[tuple[set[str], str]]) -> set[str]:
+    """Find the languages that all runs tested or were trained on; runs that tested no other language do not count."""
+    known = [found | {source} for found, source in tests if found - {source}]
+    return set.intersection(*known) if known else set()

@@ -1,0 +1,56 @@
+"""What the terminal shows of a sweep: means over seeds, and every job without a result."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.table import Table
+
+from babelscope.report.sweep.jobs import Job
+from babelscope.report.sweep.means import GROUP, means_over_seeds
+from babelscope.report.sweep.page import TROUBLE
+from babelscope.report.sweep.runs import SweepRun
+from babelscope.verbs.console import console
+
+MOST = 40
+"""Lines of the table; the page has all."""
+
+
+def print_sweep(runs: Sequence[SweepRun]) -> None:
+    """Print one line per model, setting, source language and task: mean ± half of the 95 % interval over seeds."""
+    means = means_over_seeds(runs)
+    groups = means.groupby([*GROUP, "score"], sort=False)
+    table = Table("model", "setting", "fine-tuned on", "task", box=SIMPLE)
+    for name in ("seeds", "score", "source", "zero-shot"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, (names, group) in enumerate(groups):
+        if place == MOST:
+            break
+        *shown, score = map(str, names)
+        cells = [_mean(group[group["quantity"] == name]) for name in ("source", "zero_shot")]
+        table.add_row(*shown, str(int(group["n"].max())), score, *cells)
+    if len(groups):
+        console.print("\n[bold]Test scores, mean ± half of the 95 % interval over seeds[/bold]")
+        console.print(table)
+    if len(groups) > MOST:
+        console.print(f"{len(groups) - MOST} more are on the page.")
+    if unfinished := sum(not run.finished for run in runs):
+        console.print(f"{unfinished} runs are not finished and count in no mean.")
+
+
+def print_trouble(jobs: Sequence[Job]) -> None:
+    """Name every job that failed, was interrupted, cannot be read or whose folder is gone."""
+    for job in jobs:
+        if job.state in TROUBLE:
+            console.print(f"{job.state}: {job.folder.name} {job.error}".rstrip(), markup=False, highlight=False)
+    counts = Counter(job.state for job in jobs)
+    if counts["failed"] or counts["interrupted"]:
+        console.print("The command of the sweep again, or babelscope runs FOLDER --retry failed, runs them once more.")
+
+
+def _mean(rows: pd.DataFrame) -> str:
+    """Write the mean of a table with one row; "" for one without."""
+    return "".join(
+        f"{row['mean']:.3f}" + ("" if pd.isna(row["half"]) else f" ± {row['half']:.3f}") for _, row in rows.iterrows()
+    )
