@@ -33,6 +33,8 @@ def local_slurm(verb: str, environment: dict[str, str]) -> subprocess.CompletedP
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Environment of a cluster that runs during the tests, with four CPUs to give, whatever the machine has."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("its waits want the machine for themselves: pytest tests/slurm, without -n")
     if not slurm_is_here():
         pytest.skip("slurmd is not installed (apt-get install slurm-wlm): nothing of Slurm is tested")
     with socket.socket() as free:
