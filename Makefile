@@ -20,8 +20,9 @@ demo:
 	$(PY) -m babelscope train -m experiment=demo freeze=none,early 'output=$(OUT)/$${hydra:runtime.choices.freeze}'
 	$(PY) -m babelscope report runs=$(OUT)
 
-test:
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2
+test: # what waits for Slurm wants the machine for itself
+	OMP_NUM_THREADS=1 $(PY) -m pytest tests/slurm
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --ignore tests/slurm
 
 check:
 	$(PY) -m ruff format --check .

@@ -57,6 +57,8 @@ SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/slurmd.log
 ReturnToService=2
 SchedulerType=sched/builtin
+# a node that comes back after its controller did is else noticed after a minute
+SchedulerParameters=sched_interval=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides

@@ -2,7 +2,7 @@
 
 import pytest
 
-from babelscope.sweeps.slurm_queue import _minutes, check
+from babelscope.sweeps.slurm_queue import _minutes, check, settled_states
 from tests.verbs.command import babelscope
 
 
@@ -17,6 +17,22 @@ def test_without_slurm_another_launcher_is_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ValueError, match=r"Expected Slurm's `sbatch` on PATH .* or choose hydra/launcher=workers"):
         check({})
+
+
+@pytest.mark.parametrize(
+    ("comes", "patience_s", "state"),
+    [("CANCELLED|None", 60, "CANCELLED"), ("PENDING|BeginTime", 60, "PENDING"), ("COMPLETING|None", 0.1, "COMPLETING")],
+)
+def test_a_job_on_its_way_out_is_waited_for_before_it_is_judged(comes, patience_s, state, monkeypatch, tmp_path):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(
+        f"#!/bin/bash\nif [[ -e {tmp_path}/asked ]]; then echo '7|{comes}'; else echo '7|COMPLETING|None'; fi\n"
+        f": >{tmp_path}/asked\n"
+    )
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert settled_states(["7"], poll_s=0.01, patience_s=patience_s)["7"][0] == state
+    assert settled_states([], poll_s=0.01, patience_s=0) == {}
 
 
 @pytest.mark.parametrize("launcher", ["slurm", "slurm_gpu", "slurm_gpus"])

@@ -55,7 +55,7 @@ def test_a_sweep_loses_nothing_and_repeats_nothing(sweep, slurm, undisturbed, tm
     for run in runs:
         (run / "go").touch()
     code, out, lines = ended(again)
-    assert (code, lines) == (0, [])
+    assert (code, lines) == (0, []), (out, lines)
     assert "Done already and skipped, 1 in all: 3;" in out
     assert "Jobs in Slurm: 3, new ones: 2;" in out
     for seed, run in enumerate(runs):
@@ -107,7 +107,7 @@ def test_a_detached_job_outlives_controller_preemption_and_time_limit(sweep, slu
     ask(slurm, "scontrol", "update", f"JobId={number}", "TimeLimit=10")
     (run / "go").touch()
     code, _, lines = ended(patient)
-    assert (code, lines) == (0, [])
+    assert (code, lines) == (0, []), (out, lines)
     pd.testing.assert_frame_equal(undisturbed(0), rows(run), check_exact=True)
     assert entry_of(run).attempts == 3
     told = re.findall(r"told to end by (\w+); saved at step (\d+)", log.read_text())

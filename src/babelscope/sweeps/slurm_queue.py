@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -80,6 +81,22 @@ def states(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
     lines = (line.split("|", 2) for line in _ask(*command, unless="Invalid job id").splitlines())
     known = {job: (state, reason) for job, state, reason in lines}
     return {job: known.get(job, (FORGOTTEN, "")) for job in asked}
+
+
+def settled_states(ids: Iterable[str], *, poll_s: float, patience_s: float) -> dict[str, tuple[str, str]]:
+    """Ask as `states` does, once no job is on its way out any more: such a one is over soon, or back in the queue.
+
+    Args:
+        ids: Numbers of jobs.
+        poll_s: Seconds between two looks.
+        patience_s: Seconds after which a job that does not get out of its node is taken for one that runs.
+    """
+    asked, end = [*ids], time.monotonic() + patience_s
+    while True:
+        found = states(asked) if asked else {}
+        if all(state != "COMPLETING" for state, _ in found.values()) or time.monotonic() > end:
+            return found
+        time.sleep(poll_s)
 
 
 def summary(now: Iterable[tuple[str, str]]) -> str:

@@ -129,7 +129,8 @@ class Slurm(Launcher):
     def _in_queue(self, jobs: Sequence[Planned]) -> dict[Path, SlurmJob[None]]:
         """Find those that an earlier command submitted and Slurm has not ended."""
         known = {job.folder: found for job in jobs if (found := submitted.find(job.folder))}
-        states = slurm_queue.states(number for number, _ in known.values()) if known else {}
+        numbers = (number for number, _ in known.values())
+        states = slurm_queue.settled_states(numbers, poll_s=self.poll_s, patience_s=self.patience_s)
         return {
             folder: self._job(number, logs)
             for folder, (number, logs) in known.items()
