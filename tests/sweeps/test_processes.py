@@ -6,7 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from babelscope.sweeps.processes import Process, queued
+from babelscope.sweeps.processes import Process
+from babelscope.sweeps.slurm_queue import queued
 from tests.sweeps.entries import ENTRY
 
 
@@ -41,10 +42,10 @@ def test_interrupted_is_seen_by_the_queue(tmp_path, monkeypatch):
     assert gone.state_now({"12": "PENDING"}) == "running"  # requeued
     assert gone.state_now({"12": "RUNNING"}) == "interrupted"  # killed in an allocation that lives on
     squeue = tmp_path / "squeue"
-    squeue.write_text("#!/bin/sh\necho '12 RUNNING'\necho '13 PENDING'\n")
+    squeue.write_text("#!/bin/sh\necho '12|12|RUNNING'\necho '14|13_1|PENDING'\n")
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert queued() == {"12": "RUNNING", "13": "PENDING"}
+    assert queued() == {"12": "RUNNING", "14": "PENDING", "13_1": "PENDING"}
     squeue.write_text("#!/bin/sh\necho 'slurm_load_jobs error' >&2\nexit 1\n")
     assert queued() is None
     monkeypatch.setenv("PATH", "")

@@ -1,5 +1,6 @@
 """`babelscope runs`: the table, following, and jobs that run again after their command was killed."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from babelscope.report.table import write
+from babelscope.sweeps import submitted
 from babelscope.sweeps.ledger import entries, folder_of, read_entry, write_entry
 from babelscope.sweeps.processes import Process
 from babelscope.sweeps.progress import progress_of
@@ -52,6 +54,31 @@ def sweep(somewhere):
         write(Path("runs/job-2"), f"validation-{step:08d}", [{**row, "step": step, "epoch": epoch}])
     Path("runs/job-2/run.yaml").write_text("seed: 2\ntrainer:\n  devices: 1\n  max_epochs: 5\n  logger: {}\nx: 1\n")
     return Path("runs")
+
+
+def test_jobs_that_slurm_has_not_begun(sweep, tmp_path, monkeypatch):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(
+        "#!/bin/sh\nprintf '31|30_0|PENDING\\n32|30_1|PENDING\\n33|30_2|COMPLETING\\n34|30_3|RUNNING\\n'\n"
+    )
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name, number in (("new", "30_0"), ("job-1", "30_1"), ("ending", "30_2"), ("job-0", "30_3"), ("over", "29_0")):
+        submitted.keep(sweep / name, number, "logs/%j")
+    jobs = {job.folder.name: (job.state, job.error) for job in read_jobs(sweep)}
+    assert jobs["new"] == ("queued", "Slurm job 30_0")
+    assert jobs["job-1"][0] == "queued"  # failed, and submitted once more
+    assert jobs["job-0"][0] == "done"
+    assert {"ending", "over"}.isdisjoint(jobs)
+    assert (
+        babelscope("runs", "runs")
+        .out.splitlines()[-2]
+        .endswith("1 done, 1 running, 1 interrupted, 2 queued, 1 unreadable")
+    )
+    # a sweep that was submitted a moment ago is one, too
+    for path in entries(sweep):
+        path.unlink()
+    assert {job.state for job in read_jobs(sweep)} == {"queued"}
 
 
 def test_the_table(sweep):

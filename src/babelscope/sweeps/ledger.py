@@ -147,24 +147,15 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def entries(root: Path) -> list[Path]:
-    """List the entries of all jobs at or below a folder, sorted, without reading them.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = sorted(path for place in _places(root) for path in place.glob("*.json"))
+    """List the entries of all jobs at or below a folder, sorted, without reading them."""
+    found = sorted(path for place in places(root) for path in place.glob("*.json"))
     if path_of(root.absolute()).is_file():  # a run folder
         found.append(path_of(root.absolute()))
-    if not found:
-        what = "which has none" if root.is_dir() else "which is not there"
-        raise ValueError(
-            f"Expected `folder` to hold jobs of sweeps, but got {root}, {what}; give the folder that their run folders "
-            "are in, as in: babelscope runs outputs"
-        )
     return found
 
 
-def _places(root: Path) -> Iterator[Path]:
+def places(root: Path) -> Iterator[Path]:
+    """Find the folders of entries at or below a folder."""
     for folder, below, files in walk(root):
         if PLACE in below:
             yield Path(folder) / PLACE

@@ -1,9 +1,7 @@
-"""Whether the process that runs a job is still there, here or in Slurm's queue."""
+"""Whether the process that runs a job is still there."""
 
 import os
 import platform
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -45,22 +43,6 @@ def _born(pid: int) -> str | None:
     except PermissionError:
         return ""
     return None if state in "ZX" else fields[18]
-
-
-def queued() -> dict[str, str] | None:
-    """Tell the state of every job in Slurm's queue by its id; None where there is no Slurm, or none that answers."""
-    if shutil.which("squeue") is None:
-        return None
-    try:
-        asked = subprocess.run(
-            ["squeue", "-h", "-r", "-o", "%A %T"], capture_output=True, text=True, timeout=30, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    if asked.returncode != 0:
-        return None
-    words = [line.split() for line in asked.stdout.splitlines()]
-    return {pair[0]: pair[1] for pair in words if len(pair) == 2}
 
 
 def is_first_rank() -> bool:

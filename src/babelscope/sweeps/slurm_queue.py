@@ -83,6 +83,22 @@ def states(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {job: known.get(job, (FORGOTTEN, "")) for job in asked}
 
 
+def queued() -> dict[str, str] | None:
+    """Tell the state of every job in the queue, by either of its numbers (12_3 in an array, and one of its own).
+
+    Returns:
+        None where there is no Slurm, or none that answers.
+    """
+    if shutil.which("squeue") is None:
+        return None
+    try:
+        lines = _ask("squeue", "--noheader", "--array", "--format=%A|%i|%T").splitlines()
+    except ConnectionError:
+        return None
+    jobs = (line.split("|") for line in lines)
+    return {number: state for own, shown, state in jobs for number in (own, shown)}
+
+
 def settled_states(ids: Iterable[str], *, poll_s: float, patience_s: float) -> dict[str, tuple[str, str]]:
     """Ask as `states` does, once no job is on its way out any more: such a one is over soon, or back in the queue.
 

@@ -1,10 +1,11 @@
 """Which job of Slurm was submitted for a run folder, beside its entry in the ledger: it may wait there for days."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from babelscope.report.files import write_text
-from babelscope.sweeps.ledger import path_of
+from babelscope.sweeps.ledger import folder_of, path_of
 
 
 def keep(folder: Path, job: str, logs: str) -> None:
@@ -25,6 +26,18 @@ def find(folder: Path) -> tuple[str, str] | None:
         return None
     kept = json.loads(place.read_text(encoding="utf-8"))
     return kept["job"], kept["logs"]
+
+
+def waiting(places: Iterable[Path], queue: Mapping[str, str]) -> dict[Path, str]:
+    """Find the run folders whose job is in Slurm's queue, begun or not, each with the job's number.
+
+    Args:
+        places: Folders that hold ledgers.
+        queue: State of every job in the queue, by its number.
+    """
+    folders = (folder_of(path.with_suffix(".json")) for place in places for path in sorted(place.glob("*.slurm")))
+    numbers = ((folder, found[0]) for folder in folders if (found := find(folder)))
+    return {folder: number for folder, number in numbers if queue.get(number, "COMPLETING") != "COMPLETING"}
 
 
 def _place(folder: Path) -> Path:

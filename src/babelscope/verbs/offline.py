@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babelscope.sweeps.ledger import path_of, read_entry
-from babelscope.sweeps.processes import queued
+from babelscope.sweeps.slurm_queue import queued
 
 PART = re.compile(r"offline-run-\d{8}_\d{6}-(.+)")
 HEADER = 7

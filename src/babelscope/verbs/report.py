@@ -17,7 +17,7 @@ from babelscope.report.sweep.page import write_sweep_page
 from babelscope.report.sweep.runs import cut
 from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens_page import is_of_tokens, write_tokens_page
-from babelscope.sweeps.processes import queued
+from babelscope.sweeps.slurm_queue import queued
 from babelscope.verbs.console import print_settings, print_study, track_runs
 from babelscope.verbs.sweep_console import print_sweep, print_trouble
 

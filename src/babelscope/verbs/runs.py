@@ -12,13 +12,16 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from babelscope.sweeps.ledger import STATES, Entry, entries, folder_of, log_of, read_entry
+from babelscope.sweeps.ledger import STATES, Entry, entries, folder_of, log_of, places, read_entry
 from babelscope.sweeps.pool import Command, run_commands
-from babelscope.sweeps.processes import queued
 from babelscope.sweeps.progress import progress_of
+from babelscope.sweeps.slurm_queue import queued
+from babelscope.sweeps.submitted import waiting
 from babelscope.verbs.console import console
 
 AGAIN = ("failed", "interrupted")
+QUEUED = "queued"
+"""Of jobs that Slurm has not begun."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Job:
 
     folder: Path
     state: str
-    """As now, or unreadable."""
+    """As now, queued or unreadable."""
     entry: Entry | None
     error: str
     progress: str = ""
@@ -67,6 +70,7 @@ def read_jobs(root: Path) -> list[Job]:
     """
     found = []
     queue = queued()
+    waits = waiting(places(root), queue or {})
     for path in entries(root):
         folder = folder_of(path)
         try:
@@ -76,7 +80,18 @@ def read_jobs(root: Path) -> list[Job]:
         except (ValueError, OSError) as error:
             found.append(Job(folder, "unreadable", None, str(error)))
             continue
-        found.append(Job(folder, entry.state_now(queue), entry, entry.error, progress_of(folder)))
+        state = entry.state_now(queue)
+        if folder in waits and state in AGAIN:  # and was submitted once more
+            state = QUEUED
+        found.append(Job(folder, state, entry, entry.error, progress_of(folder)))
+    known = {job.folder for job in found}
+    found += [Job(new, QUEUED, None, f"Slurm job {number}") for new, number in waits.items() if new not in known]
+    if not found:
+        what = "which has none" if root.is_dir() else "which is not there"
+        raise ValueError(
+            f"Expected `folder` to hold jobs of sweeps, but got {root}, {what}; give the folder that their run folders "
+            "are in, as in: babelscope runs outputs"
+        )
     return found
 
 
@@ -103,7 +118,7 @@ def _picture(jobs: list[Job]) -> Group:
         cells = [job.state, names[job.folder] or job.folder.name, job.progress, _time(job), job.error]
         table.add_row(*cells, *([(entry and entry.log) or ""] if logs else []))
     counts = Counter(job.state for job in jobs)
-    told = ", ".join(f"{counts[state]} {state}" for state in (*STATES, "unreadable") if counts[state])
+    told = ", ".join(f"{counts[state]} {state}" for state in (*STATES, QUEUED, "unreadable") if counts[state])
     return Group(table, f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}: {told}")
 
 
@@ -120,7 +135,7 @@ def _follow(root: Path, every: float) -> None:
     """Show the table anew, where a person watches, until nothing runs."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
         jobs = read_jobs(root)
-        while any(job.state == "running" for job in jobs):
+        while any(job.state in ("running", QUEUED) for job in jobs):
             if console.is_terminal:
                 live.update(_picture(jobs), refresh=True)
             time.sleep(every)

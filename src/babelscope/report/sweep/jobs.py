@@ -28,12 +28,8 @@ def read_jobs(root: Path, queue: Mapping[str, str] | None) -> list[Job]:
         root: the folder that the run folders are in.
         queue: the state of every job in Slurm's queue by its id, if there is one.
     """
-    try:
-        paths = entries(root)
-    except ValueError:  # no ledger
-        return []
     found = []
-    for path in paths:
+    for path in entries(root):
         folder = folder_of(path)
         try:
             entry = read_entry(path)
