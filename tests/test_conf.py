@@ -20,7 +20,7 @@ from babelscope.models.policies import FreezePolicy
 from babelscope.states import prepare
 from babelscope.training.pretraining import Recipe
 from babelscope.verbs.conf import register_resolvers
-from babelscope.verbs.mirror import Mirror
+from babelscope.verbs.mirror.logger import Mirror
 from babelscope.verbs.signature import check_arguments
 from tests.models.tiny import save_checkpoint, tiny_tokenizer
 

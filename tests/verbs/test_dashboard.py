@@ -11,10 +11,10 @@ from omegaconf import OmegaConf
 from babelscope.report.table import write, write_text
 from babelscope.verbs.conf import conf_folder
 from babelscope.verbs.dashboard import Panel, group_of, logged_keys, make_dashboard
-from babelscope.verbs.workspace import make_workspace
+from babelscope.verbs.mirror.workspace import make_workspace
 from tests.report.study_runs import LANGUAGES, make_run
 from tests.verbs.command import babelscope
-from tests.verbs.test_mirror import no_account
+from tests.verbs.mirror.test_logger import no_account
 from tests.verbs.wandb_server import wandb_server
 
 __all__ = ["no_account"]
@@ -88,7 +88,7 @@ def test_a_run_tells_what_it_has_logged():
 
 def test_the_group_of_a_run_stays_when_its_folder_is_moved():
     assert group_of({"output": "outputs/a_sweep/run", "logger": None}) == "a_sweep"
-    by_folder = {"_target_": "babelscope.verbs.mirror.sweep_of", "output": "outputs/a_sweep/run"}
+    by_folder = {"_target_": "babelscope.verbs.mirror.logger.sweep_of", "output": "outputs/a_sweep/run"}
     assert group_of({"output": "x", "logger": {"wandb": {"group": by_folder}}}) == "a_sweep"
     assert group_of({"output": "x/y", "logger": {"wandb": {"group": "mine"}}}) == "mine"
 

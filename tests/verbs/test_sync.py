@@ -10,10 +10,10 @@ import pytest
 from babelscope.sweeps.ledger import Entry, now, write_entry
 from babelscope.sweeps.processes import Process
 from babelscope.verbs import sync
-from babelscope.verbs.offline import offline_runs
+from babelscope.verbs.mirror.offline import offline_runs
 from tests.verbs.command import babelscope
+from tests.verbs.mirror.test_logger import make_mirror, mirrored, no_account
 from tests.verbs.offline import offline_parts
-from tests.verbs.test_mirror import make_mirror, mirrored, no_account
 from tests.verbs.wandb_server import wandb_server
 
 __all__ = ["no_account"]

@@ -8,7 +8,7 @@ from typing import Any
 from babelscope.report.table import Run
 from babelscope.training.scalars import layer_scalars
 from babelscope.verbs.errors import nearest
-from babelscope.verbs.mirror import compared, sweep_of
+from babelscope.verbs.mirror.logger import compared, sweep_of
 
 KINDS = ("lines", "bars", "scatter", "pictures")
 EACH = (None, "section", "key")

@@ -25,9 +25,9 @@ from babelscope.models.load import Loaded
 from babelscope.models.peek import peek
 from babelscope.report.table import write
 from babelscope.verbs.building import begin, build_model, checkpoint_of, choose_device, keep, read_family
-from babelscope.verbs.console import console
 from babelscope.verbs.manifest import software
 from babelscope.verbs.origin import Origin, origin_of
+from babelscope.verbs.terminal.console import console
 
 
 def main(cfg: DictConfig, folder: Path) -> None:

@@ -17,8 +17,8 @@ from babelscope.metrics.score import score
 from babelscope.models.load import Loaded, MissingWeightsError
 from babelscope.states import embed, prepare
 from babelscope.verbs.building import build, build_model
-from babelscope.verbs.console import console, track_what
 from babelscope.verbs.neuron_conf import Ablation, check_criterion
+from babelscope.verbs.terminal.console import console, track_what
 
 Rows = list[dict[str, Any]]
 

@@ -24,12 +24,12 @@ from babelscope.states import Prepared, embed_once, prepare
 from babelscope.states.firing import count_firing
 from babelscope.states.reading import READINGS
 from babelscope.verbs.building import begin, build, build_metrics, checkpoint_of, choose_device, keep
-from babelscope.verbs.console import progress, track_what
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.neuron_ablation import ablation_rows, choose_regions, left_out, load_for
 from babelscope.verbs.neuron_conf import LapeRule, Settings, read_settings, split_corpus
-from babelscope.verbs.neuron_console import print_neurons
 from babelscope.verbs.origin import origin_of
+from babelscope.verbs.terminal.console import progress, track_what
+from babelscope.verbs.terminal.neurons import print_neurons
 
 Rows = list[dict[str, Any]]
 PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000

@@ -19,8 +19,8 @@ from babelscope.report.table import read_run, write
 from babelscope.states import Pooled, embed_once, prepare
 from babelscope.states.pool import Pool
 from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, choose_device, keep
-from babelscope.verbs.console import print_layers, progress
 from babelscope.verbs.manifest import describe
+from babelscope.verbs.terminal.console import print_layers, progress
 
 
 def main(cfg: DictConfig, folder: Path) -> None:

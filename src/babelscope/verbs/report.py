@@ -18,8 +18,8 @@ from babelscope.report.sweep.runs import cut
 from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens_page import is_of_tokens, write_tokens_page
 from babelscope.sweeps.slurm_queue import queued
-from babelscope.verbs.console import print_settings, print_study, track_runs
-from babelscope.verbs.sweep_console import print_sweep, print_trouble
+from babelscope.verbs.terminal.console import print_settings, print_study, track_runs
+from babelscope.verbs.terminal.sweeps import print_sweep, print_trouble
 
 MOST_COMPARED = 12
 """More runs than this are compared by groups, and not each with each."""

@@ -17,7 +17,7 @@ from babelscope.sweeps.pool import Command, run_commands
 from babelscope.sweeps.progress import progress_of
 from babelscope.sweeps.slurm_queue import queued
 from babelscope.sweeps.submitted import waiting
-from babelscope.verbs.console import console
+from babelscope.verbs.terminal.console import console
 
 AGAIN = ("failed", "interrupted")
 QUEUED = "queued"

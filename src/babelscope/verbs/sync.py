@@ -16,10 +16,10 @@ from rich.progress import Progress, track
 from rich.table import Table
 
 from babelscope.report.table import read_run
-from babelscope.verbs.console import console
 from babelscope.verbs.dashboard import Dashboard, group_of, logged_keys, make_dashboard
-from babelscope.verbs.offline import STATES, OfflineRun, is_sent, offline_runs
-from babelscope.verbs.workspace import import_workspaces, send_workspace
+from babelscope.verbs.mirror.offline import STATES, OfflineRun, is_sent, offline_runs
+from babelscope.verbs.mirror.workspace import import_workspaces, send_workspace
+from babelscope.verbs.terminal.console import console
 
 COMMAND = (sys.executable, "-m", "wandb", "sync")
 UNSET = ("WANDB_MODE", "WANDB_SILENT", "WANDB_QUIET")

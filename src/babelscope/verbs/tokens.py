@@ -17,7 +17,7 @@ from babelscope.report.table import read_run, write, write_json, write_text
 from babelscope.report.tokens_page import write_tokens_page
 from babelscope.verbs.building import begin, build
 from babelscope.verbs.manifest import software
-from babelscope.verbs.token_console import busy, print_pairs, print_tables, searching
+from babelscope.verbs.terminal.tokens import busy, print_pairs, print_tables, searching
 from babelscope.verbs.token_sources import (
     Source,
     mean_of_pieces,

@@ -25,10 +25,10 @@ from babelscope.training.guard import AlignmentGuard
 from babelscope.training.interrupt import keyboard_interrupt
 from babelscope.training.module import FineTuner
 from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
-from babelscope.verbs.console import print_layers, print_settings, print_trainable
 from babelscope.verbs.manifest import describe
-from babelscope.verbs.mirror import EpochMirror, log_table, mirrored
+from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
 from babelscope.verbs.signature import check_arguments
+from babelscope.verbs.terminal.console import print_layers, print_settings, print_trainable
 
 logger = logging.getLogger(__name__)
 

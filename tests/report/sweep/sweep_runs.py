@@ -1,5 +1,6 @@
 """Synthetic runs of a sweep over models with planted structure, in memory and on disk."""
 
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -111,3 +112,9 @@ def _tests(rng, level, carried, source, task, languages, noise, steps):
         if task == "topic":
             yield keys | {"metric": "test_accuracy", "language": name, "value": float(score)}
         yield keys | {"metric": "test_loss", "language": name, "value": float(4 - 3 * score)}
+
+
+if __name__ == "__main__":  # python -m tests.report.sweep.sweep_runs FOLDER: 200 runs, as docs/benchmarks.md measures
+    sources = ("eng_Latn", "ind_Latn", "hin_Deva", "tha_Thai", "swh_Latn")
+    for made in make_sweep(seeds=range(5), sources=sources, layers=13, pairs=True):
+        write_run(made, Path(sys.argv[1]))

@@ -12,7 +12,7 @@ from rich.table import Table
 from babelscope.analyses.token_blocks import Found
 from babelscope.report.table import Run
 from babelscope.report.token_summary import pair_table, token_table
-from babelscope.verbs.console import console
+from babelscope.verbs.terminal.console import console
 
 
 def searching(blocks: Iterable[Found], total: int, done: int) -> Iterable[Found]:

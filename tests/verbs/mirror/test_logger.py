@@ -16,7 +16,7 @@ from babelscope.report.table import read, read_run, write_text
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.task_scores import TaskScores
 from babelscope.verbs.conf import conf_folder
-from babelscope.verbs.mirror import EpochMirror, Mirror, compared, exit_code, log_table, mirrored, sweep_of
+from babelscope.verbs.mirror.logger import EpochMirror, Mirror, compared, exit_code, log_table, mirrored, sweep_of
 from tests.models.tiny import save_checkpoint, tiny_model
 from tests.training.runs import LANGUAGES, layer_scores, make_data, make_module, make_trainer, same, weights_of
 from tests.verbs.command import FIVE, babelscope

@@ -20,7 +20,7 @@ from babelscope.report.neuron_summary import (
     without_reading,
 )
 from babelscope.report.table import Run
-from babelscope.verbs.console import console
+from babelscope.verbs.terminal.console import console
 
 
 def print_neurons(run: Run) -> None:

@@ -13,9 +13,9 @@ from rich.progress import Progress
 
 from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import run_commands
-from babelscope.verbs.console import console
-from babelscope.verbs.ends import End, end_of, tell_end, tell_failed
-from babelscope.verbs.planned import command_of, name_skipped, plan, refuse_held
+from babelscope.verbs.launchers.ends import End, end_of, tell_end, tell_failed
+from babelscope.verbs.launchers.planned import command_of, name_skipped, plan, refuse_held
+from babelscope.verbs.terminal.console import console
 
 TARGET = "hydra_plugins.babelscope.Workers"
 """What the YAML calls the launcher: Hydra takes launchers from this package only."""

@@ -11,7 +11,7 @@ from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.means import GROUP, means_over_seeds
 from babelscope.report.sweep.page import TROUBLE
 from babelscope.report.sweep.runs import SweepRun
-from babelscope.verbs.console import console
+from babelscope.verbs.terminal.console import console
 
 MOST = 40
 """Lines of the table; the page has all."""

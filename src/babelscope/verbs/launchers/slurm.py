@@ -20,8 +20,8 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from babelscope.sweeps import slurm_queue, submitted
 from babelscope.sweeps.slurm_end import end_of
 from babelscope.sweeps.slurm_job import SlurmCommand
-from babelscope.verbs.ends import End, tell_end, tell_failed
-from babelscope.verbs.planned import Planned, command_of, name_skipped, plan, refuse_held
+from babelscope.verbs.launchers.ends import End, tell_end, tell_failed
+from babelscope.verbs.launchers.planned import Planned, command_of, name_skipped, plan, refuse_held
 
 TARGET = "hydra_plugins.babelscope.Slurm"
 """What the YAML calls the launcher: Hydra takes launchers from this package only."""

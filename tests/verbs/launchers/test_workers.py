@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from babelscope.sweeps.ledger import entries, folder_of, lock_of, read_entry
-from babelscope.verbs import planned
+from babelscope.verbs.launchers import planned
 from tests.models.tiny import save_checkpoint
 from tests.verbs.command import babelscope
 from tests.verbs.sweep import rows_of, running, states, train, whole_at_every_moment

@@ -14,7 +14,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from babelscope.report.summary import THIRDS, settings_table
 from babelscope.report.table import Run, read
 from babelscope.verbs.errors import is_users
-from babelscope.verbs.picture import draw_all_heat_maps
+from babelscope.verbs.mirror.picture import draw_all_heat_maps
 
 TASK = ("validation_", "test_")
 TAG = 64

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelscope.sweeps.ledger import log_of
-from babelscope.verbs.planned import Planned
+from babelscope.verbs.launchers.planned import Planned
 
 
 @dataclass(frozen=True)
