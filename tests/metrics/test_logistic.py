@@ -31,6 +31,56 @@ def test_optimum_is_scikit_learns(offset, strength):
         assert right == pytest.approx(model.score(x.double().numpy(), own.numpy()), abs=2 / len(own))
 
 
+def awkward():
+    g = torch.Generator().manual_seed(0)
+    label = torch.arange(31).repeat_interleave(12)
+    noise = torch.randn(372, 20, generator=g)
+    far = noise + 6 * torch.randn(31, 20, generator=g)[label]
+    long = noise + 0.5 * torch.randn(31, 20, generator=g)[label]
+    long = long + 100 * torch.randn(372, 1, generator=g) * torch.randn(20, generator=g)
+    few = label < 2
+    return {
+        "far apart": (far, label),
+        "one long direction": (long, label),
+        "all points twice": (far[::2].repeat(2, 1) / 6, label[::2].repeat(2)),
+        "constant features": (torch.cat([noise, torch.zeros(372, 3)], dim=1), label),
+        "a single point": (torch.zeros(372, 4), label),
+        "huge": (100 * noise, label),
+        "more features than points": (torch.randn(24, 60, generator=g), label[few]),
+    }
+
+
+@pytest.mark.parametrize("strength", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("case", awkward())
+def test_the_objective_is_near_its_optimum(case, strength):
+    x, label = awkward()[case]
+    classes = int(label.max()) + 1
+    g = torch.Generator().manual_seed(1)
+    weight = torch.ones(len(label), dtype=torch.float64)
+    labels = torch.stack([label, label[torch.randperm(len(label), generator=g)]])
+    if case == "huge":
+        strength /= 1e4
+    together = fit_logistic(x, labels, classes, C=strength)
+    exact = fit_logistic(x.double(), labels, classes, C=strength)
+    for own, w, best in zip(labels, together, exact, strict=True):
+        found, reference = (objective(x, own, some, strength, weight) for some in (w, best))
+        assert found == pytest.approx(reference, rel=1e-4)
+        # An oracle without the solver: |gradient|^2 / 2 bounds the distance of the reference from the optimum.
+        v = best.clone().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(x.double() @ v[:-1] + v[-1], own, reduction="sum")
+        (strength * loss + v[:-1].square().sum() / 2).backward()
+        assert v.grad.square().sum().item() / 2 <= 4e-5 * reference
+
+
+def test_a_labelling_is_fitted_alone_as_beside_others():
+    x, label = awkward()["far apart"]
+    shuffled = label[torch.randperm(len(label), generator=torch.Generator().manual_seed(1))]
+    together = fit_logistic(x, torch.stack([label, shuffled]), 31)
+    assert torch.equal(together, fit_logistic(x, torch.stack([label, shuffled]), 31))
+    for own, w in zip((label, shuffled), together, strict=True):
+        torch.testing.assert_close(fit_logistic(x, own[None], 31)[0], w, rtol=0, atol=0.02)
+
+
 def test_what_cannot_be_fitted_is_refused():
     x, label = torch.eye(4), torch.tensor([[0, 0, 1, 1]])
     with pytest.raises(ValueError, match="argument `C`"):

@@ -24,19 +24,55 @@ def test_identical_languages_are_at_chance():
     assert abs(result["selectivity"].item()) < 0.1
 
 
-def test_equals_scikit_learn_on_the_same_folds():
-    sample = plant(5, 40, 16, offset=0.25, noise=0.6)
+def theirs(sample, strength):
+    """Mean recall by scikit-learn on the same folds."""
     fold = sentence_folds(sample.sentence, 5, torch.Generator().manual_seed(0)).numpy()
     x, y = sample.x.double().numpy(), sample.language.numpy()
     hit = np.zeros(len(y))
     for number in range(5):
         test = fold == number
         mean, spread = x[~test].mean(0), x[~test].std(0)
-        model = LogisticRegression(C=1.0, tol=1e-8, max_iter=10_000, class_weight="balanced")
+        model = LogisticRegression(C=strength, tol=1e-8, max_iter=10_000, class_weight="balanced")
         model.fit((x[~test] - mean) / spread, y[~test])
         hit[test] = model.predict((x[test] - mean) / spread) == y[test]
-    assert 0.3 < hit.mean() < 0.95
-    assert separability(sample)["separability"].mean().item() == pytest.approx(hit.mean(), abs=0.01)
+    return hit.mean()
+
+
+def collapsed(sample, scale):
+    """The same points, along one direction `scale` times as far apart."""
+    g = torch.Generator().manual_seed(7)
+    direction = torch.nn.functional.normalize(torch.randn(sample.x.shape[1], generator=g), dim=0)
+    x = sample.x + scale * torch.outer(torch.randn(len(sample.x), generator=g), direction)
+    return LayerSample(x, sample.language, sample.sentence)
+
+
+@pytest.mark.parametrize("strength", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize(
+    "sample",
+    [
+        plant(5, 40, 16, offset=0.25, noise=0.6),
+        plant(2, 60, 8, offset=0.2, noise=0.6),
+        plant(3, 15, 60, offset=0.1, noise=0.6),  # more features than points in training
+        collapsed(plant(5, 40, 16, offset=0.25, noise=0.6), 100.0),
+        LayerSample(
+            1e15 * plant(4, 30, 8, offset=0.3, noise=0.6).x + 1e16, torch.arange(120) // 30, torch.arange(120) % 30
+        ),
+    ],
+    ids=["overlapping", "two", "wide", "collapsed", "huge"],
+)
+def test_equals_scikit_learn_on_the_same_folds(sample, strength):
+    expected = theirs(sample, strength)
+    found = separability(sample, C=strength)["separability"].mean().item()
+    assert found == pytest.approx(expected, abs=max(0.005, 1.5 / len(sample.x)))
+
+
+def test_points_that_are_given_twice_change_little():
+    sample = plant(4, 30, 8, offset=0.3, noise=0.5)
+    twice = LayerSample(sample.x.repeat(2, 1), sample.language.repeat(2), sample.sentence.repeat(2))
+    single, double = (
+        separability(some, C=strength)["separability"] for some, strength in ((sample, 2.0), (twice, 1.0))
+    )
+    torch.testing.assert_close(double, single, rtol=0, atol=0.04)
 
 
 def test_constant_features_and_a_collapsed_layer_are_at_chance():

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.logistic import check_classes, descend, one_hot
+from babelscope.metrics.descend import descend
+from babelscope.metrics.logistic import check_classes
 from babelscope.metrics.precision import full_precision
 
 TOLERANCE = 1e-7  # coarser ones move guesses where classes overlap
@@ -47,7 +48,7 @@ def guess_held_out(
     # Two columns are opposite, so one is enough; they halve scikit-learn's coefficients, and so halve their penalty.
     strength = C / 2 if two else C
     columns = 1 if two else classes
-    seen = fold != torch.arange(folds).unsqueeze(1)  # (folds, n)
+    seen = fold != torch.arange(folds, device=fold.device).unsqueeze(1)  # (folds, n)
     share = (strength * seen.to(x.dtype)).unsqueeze(1)
     penalty = x.new_ones(width + 1)
     penalty[-1] = 0
@@ -55,18 +56,19 @@ def guess_held_out(
     start[-1] = classes / float(share[0].sum())
 
     def forward(w: Tensor) -> Tensor:
-        logits = (w[:, :columns, :-1].reshape(-1, width) @ x.T).view(folds, columns, points) + w[:, :columns, -1:]
+        logits = (w[:, :columns, :-1].reshape(-1, width) @ x.T).view(-1, columns, points) + w[:, :columns, -1:]
         return torch.cat([logits, -logits], dim=1) if two else logits
 
     def backward(residual: Tensor) -> Tensor:
         residual = residual[:, :columns]
-        slopes = (residual.reshape(-1, points) @ x).view(folds, columns, width)
+        slopes = (residual.reshape(-1, points) @ x).view(-1, columns, width)
         gradient = torch.cat([slopes, residual.sum(2, keepdim=True)], dim=2)
         return torch.cat([gradient, -gradient], dim=1) if two else gradient
 
     with full_precision(x.device):
         _, logits = descend(
-            one_hot(labels[None], classes, x.dtype).expand(folds, -1, -1),
+            x.new_zeros(folds, classes, points),
+            labels.expand(folds, -1),
             share,
             penalty,
             forward=forward,
@@ -75,4 +77,4 @@ def guess_held_out(
             max_iter=max_iter,
             tolerance=TOLERANCE,
         )
-    return logits[fold, :, torch.arange(points)].argmax(1)
+    return logits[fold, :, torch.arange(points, device=fold.device)].argmax(1)

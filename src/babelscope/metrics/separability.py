@@ -6,6 +6,7 @@ from torch import Tensor
 from babelscope.metrics.folds import sentence_folds
 from babelscope.metrics.logistic import fit_logistic
 from babelscope.metrics.sample import LayerSample
+from babelscope.metrics.standardise import language_means, standardise
 
 
 def separability(
@@ -44,18 +45,18 @@ def separability(
     languages, language = sample.languages, sample.language
     generator = torch.Generator().manual_seed(seed)
     fold = sentence_folds(sample.sentence, folds, generator)
-    x = sample.x.double()
-    hits = x.new_zeros(3, len(x))
+    x = sample.x
+    hits = x.new_zeros(3, len(x), dtype=torch.float64)
     for number in range(folds):
-        test = fold == number
-        label = language[~test]
+        test, train = ((fold == number).nonzero().squeeze(1), (fold != number).nonzero().squeeze(1))
+        label = language[train]
         shuffled = label[torch.randperm(len(label), generator=generator).to(label.device)]
         labels = torch.stack([label, shuffled])
-        size = torch.bincount(label, minlength=languages)
-        weight = (len(label) / (languages * size))[labels]
-        mean = x.new_zeros(languages, x.shape[1]).index_add_(0, label, x[~test]) / size.unsqueeze(1)
-        for features, rows, kinds in ((x, hits[:2], labels), (x - mean[language], hits[2:], labels[:1])):
-            x_train, x_test = _standardise(features, test)
+        weight = (len(label) / (languages * torch.bincount(label, minlength=languages)))[labels]
+        mean = language_means(x, language, train, languages)
+        # One changed copy of the states at a time.
+        for offset, rows, kinds in ((torch.zeros_like(mean), hits[:2], labels), (mean, hits[2:], labels[:1])):
+            x_train, x_test = standardise(x, train, test, offset=offset, group=language)
             w = fit_logistic(x_train, kinds, languages, C=C, weight=weight[: len(kinds)], max_iter=max_iter)
             guess = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
             rows[:, test] = (guess == language[test]).double()
@@ -67,12 +68,3 @@ def separability(
         "selectivity": plain.mean() - control.mean(),
         "separability_centred": centred,
     }
-
-
-def _standardise(x: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Split x (S, D) into float32 training and test features, in units of the training features' spread."""
-    mean, spread = x[~test].mean(0), x[~test].std(0, correction=0)
-    # What varies only by rounding is constant, and stays 0.
-    spread = torch.where(spread > 1e-10 * mean.abs(), spread, torch.inf)
-    z = ((x - mean) / spread).float()
-    return z[~test], z[test]

@@ -1,0 +1,38 @@
+"""How a machine multiplies fastest: the one place where kernels ask what it has."""
+
+from functools import cache
+
+import torch
+
+
+def product_type(device: torch.device) -> torch.dtype:
+    """Return the type in which `device` multiplies matrices fastest with sums in float32: bfloat16 or float32.
+
+    bfloat16 on a processor with bf16 instructions (AVX-512 BF16 or AMX, asked of the processor itself, for oneDNN also
+    emulates bf16 where it is slow) and on a CUDA GPU with native bf16 (compute capability 8.0 or later); float32
+    elsewhere. The number of threads speeds both up alike and does not matter here. Callers must not let the choice
+    reach their results.
+    """
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0) and torch.version.hip is None
+        return torch.bfloat16 if native else torch.float32
+    if device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled:
+        has = torch.cpu.get_capabilities()
+        return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
+    return torch.float32
+
+
+@cache
+def prefers_onednn(dtype: torch.dtype) -> bool:
+    """Whether this processor multiplies matrices of a type faster by oneDNN's own routine than by torch's choice.
+
+    In float32 torch takes MKL, which keeps to half the width of an AMD processor's vectors: on Zen 5, oneDNN takes half
+    the time. In bfloat16 torch takes oneDNN itself, but brings weights into its order anew at every call.
+    """
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
+    has = torch.cpu.get_capabilities()
+    if dtype == torch.bfloat16:
+        return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+    amd = "AMD" in str(has.get("cpu_name"))
+    return dtype == torch.float32 and torch.backends.mkl.is_available() and amd and bool(has.get("avx512_f"))

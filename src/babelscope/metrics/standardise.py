@@ -1,0 +1,47 @@
+"""Features in units of the training points' spread, block by block: float64 at the size of a cache."""
+
+import torch
+from torch import Tensor
+
+BLOCK = 2**18  # numbers taken to float64 at a time: 2 MiB
+CONSTANT = 1e-10  # what varies by a smaller share of its mean varies by rounding alone
+
+
+def standardise(x: Tensor, train: Tensor, test: Tensor, *, offset: Tensor, group: Tensor) -> tuple[Tensor, Tensor]:
+    """Subtract each point's offset, then the training points' mean, and divide by their standard deviation.
+
+    Args:
+        x: (S, D) float32 states.
+        train: (n,) int64 points that give mean and deviation.
+        test: (m,) int64 points.
+        offset: (K, D) float64 offsets.
+        group: (S,) int64 row of `offset` that is each point's.
+
+    Returns:
+        (n, D) and (m, D) float32 features; those that are constant in training are 0.
+    """
+    rows = max(1, BLOCK // x.shape[1])
+
+    def read(points: Tensor) -> Tensor:
+        return x[points].double().sub_(offset[group[points]])
+
+    total, squares = (x.new_zeros(x.shape[1], dtype=torch.float64) for _ in range(2))
+    for some in train.split(rows):
+        total += read(some).sum(0)
+    mean = total / len(train)
+    for some in train.split(rows):
+        squares += read(some).sub_(mean).square_().sum(0)
+    spread = (squares / len(train)).sqrt_()
+    spread = torch.where(spread > CONSTANT * mean.abs(), spread, torch.inf)
+    z = x.new_empty(len(train) + len(test), x.shape[1])
+    for some, own in zip(torch.cat([train, test]).split(rows), z.split(rows), strict=True):
+        own.copy_(read(some).sub_(mean).div_(spread))
+    return z[: len(train)], z[len(train) :]
+
+
+def language_means(x: Tensor, language: Tensor, points: Tensor, languages: int) -> Tensor:
+    """Return the means (K, D), in float64, of the given points of each language; 0 of a language without points."""
+    means = x.new_zeros(languages, x.shape[1], dtype=torch.float64)
+    for some in points.split(max(1, BLOCK // x.shape[1])):
+        means.index_add_(0, language[some], x[some].double())
+    return means / torch.bincount(language[points], minlength=languages).clamp_min(1).unsqueeze(1)
