@@ -13,7 +13,7 @@ ALLOWED = {
     "metrics": set(),
     "report": {"sweeps.ledger"},
     "sweeps": {"report.files"},
-    "states": {"models", "data", "metrics.sample"},
+    "states": {"models", "data", "metrics.sample", "metrics.hardware"},
     "analyses": {"models", "data", "states", "metrics", "report.table"},
     "training": {"models", "data", "states", "metrics", "report.table", "report.files"},
     "verbs": {*FOLDERS},

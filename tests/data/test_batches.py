@@ -40,6 +40,21 @@ def test_types_and_ties():
     assert batches([], vocabularies.masked()) == []
 
 
+@given(words=TEXTS.filter(len), start=st.integers(0, 19), count=st.integers(1, 20))
+def test_rows_are_the_batch_that_these_texts_would_have_been(words, start, count):
+    texts, tokenizer = [" ".join(row) for row in words], vocabularies.masked()
+    (whole,) = batches(texts, tokenizer, max_tokens=10_000)
+    start %= len(texts)
+    part = whole.rows(start, start + count)
+    index = whole.index[start : start + count].tolist()
+    (alone,) = batches([texts[i] for i in index], tokenizer, max_tokens=10_000)
+    order = alone.index.argsort()  # of equal length the first comes first, in both
+    assert part.width == alone.width == part.input_ids.shape[1]
+    for name in ("input_ids", "attention_mask", "ordinary"):
+        assert torch.equal(getattr(part, name), getattr(alone, name)[order])
+    assert part.index.tolist() == index
+
+
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ValueError, match="`max_tokens` to be positive, but got 0"):
         batches(["w1"], vocabularies.masked(), max_tokens=0)

@@ -62,10 +62,11 @@ def test_masks_are_where_a_layer_is(corpus):
 
     seen = {}
 
-    def receive(layer, hidden, batch):
+    def reduce(layer, hidden, batch):
         seen[layer] = {x.device.type for x in (hidden, batch.attention_mask, batch.ordinary)}
+        return torch.zeros(len(batch.index))
 
-    walk(parts, prepare(corpus, tiny_tokenizer()).batches, replace(STATES, record=spread), receive)
+    walk(parts, prepare(corpus, tiny_tokenizer()).batches, replace(STATES, record=spread), reduce, lambda *taken: None)
     assert seen == {layer: {"meta" if layer == "4" else "cpu"} for layer in parts.layers}
 
 

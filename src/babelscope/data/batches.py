@@ -27,6 +27,22 @@ class Batch:
     ordinary: Tensor
     index: Tensor
 
+    @property
+    def width(self) -> int:
+        """T, the tokens of the longest text."""
+        return self.input_ids.shape[1]
+
+    def rows(self, start: int, stop: int) -> "Batch":
+        """Take some of the texts, without the padding that none of them needs."""
+        attention_mask = self.attention_mask[start:stop]
+        width = int(attention_mask.sum(dim=1).max())
+        return Batch(
+            self.input_ids[start:stop, :width].contiguous(),
+            attention_mask[:, :width].contiguous(),
+            self.ordinary[start:stop, :width].contiguous(),
+            self.index[start:stop],
+        )
+
 
 def batches(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int = 4096, max_length: int = 512

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -13,13 +12,21 @@ from babelscope.data.batches import Batch, batches, token_fingerprint
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerSample
 from babelscope.models.parts import Parts
+from babelscope.states.back_off import BackOff
 from babelscope.states.finite import refuse_non_finite
+from babelscope.states.linear import fast_linear
 from babelscope.states.pool import Pool
 from babelscope.states.reading import STATES, Reading
+from babelscope.states.transfer import Return, send
 
+CACHED = 2048
+"""Positions of a piece on a CPU, however large the batch: its activations stay in the processor's cache."""
 Progress = Callable[[Sequence[Batch]], Iterable[Batch]]
-Receive = Callable[[str, Tensor, Batch], None]
-"""Receives the name of a layer, what it holds (B, T, D), and the batch that it is of, masks on the same device."""
+Reduce = Callable[[str, Tensor, Batch], Tensor]
+"""From the name of a layer, what it holds (B, T, D), and the batch that it is of, masks on the same device, to what is
+to be kept of it, such as (B, D)."""
+Take = Callable[[str, Tensor, Batch], None]
+"""Receives the name of a layer, what was kept of it, in memory, and the batch that it is of."""
 Put = Callable[[str, Tensor, Tensor], None]
 """Receives the name of a layer, which points (B,), and their vectors (B, D) in memory."""
 
@@ -60,10 +67,14 @@ class Pooled:
         count = len(self.ids)
         language = torch.arange(len(self.names)).repeat_interleave(count)
         sentence = torch.arange(count).repeat(len(self.names))
-        for layer, x in self.layers.items():
-            self._refuse_non_finite(layer, x)
-            before = None if start is None else start.layers[layer].float()
-            yield layer, LayerSample(x.float(), language, sentence, self.names, before)
+        for layer in self.layers:
+            yield layer, self._sample(layer, language, sentence, start)
+
+    def _sample(self, layer: str, language: Tensor, sentence: Tensor, start: "Pooled | None") -> LayerSample:
+        x = self.layers[layer]
+        self._refuse_non_finite(layer, x)
+        before = None if start is None else start.layers[layer].float()
+        return LayerSample(x.float(), language, sentence, self.names, before)
 
     def _refuse_other_points(self, start: "Pooled") -> None:
         for what, mine, theirs in (
@@ -83,7 +94,8 @@ class Pooled:
             self._refuse_non_finite(layer, x)
 
     def _refuse_non_finite(self, layer: str, x: Tensor) -> None:
-        finite = x.isfinite().all(dim=1)
+        # in blocks, for isfinite makes a copy of what it is given
+        finite = torch.cat([rows.isfinite().all(dim=1) for rows in x.split(4096)])
         refuse_non_finite(finite, torch.arange(len(x)), layer=layer, names=self.names, ids=self.ids)
 
 
@@ -123,38 +135,81 @@ def embed_into(
 ) -> None:
     """Do as `embed`, but hand out the vectors of each batch and keep none."""
 
-    def receive(layer: str, hidden: Tensor, batch: Batch) -> None:
-        put(layer, batch.index, pool(hidden, batch.attention_mask.bool(), batch.ordinary).cpu())
+    def reduce(layer: str, hidden: Tensor, batch: Batch) -> Tensor:
+        return pool(hidden, batch.attention_mask.bool(), batch.ordinary)
 
-    walk(parts, prepared.batches, reading, receive, progress)
+    def take(layer: str, vectors: Tensor, batch: Batch) -> None:
+        put(layer, batch.index, vectors)
+
+    walk(parts, prepared.batches, reading, reduce, take, progress=progress)
 
 
-def walk(parts: Parts, batches: Sequence[Batch], reading: Reading, receive: Receive, progress: Progress = iter) -> None:
+def walk(
+    parts: Parts,
+    batches: Sequence[Batch],
+    reading: Reading,
+    reduce: Reduce,
+    take: Take,
+    *,
+    progress: Progress = iter,
+) -> None:
     """Run the model over batches, without gradients, and hand out every layer of each: the only such loop.
+
+    A batch may be run in pieces: see `BackOff`. On a GPU, what one piece gave is copied back and taken while the next
+    one runs.
 
     Args:
         parts: Where the layers of the loaded model are.
         batches: Of tokens.
         reading: What a layer holds.
-        receive: Called inside the hooks, layer by layer.
+        reduce: Called inside the hooks, layer by layer, also for a piece that turns out not to fit: it keeps nothing.
+        take: Called layer by layer for each piece that went through the whole model, exactly once.
         progress: Wraps the sequence of batches, for a progress bar.
+
+    Raises:
+        ValueError: if there is no memory for a single text.
     """
     device = next(parts.stack.parameters()).device
-    with evaluating(parts.model):
+    pieces = BackOff(CACHED if device.type == "cpu" else None)
+
+    def forward(piece: Batch) -> dict[str, Return]:
+        there = replace(
+            piece,
+            input_ids=send(piece.input_ids, device),
+            attention_mask=send(piece.attention_mask, device),
+            ordinary=send(piece.ordinary, device),
+        )
+        reduced: dict[str, Tensor] = {}
+
+        def keep(layer: str, hidden: Tensor) -> None:
+            reduced[layer] = reduce(layer, hidden, _beside(hidden, there))
+
+        with reading.record(parts, keep):
+            parts.stack(input_ids=there.input_ids, attention_mask=there.attention_mask, use_cache=False)
+        return {layer: Return(x) for layer, x in reduced.items()}
+
+    def finish(piece: Batch, returns: dict[str, Return]) -> None:
+        for layer, x in returns.items():
+            take(layer, x.wait(), piece)
+
+    last: list[tuple[Batch, dict[str, Return]]] = []
+    with evaluating(parts.model), fast_linear(parts.stack):
         for batch in progress(batches):
-            there = replace(
-                batch,
-                input_ids=batch.input_ids.to(device),
-                attention_mask=batch.attention_mask.to(device),
-            )
-            with reading.record(parts, partial(_give, receive, there)):
-                parts.stack(input_ids=there.input_ids, attention_mask=there.attention_mask, use_cache=False)
+            for made in pieces.run(batch, forward):
+                last.append(made)
+                if len(last) > 1:
+                    finish(*last.pop(0))
+        for made in last:
+            finish(*made)
+    pieces.report()
 
 
-def _give(receive: Receive, batch: Batch, layer: str, hidden: Tensor) -> None:
-    # a model may be spread over devices
+def _beside(hidden: Tensor, batch: Batch) -> Batch:
+    """Give the batch with its masks where a layer is: a model may be spread over devices."""
+    if batch.ordinary.device == hidden.device:
+        return batch
     mask, ordinary = batch.attention_mask.to(hidden.device), batch.ordinary.to(hidden.device)
-    receive(layer, hidden, replace(batch, attention_mask=mask, ordinary=ordinary))
+    return replace(batch, attention_mask=mask, ordinary=ordinary)
 
 
 @contextmanager

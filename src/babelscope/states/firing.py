@@ -58,15 +58,17 @@ def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, p
     }
     tokens = torch.zeros(len(names), dtype=torch.int64)
 
-    def receive(layer: str, hidden: Tensor, batch: Batch) -> None:
+    def reduce(layer: str, hidden: Tensor, batch: Batch) -> Tensor:
         # selected and not multiplied: padding may hold anything
         ordinary = batch.ordinary[..., None]
         finite = (hidden.isfinite() | ~ordinary).all(dim=2).all(dim=1)
-        refuse_non_finite(finite.cpu(), batch.index, layer=layer, names=names, ids=ids)
-        counts = ((hidden > 0) & ordinary).sum(dim=1)
-        active[layer].index_add_(0, batch.index // len(ids), counts.cpu())
+        return ((hidden > 0) & ordinary).sum(dim=1).masked_fill_(~finite[:, None], -1)
 
-    walk(parts, prepared.batches, reading, receive, progress)
+    def take(layer: str, counts: Tensor, batch: Batch) -> None:
+        refuse_non_finite(counts[:, 0] >= 0, batch.index, layer=layer, names=names, ids=ids)
+        active[layer].index_add_(0, batch.index // len(ids), counts)
+
+    walk(parts, prepared.batches, reading, reduce, take, progress=progress)
     for batch in prepared.batches:
         tokens.index_add_(0, batch.index // len(ids), batch.ordinary.sum(dim=1))
     return Firing(active, tokens, names)

@@ -1,5 +1,6 @@
 """One layer on disk, a NumPy file (S, D) of float32 in rows, written by points and read by columns."""
 
+import io
 import os
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class LayerFile:
         with self.file.open("r+b") as whole:
             for i, row in zip(index.tolist(), rows, strict=True):
                 whole.seek(self.start + i * row.nbytes)
-                whole.write(row.tobytes())
+                whole.write(row.data)
 
     def columns(self, start: int, stop: int) -> Tensor:
         """Read columns `start` to `stop` of all points: (S, stop - start) float32.
@@ -35,14 +36,24 @@ class LayerFile:
         """
         points, width = self.shape
         block = torch.empty(points, stop - start)
-        with self.file.open("rb") as whole:
-            for i, row in enumerate(block.numpy()):
+        # a whole layer lies in one piece; without a buffer, which would hold it a second time
+        pieces = block.numpy().reshape((1, -1) if stop - start == width else block.shape)
+        with self.file.open("rb", buffering=0) as whole:
+            for i, piece in enumerate(pieces):
                 whole.seek(self.start + 4 * (i * width + start))
-                if whole.readinto(row) != row.nbytes:
+                if not _fill(whole, piece):
                     raise OSError(
                         f"Expected {self.shape} numbers in {self.file}, but it ends early; remove its folder."
                     )
         return block
+
+
+def _fill(file: io.FileIO, numbers: np.ndarray) -> bool:
+    """Read until all numbers are there; the system gives no more than 2 GiB at a time."""
+    rest = numbers.data.cast("B")
+    while rest and (count := file.readinto(rest)):
+        rest = rest[count:]
+    return not rest
 
 
 def create(file: Path, shape: tuple[int, int]) -> LayerFile:

@@ -1,0 +1,86 @@
+"""Batches in pieces that fit: into the processor's cache at once, into the memory that there is by trial."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+
+from babelscope.data.batches import Batch
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+class BackOff:
+    """Runs batches whole until one does not fit; halves it, and goes on with the size that fitted.
+
+    As the longest texts come first, it settles at once. Pieces are as the batch would have been under a smaller
+    `max_tokens`, so results are the same up to rounding.
+
+    Args:
+        room: Positions that a piece may have from the start; None for as many as the batch has.
+    """
+
+    def __init__(self, room: int | None = None):
+        self.room = room
+        self.refused = 0
+        """Positions of the smallest piece that did not fit; 0 where all did."""
+
+    def run(self, batch: Batch, forward: Callable[[Batch], Result]) -> Iterator[tuple[Batch, Result]]:
+        """Yield the pieces of a batch in their order, each with what `forward` gives for it.
+
+        Args:
+            batch: Of tokens.
+            forward: Called once per piece that fits; it may keep nothing of a call that raises.
+
+        Raises:
+            ValueError: if a single text does not fit.
+        """
+        start, end = 0, len(batch.index)
+        while start < end:
+            piece = batch.rows(start, end if self.room is None else start + max(1, self.room // batch.width))
+            result = _try(forward, piece)
+            if result is None:
+                self._halve(piece)
+                continue
+            yield piece, result[0]
+            start += len(piece.index)
+
+    def report(self) -> None:
+        """Say in one line, where something did not fit, with which size the rest went on."""
+        if self.refused:
+            logger.warning(
+                "A batch of %d positions did not fit into memory, so it was halved, and what followed it; set "
+                "max_tokens=%d to begin with the size that fits.",
+                self.refused,
+                self.room,
+            )
+
+    def _halve(self, piece: Batch) -> None:
+        rows = len(piece.index)
+        if rows == 1:
+            raise ValueError(
+                f"Expected memory for one text of {piece.width} tokens, but a batch of it alone does not fit; free "
+                "some, load the model with model.dtype=bfloat16, or choose a smaller model or another device."
+            )
+        self.refused, self.room = piece.input_ids.numel(), rows // 2 * piece.width
+
+
+def _try(forward: Callable[[Batch], Result], piece: Batch) -> tuple[Result] | None:
+    # by the return, and not in the except, all that the failed call held is freed
+    try:
+        return (forward(piece),)
+    except (RuntimeError, MemoryError) as error:
+        if not is_lack_of_memory(error):
+            raise
+    return None
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or the machine, has no memory left."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # torch has no class of its own for the processor's memory
+    said = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
