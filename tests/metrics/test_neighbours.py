@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from babelscope.metrics import nearest_neighbours
+from babelscope.metrics import nearest_neighbours, neighbours
+from babelscope.metrics.neighbours import find_neighbours
 from babelscope.metrics.rerank import sum_folded
 from tests.metrics.planted import brute_force
 
@@ -40,6 +41,90 @@ def test_equals_a_float64_search_of_all_pairs(case, distance):
         if k < 299:  # at the far end mathematically equal distances differ in the reference's rounding
             assert (indices.numpy() == order).mean() > 0.999
         assert not (indices == torch.arange(len(x)).unsqueeze(1)).any()
+
+
+@pytest.fixture(params=["bfloat16", "float32"])
+def products(request, monkeypatch):
+    """The fast path, whatever this machine has and however few the points."""
+    monkeypatch.setattr(neighbours, "SMALL", 0)
+    monkeypatch.setattr(neighbours, "product_type", lambda device: getattr(torch, request.param))
+    return request.param
+
+
+MORE = {
+    "pairs": randn(150, 33).repeat(2, 1),
+    "clusters": randn(6, 33).repeat_interleave(50, 0) + randn(300, 33, seed=1),
+    "two points": randn(2, 33).repeat(150, 1),
+    "sizes": randn(300, 33) * randn(300, 1, seed=1).exp() ** 3,
+    "one zero": torch.cat([randn(299, 33), torch.zeros(1, 33)]),
+    "whole": torch.randint(-2, 3, (300, 5), generator=torch.Generator().manual_seed(0)).float(),
+}
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+@pytest.mark.parametrize("case", CASES | MORE)
+def test_no_path_changes_a_bit(case, distance, products, monkeypatch):
+    x = (CASES | MORE)[case]
+    for k in (1, 5, 40):
+        found = [find_neighbours(x, k, distance=distance, block=block) for block in (1, 100, 2048)]
+        with monkeypatch.context() as patch:
+            patch.setattr(neighbours, "SMALL", 10**9)
+            expected = find_neighbours(x, k, distance=distance)
+        assert not expected.certified
+        for one in found:
+            assert torch.equal(one.distances, expected.distances)
+            assert torch.equal(one.indices, expected.indices)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(2, 150),
+    st.integers(1, 80),
+    st.integers(1, 9),
+    st.integers(0, 10**6),
+    st.sampled_from(["plain", "clustered", "doubled"]),
+)
+def test_equals_the_oracle_on_the_fast_path(products, count, width, k, seed, kind):
+    x = randn(count, width, seed=seed)
+    x = {"plain": x, "clustered": x[torch.arange(count) % 5 % count] + 1e-2 * x, "doubled": x.repeat(2, 1)}[kind]
+    k = min(k, len(x) - 1)
+    distances, indices = nearest_neighbours(x, k, distance="euclidean")
+    expected, order = brute_force(x, k, "euclidean")
+    np.testing.assert_allclose(distances.numpy(), expected, rtol=1e-12, atol=1e-15)
+    assert (indices.numpy() == order).mean() > (0.99 if width > 1 else 0.9)
+
+
+def test_points_nearer_than_rounding_can_tell_are_ordered_exactly(products):
+    """Shells of points around one, whose radii differ by less than either product type can tell, in shuffled order."""
+    way = torch.nn.functional.normalize(randn(400, 64).double())
+    for step in (1e-3, 1e-5):
+        x = torch.cat(
+            [torch.zeros(1, 64), ((1 + step * torch.randperm(400)[:, None] / 400) * way).float(), 3 + randn(99, 64)]
+        )
+        _, indices = nearest_neighbours(x, 60, distance="euclidean")
+        np.testing.assert_array_equal(indices[0].numpy(), brute_force(x, 60, "euclidean")[1][0])
+
+
+def test_the_share_of_certified_rows_is_known(products):
+    found = find_neighbours(randn(500, 64), 5)
+    assert found.certified == {products: 1.0}
+    found = find_neighbours(torch.cat([randn(400, 8), torch.ones(100, 8) * torch.arange(1, 101)[:, None]]), 1)
+    assert 0 <= found.certified[products] <= 1
+    assert find_neighbours(torch.ones(9, 2), 2).certified == {}
+
+
+def test_views_inference_tensors_and_autocast(products):
+    x = 5 + randn(64, 600)
+    expected = nearest_neighbours(x.T.contiguous(), 5)
+    with torch.inference_mode():
+        inference = x.clone().T
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for view in (x.T, inference):
+            found = nearest_neighbours(view, 5)
+            assert torch.equal(found[0], expected[0])
+            assert torch.equal(found[1], expected[1])
+    with torch.inference_mode():
+        assert torch.equal(nearest_neighbours(inference, 5)[1], expected[1])
 
 
 def test_ties_come_in_order_of_index():

@@ -1,20 +1,48 @@
 """Exact nearest neighbours in blocks: no N x N matrix, self excluded by index, ties by (distance, index)."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from babelscope.metrics.precision import full_precision
-from babelscope.metrics.rerank import Distance, prepare, rerank
+from babelscope.metrics.duplicates import copies
+from babelscope.metrics.hardware import product_type
+from babelscope.metrics.precision import full_precision, product
+from babelscope.metrics.products import encode
+from babelscope.metrics.rerank import Distance, Points, prepare, rerank
+from babelscope.metrics.settle import settle
+from babelscope.metrics.symmetric import near_pairs
 
 MARGIN = 8  # candidates beyond k, so that float32 rounding rarely leaves a row in doubt
+SMALL = 512
+"""Up to so many points, all products in float32 are as fast."""
+MANY = 64
+"""Neighbours beyond which so many pairs are near that all products in float32 are as fast."""
+
+CROWD = 256
+"""Rows in doubt beyond which copies are looked for."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Neighbours, and how they were proven."""
+
+    distances: Tensor
+    """(N, k) float64, ascending."""
+    indices: Tensor
+    """(N, k) int64; equal distances are in order of index."""
+    certified: dict[str, float]
+    """Share of rows proven by products of each type ("bfloat16", "float32"), tried in this order; the rest have no
+    direction or many copies, or were found by `rerank` from all their float32 products, or in float64."""
 
 
 @torch.no_grad()
 def nearest_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", block: int = 2048) -> tuple[Tensor, Tensor]:
     """Return the k nearest other points of every point, as a float64 search of all pairs would.
 
-    Candidates come from float32 products; their distances are computed again in float64 from the float32 inputs, and
-    rows whose rounding bound leaves a doubt are searched in float64. Memory grows with `block` x N.
+    Candidates come from products in the type that the machine is fastest in (`product_type`); their distances are
+    computed again in float64 from the float32 inputs. Rows whose rounding bound leaves a doubt are searched in float32
+    and at last in float64, so neither type nor machine reaches the results. Memory grows with `block` x N.
 
     Args:
         x: (N, D) float32 points. Under cosine a zero row has distance 1 to every point.
@@ -28,21 +56,56 @@ def nearest_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", bloc
     Raises:
         ValueError: If x is not finite (N, D) float32, k does not fit N, or the distance is unknown.
     """
+    found = find_neighbours(x, k, distance=distance, block=block)
+    return found.distances, found.indices
+
+
+@torch.no_grad()
+def find_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", block: int = 2048) -> Found:
+    """Return what `nearest_neighbours` returns and raises, with the share of rows that each product type proved."""
     if block < 1:
         raise ValueError(f"Expected argument `block` to be at least 1, but got {block}; leave the default")
     points = prepare(x, k, distance)
-    if bool((x == x[:1]).all()):
-        return _all_equal(points.zero, k)
-    few = min(k + MARGIN + 1, len(x))
-    minus = -points.half_squares
-    found = []
+    equal = bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())
+    if equal or bool(points.zero.any()):
+        distances, indices = _all_equal(points.zero, k)
+    else:
+        distances, indices = points.length.new_empty(len(x), k), points.zero.new_empty(len(x), k, dtype=torch.int64)
+    doubtful = ~points.zero & (not equal)
+    certified = {}
     with full_precision(x.device):
-        for rows in torch.arange(len(x), device=x.device).split(block):
-            scores = torch.addmm(minus, points.p[rows], points.p.T)
-            scores[torch.arange(len(rows), device=x.device), rows] = -torch.inf
-            best = scores.topk(few)
-            found.append(rerank(points, rows, best.indices, best.values, k))
-    return torch.cat([distances for distances, _ in found]), torch.cat([indices for _, indices in found])
+        for dtype in dict.fromkeys((product_type(x.device), torch.float32)):
+            # For few rows a product in blocks of rows costs less than all pairs again.
+            if len(x) <= SMALL or k > MANY or int(doubtful.sum()) <= len(x) // 4:
+                break
+            near, names, proven = _by_pairs(points, k, dtype, block)
+            proven &= doubtful
+            distances[proven], indices[proven] = near[proven], names[proven]
+            certified[str(dtype).removeprefix("torch.")] = float(proven.sum()) / len(x)
+            doubtful &= ~proven
+            if int(doubtful.sum()) > CROWD:
+                rows, nearest = copies(points, k)
+                rows, nearest = rows[doubtful[rows]], nearest[doubtful[rows]]
+                distances[rows], indices[rows], doubtful[rows] = 0.0, nearest, False
+        for rows in doubtful.nonzero().squeeze(1).split(block) if bool(doubtful.any()) else ():
+            distances[rows], indices[rows] = _by_rows(points, rows, k)
+    return Found(distances, indices, certified)
+
+
+def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Neighbours of all rows from products of pairs of blocks, and (N,) for which rows these are proven."""
+    # The same on every device: a random order of the points.
+    order = torch.randperm(len(points.x), generator=torch.Generator().manual_seed(0)).to(points.x.device)
+    coded = encode(points, order, dtype)
+    return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, 64 + 4 * k), k)
+
+
+def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Neighbours of some rows (B,), from their products with all points in float32."""
+    scores = product(points.p[rows], points.p).sub_(points.half_squares)
+    scores[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
+    best = scores.topk(min(k + MARGIN + 1, len(points.x)))
+    return rerank(points, rows, best.indices, best.values, k)
 
 
 def _all_equal(zero: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from babelscope.metrics.precision import full_precision, multiply
+from babelscope.metrics.products import FAR, KEYS, encode
+from babelscope.metrics.rerank import prepare
+from tests.metrics.test_neighbours import CASES, randn
+
+TYPES = [torch.bfloat16, torch.float32]
+
+
+def keys_of(coded):
+    kind = coded.right.dtype
+    out = torch.empty(len(coded.right), len(coded.right), dtype=kind)
+    with full_precision(out.device):
+        multiply(coded.left(0, len(out)), coded.right, out)
+    return out.view(KEYS[kind])
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("case", [*CASES, "wide"])
+def test_no_key_breaks_its_bound(case, dtype):
+    x = randn(300, 1000) if case == "wide" else CASES[case]
+    for distance in ("cosine", "euclidean"):
+        points = prepare(x, 1, distance)
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
+        coded = encode(points, order, dtype)
+        directed = ~points.zero[order]
+        p = (points.directions(order) - points.centre) / points.scale
+        keys, rows = keys_of(coded)[: len(x), : len(x)], slice(0, len(x))
+        for j in directed.nonzero().flatten().tolist()[::3]:
+            true = (p - p[j]).norm(dim=1)
+            assert bool((keys[:, j] <= coded.key_within(rows, true))[directed].all())
+            assert bool((true <= coded.reach_within(rows, keys[:, j]))[directed].all())
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_scores_are_half_squared_distances_and_padding_is_far(dtype):
+    x = 3 + randn(50, 20)
+    points = prepare(x, 1, "euclidean")
+    coded = encode(points, torch.arange(50), dtype)
+    values = keys_of(coded).view(dtype).double()
+    assert coded.right.shape == (64, 32)
+    assert bool((values[:50, 50:] >= FAR / 2).all())
+    a = coded.right[:50, :20].double()
+    torch.testing.assert_close(values[:50, :50], torch.cdist(a, a).square() / 2, rtol=2**-8, atol=1e-6)
+
+
+def test_float32_products_agree_with_the_plain_one():
+    left, right = randn(33, 70), randn(65, 70, seed=1)
+    out = torch.empty(33, 65)
+    multiply(left, right, out)
+    torch.testing.assert_close(out, left @ right.T)
