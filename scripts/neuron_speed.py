@@ -73,8 +73,11 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def measure(shape: tuple[int, int, int, int], clock: Clock) -> Tensor:
-    """Scores, z-regions and both differences per layer and of the whole model; returns the first language's scores."""
+def measure(shape: tuple[int, int, int, int], clock: Clock) -> tuple[Tensor, str]:
+    """Scores, z-regions and both differences per layer and of the whole model.
+
+    Returns the first language's scores, and in words what was found.
+    """
     norms = [clock("norms", squared_norms, x) for x in make(*shape)]
     whole = torch.stack(norms).sum(0).sqrt()
     total: CosineSums | None = None
@@ -87,8 +90,8 @@ def measure(shape: tuple[int, int, int, int], clock: Clock) -> Tensor:
         key += int(clock("z-regions", lambda found=found: z_scores(found) > THRESHOLD).sum())
         scores.append(found[0])
     assert total is not None
-    print(f"LRDS {lrds_of(total.means):.4f}, SADS {sads_of(total.means):.4f}, {key} key neurons at z > {THRESHOLD}")
-    return torch.cat(scores)
+    found_in_words = f"LRDS {lrds_of(total.means):.4f}, SADS {sads_of(total.means):.4f}, "
+    return torch.cat(scores), f"{found_in_words}{key} key neurons at z > {THRESHOLD}"
 
 
 def shuffle(shape: tuple[int, int, int, int], clock: Clock) -> None:
@@ -118,7 +121,8 @@ def main(layers: int = 30, width: int = 16_384, languages: int = 10, sentences: 
         f"{sentences} sentences x {languages} languages x {layers * width} neurons, {torch.get_num_threads()} threads"
     )
     ours = Clock()
-    scores = measure(shape, ours)
+    scores, found_in_words = measure(shape, ours)
+    print(found_in_words)
     seconds = tell(ours)
     print(f"all of it without shuffles: {seconds:.2f} s, peak memory {peak():.2f} GiB")
     shuffled = Clock()
