@@ -40,6 +40,8 @@ SlurmctldPort=$port
 SlurmdPort=$((port + 1))
 AuthType=auth/none
 CredType=cred/none
+# whoever reaches it may submit: nobody outside this machine does
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -99,7 +101,11 @@ start() {
   if alive slurmctld && alive slurmd; then
     echo "Slurm runs already in $folder"
   else
-    [[ -f $conf ]] || configure
+    if [[ ! -f $conf ]]; then
+      # `stop` removes the folder
+      [[ -z $(ls -A "$folder" 2>/dev/null) ]] || fail "Expected BABELSCOPE_SLURM to be a new folder, but got $folder."
+      configure
+    fi
     echo "Starting Slurm in $folder, ports $port and $((port + 1))"
     revive
   fi
@@ -131,7 +137,7 @@ stop() {
     done
     kill -9 "$pid" 2>/dev/null || true
   done
-  [[ -f $conf ]] && rm -rf "$folder"
+  [[ $(head -n 1 "$conf" 2>/dev/null) == "ClusterName=babelscope" ]] && rm -rf "$folder"
   echo "No Slurm runs in $folder"
 }
 

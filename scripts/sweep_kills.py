@@ -1,6 +1,6 @@
 """Kill a sweep over and over, a job or the command itself with SIGKILL at a random moment, and repeat the command.
 
-python scripts/sweep_kills.py [KILLS SEED]      # 20 0 by default, some ten minutes on two cores
+python scripts/sweep_kills.py [KILLS SEED]      # 20 0 by default, minutes on two cores
 
 Each round is a sweep of six fine-tunings of the lab's XLM-R, two at a time, in a folder of its own. It ends when all
 are done: its rows have to be those of a sweep that nobody disturbed, to the bit. All the while every JSON and Parquet

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from babelscope.data.folders import whole_folder
@@ -28,3 +30,29 @@ def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
         interrupted()
     assert (folder / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+@pytest.mark.parametrize("moment", ["before the end", "at the end"])
+def test_what_somebody_else_has_made_meanwhile_stays(tmp_path, monkeypatch, moment):
+    folder = tmp_path / "states"
+
+    def other():
+        folder.mkdir()
+        (folder / "manifest.json").write_text("theirs")
+
+    if moment == "at the end":
+        replace = Path.replace
+        monkeypatch.setattr(Path, "replace", lambda *names: (other(), replace(*names))[1])
+    with whole_folder(folder, keep="manifest.json") as temporary:
+        (temporary / "manifest.json").write_text("ours")
+        if moment == "before the end":
+            other()
+    assert (folder / "manifest.json").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["states"]
+
+
+def test_a_folder_without_the_file_is_replaced(tmp_path):
+    (tmp_path / "states").mkdir()
+    with whole_folder(tmp_path / "states", keep="manifest.json") as temporary:
+        (temporary / "manifest.json").write_text("ours")
+    assert (tmp_path / "states" / "manifest.json").read_text() == "ours"

@@ -91,3 +91,18 @@ def test_what_cannot_be_fitted_is_refused():
         fit_logistic(x, label * 0, 1)
     with pytest.raises(ValueError, match="argument `max_iter`"):
         fit_logistic(x, label, 2, max_iter=1)
+
+
+def test_what_is_not_finite_is_refused():
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+    x[3, 2] = torch.nan
+    with pytest.raises(ValueError, match="argument `x` to be finite, but row 3"):
+        fit_logistic(x, (torch.arange(40) % 4)[None], 4)
+
+
+def test_a_hessian_that_rounding_makes_indefinite_is_a_start_all_the_same():
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(100, 300, generator=g)
+    label = (torch.arange(100) % 2)[None]
+    w = fit_logistic(x, label, 2, C=1e5)
+    assert bool(((x @ w[0, :-1] + w[0, -1]).argmax(1) == label[0]).all())

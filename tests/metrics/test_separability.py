@@ -99,3 +99,14 @@ def test_global_randomness_is_untouched_and_results_repeat(metric):
     assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
     assert before[2] == random.getstate()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_surrounding_autocast_does_not_reach_the_result():
+    g = torch.Generator().manual_seed(0)
+    language, sentence = torch.arange(4).repeat_interleave(30), torch.arange(30).repeat(4)
+    x = torch.randn(120, 32, generator=g) + 0.3 * torch.randn(4, 32, generator=g)[language]
+    expected = separability(LayerSample(x, language, sentence), folds=3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = separability(LayerSample(x.requires_grad_(), language, sentence), folds=3)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0)

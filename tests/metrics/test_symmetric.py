@@ -4,7 +4,7 @@ import torch
 from babelscope.metrics.precision import full_precision
 from babelscope.metrics.products import encode
 from babelscope.metrics.rerank import prepare
-from babelscope.metrics.symmetric import CLOSED, near_pairs
+from babelscope.metrics.symmetric import _Search, is_closed, near_pairs
 from tests.metrics.test_neighbours import CASES, randn
 from tests.metrics.test_products import keys_of
 
@@ -43,7 +43,7 @@ def test_every_pair_within_the_bound_is_found_once(case, dtype, block):
 def test_crowded_rows_are_given_up_and_their_pairs_left_out(dtype):
     x = torch.cat([randn(600, 16), torch.ones(300, 16)])
     coded, pairs = pairs_of(x, 3, dtype, 64, 20)
-    closed = pairs.bound[: len(x)] == CLOSED
+    closed = is_closed(pairs.bound[: len(x)])
     crowd = coded.order >= 600
     assert bool(closed[crowd].all())
     assert not bool(closed[~crowd].all())
@@ -53,4 +53,16 @@ def test_crowded_rows_are_given_up_and_their_pairs_left_out(dtype):
 def test_when_most_rows_are_crowded_all_are_given_up():
     _, pairs = pairs_of(randn(4, 16).repeat_interleave(500, 0), 3, torch.bfloat16, 64, 8)
     assert not len(pairs.row)
-    assert bool((pairs.bound == CLOSED).all())
+    assert bool(is_closed(pairs.bound).all())
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_row_that_was_given_up_collects_no_more(dtype):
+    # so near to each other that rounding gives half of the distances a minus sign
+    x = torch.cat([randn(1200, 16), 1 + 1e-6 * randn(800, 16)])
+    coded = encode(prepare(x, 3, "euclidean"), torch.randperm(len(x)), dtype)
+    search = _Search(coded, 3, 64, 20)
+    with full_precision(x.device):
+        for start in range(0, len(coded.right), search.block):
+            search.step(start)
+    assert sum(len(row) for row, _, _ in search.found) < 200 * len(x)

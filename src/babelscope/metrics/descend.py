@@ -60,7 +60,7 @@ def descend(
     for iteration in range(max_iter):
         value = loss + _dot(penalty * w, w) / 2
         bound = torch.maximum(tolerance * torch.minimum(value, unfitted - value), ROUNDING * value)
-        unfinished = _dot(gradient, gradient) / 2 > bound
+        unfinished = ~(_dot(gradient, gradient) / 2 <= bound)  # what is not a number is not finished
         some = unfinished.flatten().nonzero().squeeze(1)  # the one wait for the device besides the line search's
         if len(some) < len(left):
             done = (~unfinished).flatten()
@@ -94,7 +94,7 @@ def descend(
     else:
         raise ValueError(
             f"Expected argument `max_iter` to suffice for the probe, but {max_iter} iterations did not converge; "
-            f"raise max_iter or lower C"
+            f"raise max_iter, lower C, or bring the features to unit variance"
         )
     order = torch.cat([own for own, _, _ in found]).argsort()
     w, logits = (torch.cat(own)[order] for own in list(zip(*found, strict=True))[1:])

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.descend import descend
-from babelscope.metrics.logistic import check_classes
+from babelscope.metrics.logistic import check_classes, check_features
 from babelscope.metrics.precision import full_precision
 
 TOLERANCE = 1e-7  # coarser ones move guesses where classes overlap
@@ -41,6 +41,7 @@ def guess_held_out(
         ValueError: If C is not positive, a class is absent, or a fit has not converged.
     """
     check_classes(labels[None], classes, C)
+    check_features(x)
     points, width = x.shape
     folds = int(fold.max()) + 1
     x -= x.mean(0)

@@ -43,6 +43,7 @@ def fit_logistic(
         ValueError: If C is not positive, a class is absent, or the fit has not converged.
     """
     check_classes(labels, classes, C)
+    check_features(x)
     points, width = x.shape
     share = C * (torch.ones_like(labels, dtype=x.dtype) if weight is None else weight.to(x.dtype)).unsqueeze(1)
     filler = -classes % LANES if 4 * (-classes % LANES) <= classes else 0
@@ -100,9 +101,18 @@ def hessian_root(x: Tensor, share: Tensor, classes: int) -> Tensor:
     hessian[-1, :-1] = hessian[:-1, -1] = weighted.sum(0)
     hessian[-1, -1] = share.sum() / classes + 1e-6 - 1
     hessian.diagonal().add_(1)  # the penalty, of which the intercept has none
+    # The product in float32 may be off by so much; it is a start only, so more of the penalty does no harm.
+    hessian.diagonal().add_(len(hessian) * 2.0**-23 * hessian.diagonal().max())
     factor = torch.linalg.cholesky(hessian)
     one = torch.eye(len(factor), dtype=factor.dtype, device=x.device)
     return torch.linalg.solve_triangular(factor, one, upper=False).to(x.dtype)
+
+
+def check_features(x: Tensor) -> None:
+    """Refuse features (n, D) that are not finite."""
+    if not bool(x.isfinite().all()):
+        row = int((~x.isfinite()).any(1).nonzero()[0])
+        raise ValueError(f"Expected argument `x` to be finite, but row {row} is not; drop it or look for overflow")
 
 
 def check_classes(labels: Tensor, classes: int, strength: float) -> None:

@@ -36,7 +36,12 @@ def multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
 
     Call it within `full_precision`.
     """
-    if left.device.type == "cpu" and left.dtype == torch.float32 and prefers_onednn(left.dtype):
+    if (
+        left.device.type == "cpu"
+        and left.dtype == torch.float32
+        and torch.backends.mkldnn.enabled
+        and prefers_onednn(left.dtype)
+    ):
         out.copy_(product(left, right))
     else:
         torch.mm(left, right.T, out=out)
@@ -47,6 +52,11 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
     Call it within `full_precision`.
     """
-    if left.device.type == "cpu" and left.dtype == torch.float32 and prefers_onednn(left.dtype):
+    if (
+        left.device.type == "cpu"
+        and left.dtype == torch.float32
+        and torch.backends.mkldnn.enabled
+        and prefers_onednn(left.dtype)
+    ):
         return torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
     return left @ right.T

@@ -9,6 +9,7 @@ from torch.nn.functional import normalize
 
 from babelscope.metrics.folds import sentence_folds
 from babelscope.metrics.logistic import fit_logistic
+from babelscope.metrics.precision import full_precision
 from babelscope.metrics.sample import LayerSample
 
 CODE = re.compile(r"[a-z]{2,8}_([A-Z][a-z]{3})")
@@ -99,7 +100,8 @@ def _accuracies(
         shuffled = own[torch.randperm(len(own), generator=generator).to(own.device)]
         # Two softmax columns share the penalty of one sigmoid's vector: half of C makes the same optimum.
         w = fit_logistic(x[~test], torch.stack([own, shuffled]), 2, C=strength / 2, max_iter=max_iter)
-        guess = (x[test] @ w[:, :-1] + w[:, -1:]).argmax(2)
+        with full_precision(x.device):
+            guess = (x[test] @ w[:, :-1] + w[:, -1:]).argmax(2)
         hits += (guess == label[test]).sum(1).double().cpu()
     plain, control = (hits / len(label)).tolist()
     return plain, control

@@ -5,10 +5,12 @@ from torch import Tensor
 
 from babelscope.metrics.folds import sentence_folds
 from babelscope.metrics.logistic import fit_logistic
+from babelscope.metrics.precision import full_precision
 from babelscope.metrics.sample import LayerSample
 from babelscope.metrics.standardise import language_means, standardise
 
 
+@torch.no_grad()
 def separability(
     sample: LayerSample,
     *,
@@ -58,7 +60,8 @@ def separability(
         for offset, rows, kinds in ((torch.zeros_like(mean), hits[:2], labels), (mean, hits[2:], labels[:1])):
             x_train, x_test = standardise(x, train, test, offset=offset, group=language)
             w = fit_logistic(x_train, kinds, languages, C=C, weight=weight[: len(kinds)], max_iter=max_iter)
-            guess = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
+            with full_precision(x.device):
+                guess = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
             rows[:, test] = (guess == language[test]).double()
     size = torch.bincount(language, minlength=languages)
     plain, control, centred = hits.new_zeros(3, languages).index_add_(1, language, hits) / size

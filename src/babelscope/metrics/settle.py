@@ -5,7 +5,7 @@ from torch import Tensor
 
 from babelscope.metrics.products import Coded
 from babelscope.metrics.rerank import DOUBLE, Points, _differences, _distances, lengths_between
-from babelscope.metrics.symmetric import CLOSED, Pairs
+from babelscope.metrics.symmetric import Pairs, is_closed
 
 ROWS = 4096
 """Rows settled at a time."""
@@ -35,7 +35,7 @@ def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, 
     many = torch.bincount(pairs.row, minlength=count)
     end = many.cumsum(0)
     for rows in torch.arange(count, device=order.device).split(ROWS):
-        enough = (many[rows] >= k) & (pairs.bound[rows] != CLOSED)
+        enough = (many[rows] >= k) & ~is_closed(pairs.bound[rows])
         some = order[int(end[rows[0]] - many[rows[0]]) : int(end[rows[-1]])]
         row, column, key = pairs.row[some] - rows[0], pairs.column[some], pairs.key[some]
         place = torch.arange(len(some), device=order.device) - (end - many)[rows][row] + (end - many)[rows[0]]

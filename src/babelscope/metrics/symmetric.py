@@ -1,6 +1,6 @@
 """Pairs of points that may be neighbours, from blocks of one symmetric product; each pair of blocks is multiplied once.
 
-A block of rows is multiplied with itself and all later points, in tiles. Minima over groups of 32 columns and of 32
+A block of rows is multiplied with itself and all later points, in tiles. Minima over groups of columns and of
 rows cost one pass over a tile in cache; the k-th smallest minimum bounds the distance of the k-th neighbour, and with
 the error of the product it bounds how far in a neighbour can seem. Only groups with something within the bound of a
 row, or of a column, are looked into. The order of the points is random, so that the first blocks are a fair sample and
@@ -15,8 +15,10 @@ from torch import Tensor
 from babelscope.metrics.precision import multiply
 from babelscope.metrics.products import GROUP, KEYS, Coded
 
-CLOSED = -(2**15)
-"""Bound of a row that too much is near to: nothing is."""
+
+def is_closed(bound: Tensor) -> Tensor:
+    """Whether rows were given up, for too much is near to them: no key is within the least bound of its type."""
+    return bound == torch.iinfo(bound.dtype).min
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Pairs:
     key: Tensor
     """(P,) integers that order as half squared distances do."""
     bound: Tensor
-    """(M,) every other row of at most this key is among the pairs; CLOSED where a row was given up."""
+    """(M,) every other row of at most this key is among the pairs; see `is_closed` for a row that was given up."""
 
 
 def near_pairs(coded: Coded, k: int, block: int, limit: int) -> Pairs:
@@ -40,18 +42,21 @@ def near_pairs(coded: Coded, k: int, block: int, limit: int) -> Pairs:
         coded: M coded rows.
         k: Neighbours wanted.
         block: Rows of a block; columns of a tile are twice as many.
-        limit: Groups that a row may touch per block, and an eighth of the pairs that it may have; beyond, its bound is
-            CLOSED and its pairs are left out.
+        limit: Groups that a row may touch per block, and an eighth of the pairs that it may have; beyond, it is
+            given up and its pairs are left out.
+
+    Returns:
+        The pairs, and the bound up to which those of each row are complete.
     """
     search = _Search(coded, k, block, limit)
     for start in range(0, len(coded.right), search.block):
         search.step(start)
-        if int((search.bound == CLOSED).sum()) > len(coded.right) // 2:
-            search.bound.fill_(CLOSED)
+        if int(is_closed(search.bound).sum()) > len(coded.right) // 2:
+            search.bound.fill_(torch.iinfo(search.bound.dtype).min)
             break
     row, column, key = (torch.cat(parts) for parts in zip(*search.found, strict=True))
     count = len(coded.order)
-    kept = ((search.bound[row] != CLOSED) & (column < count) & (row < count)).nonzero().squeeze(1)
+    kept = (~is_closed(search.bound)[row] & (column < count) & (row < count)).nonzero().squeeze(1)
     return Pairs(row[kept].long(), column[kept].long(), key[kept], search.bound)
 
 
@@ -110,7 +115,7 @@ class _Search:
         self.bound[rows] = torch.minimum(self.bound[rows], self.coded.key_within(rows, reach))
 
     def _close(self, rows: slice, count: Tensor) -> None:
-        self.bound[rows].masked_fill_(count > self.limit, CLOSED)
+        self.bound[rows].masked_fill_(count > self.limit, torch.iinfo(self.bound.dtype).min)
 
     def _rows(self, start: int, first: int, keys: Tensor, low: Tensor) -> None:
         bound = self.bound[start : start + len(keys)]

@@ -81,6 +81,6 @@ def is_lack_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device, or the machine, has no memory left."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    # torch has no class of its own for the processor's memory
-    said = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+    # torch has no class of its own for the processor's memory, nor for that of libraries
+    said = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
     return isinstance(error, RuntimeError) and any(words in str(error) for words in said)

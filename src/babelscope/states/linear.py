@@ -32,7 +32,7 @@ def fast_linear(stack: nn.Module) -> Iterator[None]:
     Args:
         stack: The model that is run inside, which bounds how much is packed.
     """
-    size = sum(weight.nbytes for weight in stack.parameters() if weight.ndim == 2)
+    size = sum(module.weight.nbytes for module in stack.modules() if isinstance(module, nn.Linear))
     with _Linear(pack=size <= MOST):
         yield
 
@@ -53,7 +53,8 @@ class _Linear(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     def _packed(self, weight: Tensor) -> Tensor:
-        if not self.pack or weight.dtype != torch.bfloat16:  # in float32 packing is no faster
+        # In float32 packing is no faster; a weight that is computed at every call would be packed at every call.
+        if not self.pack or weight.dtype != torch.bfloat16 or not isinstance(weight, nn.Parameter):
             return weight
         if id(weight) not in self.packed:
             self.packed[id(weight)] = weight, torch.ops.mkldnn._reorder_linear_weight(weight.detach(), ROWS)
@@ -63,7 +64,8 @@ class _Linear(TorchFunctionMode):
 def _suits(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     given = (x, weight) if bias is None else (x, weight, bias)
     return (
-        prefers_onednn(weight.dtype)
+        bool(torch.backends.mkldnn.enabled)
+        and prefers_onednn(weight.dtype)
         and x.ndim > 1
         and x.numel() > 0
         and x.is_contiguous()

@@ -22,8 +22,8 @@ from babelscope.states.layer_file import LayerFile, create
 from babelscope.states.pool import Pool
 from babelscope.states.reading import STATES, Reading
 
-FORMAT = 1
-"""Raised when the meaning of a stored layer changes: it is part of the key."""
+FORMAT = 2
+"""Raised when the meaning of a stored layer changes, or by which routine it is computed: it is part of the key."""
 
 
 class StoredLayers(Mapping[str, Tensor]):
@@ -61,8 +61,8 @@ def embed_once(
 
     Args:
         store: Folder that holds one folder per key.
-        key: What the caller knows of their origin (weights hash, pooling, dtype); corpus, tokens, layers and reading
-            are added.
+        key: What the caller knows of their origin (weights hash, pooling, dtype); corpus, tokens, layers, device and
+            reading are added.
         parts: Where the layers of the loaded model are.
         prepared: The tokenized corpus.
         pool: From token states to one vector.
@@ -76,6 +76,7 @@ def embed_once(
         "corpus": corpus.fingerprint(),
         "tokens": prepared.tokens,
         "layers": list(widths),
+        "device": next(parts.stack.parameters()).device.type,
         "format": FORMAT,
     }
     if reading.name != STATES.name:  # without a name, as they were stored before there was another reading
@@ -84,7 +85,7 @@ def embed_once(
     folder = store / hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
     if not (folder / "manifest.json").exists():
         run = partial(embed_into, parts=parts, prepared=prepared, pool=pool, reading=reading, progress=progress)
-        with whole_folder(folder) as temporary:
+        with whole_folder(folder, keep="manifest.json") as temporary:
             _write(temporary, prepared, widths, run)
             (temporary / "manifest.json").write_text(json.dumps(whole, indent=1))
     return Pooled(StoredLayers(folder, tuple(widths)), tuple(corpus.languages), corpus.ids)
