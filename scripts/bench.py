@@ -41,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number, group in enumerate([rows] if given.quick else [[row] for row in rows], start=1):
         console.print(f"{number}/{1 if given.quick else len(rows)} {', '.join(group)}", highlight=False)
         records += run(group, settings)
-    machine = next(record for record in records if record["kind"] == "machine")
+    machine = next((record for record in records if record["kind"] == "machine"), None)
+    if machine is None:
+        print("no row came to its end: see what is said above", file=sys.stderr)
+        return 1
     found = [record for record in records if record["kind"] != "machine"]
     command = f"python scripts/bench.py {' '.join(sys.argv[1:] if arguments is None else arguments)}".strip()
     given.output.mkdir(parents=True, exist_ok=True)

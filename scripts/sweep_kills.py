@@ -88,7 +88,7 @@ def disturb(folder: Path, draw: random.Random, left: int, hits: Counter[str]) ->
                 hits[what] += 1
                 left -= 1
             except ProcessLookupError:  # it has just ended
-                continue
+                what = "nothing"
             code = command.wait()
             alone = time.monotonic()
             while running(folder):
@@ -98,6 +98,8 @@ def disturb(folder: Path, draw: random.Random, left: int, hits: Counter[str]) ->
             continue
         if command.returncode == 0:
             return
+        told = (folder / "log").read_text()[-2000:]
+        raise RuntimeError(f"The command ended by itself with status {command.returncode}: {told}")
 
 
 def main(kills: int = 20, seed: int = 0) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -30,8 +31,8 @@ def measure(settings: Settings) -> Iterator[Line]:
             warm=False,
         )
         both = list(zip(pairs.our_result.layers.values(), pairs.their_result, strict=True))
-        error = max(float((a - b).abs().max() / b.abs().max()) for a, b in both)
-        cosine = min(float(torch.cosine_similarity(a.double(), b.double()).min()) for a, b in both)
+        error = float(np.max([float((a - b).abs().max() / b.abs().max()) for a, b in both]))
+        cosine = float(np.min([float(torch.cosine_similarity(a.double(), b.double()).min()) for a, b in both]))
         exact = dtype == torch.float32
         yield Line(
             f"pooled states, {describe(corpus, width, depth)}, {_name(dtype)} weights",

@@ -56,8 +56,10 @@ def train(folder: Path, name: str, callbacks: Sequence[str], overrides: Sequence
     number = len(list(folder.glob(f"{name}-*")))
     output = folder / f"{name}-{number}"
     babelscope("train", *overrides, f"callbacks=[{','.join(callbacks)}]", f"output={output}")
-    digest = hashlib.sha256()
-    for file in sorted((output / "model").glob("*.safetensors")):
+    digest, files = hashlib.sha256(), sorted((output / "model").glob("*.safetensors"))
+    if not files:
+        raise RuntimeError(f"Expected the trained weights in {output / 'model'}, but there are none")
+    for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from babelscope.sweeps.pool import Command, run_commands
+from babelscope.sweeps.pool import BEGINS, Command, run_commands
 
 
 def test_each_has_a_process_and_an_exit_code_of_its_own(tmp_path, monkeypatch):
@@ -17,7 +17,8 @@ def test_each_has_a_process_and_an_exit_code_of_its_own(tmp_path, monkeypatch):
     given = [Command(["report", f"runs={name}"], name, tmp_path / "logs" / name) for name in "abcd"]
     assert {command.name: code for command, code in run_commands(given, n_jobs=2)} == dict.fromkeys("abcd", 2)
     for name in "abcd":
-        (line,) = (tmp_path / "logs" / name).read_text().splitlines()
+        begins, line = (tmp_path / "logs" / name).read_text().splitlines()
+        assert begins.startswith(BEGINS)
         assert line.startswith(f"babelscope: [{name}] Expected")
 
 

@@ -15,11 +15,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from babelscope.sweeps.ledger import now
+
 GRACE = 60.0
 """Seconds that a job has to save in, when the command that started it is gone."""
 NAME, LOG, FULL_ERROR = "BABELSCOPE_JOB", "BABELSCOPE_LOG", "BABELSCOPE_FULL_ERROR"
 """Variables by which a process knows that it is a job of a sweep: its name, where its output goes, and whether the user
 wants tracebacks."""
+
+BEGINS = "──── "
+"""Begins the line before what each attempt at a job prints to its log."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def _end_with_parent() -> None:
 def _print_to(log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(file, f"{BEGINS}{now()}\n".encode())
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(file, stream.fileno())

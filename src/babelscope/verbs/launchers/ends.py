@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelscope.sweeps.ledger import log_of
+from babelscope.sweeps.pool import BEGINS
 from babelscope.verbs.launchers.planned import Planned
 
 
@@ -34,7 +35,8 @@ def end_of(job: Planned, code: int) -> End:
         often = ", often for want of memory" if -code == signal.SIGKILL else ""
         return End(job, code, f"killed by {name}{often}; repeat the command, which goes on from its last checkpoint.")
     log = log_of(job.folder)
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    lines = text.rpartition(f"\n{BEGINS}")[2].splitlines()  # of this attempt
     told = [line for line in lines if line.startswith("babelscope: ")]
     line = told[-1].removeprefix("babelscope: ").removeprefix(f"[{job.name}] ") if told else f"exit code {code}"
     return End(job, code, line if code == 2 else f"{line}: {log}")
