@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from babelscope.metrics import neighbours
-from babelscope.metrics.hardware import prefers_onednn, product_type
+from babelscope.metrics.hardware import _gains_by_onednn, product_type
 from babelscope.metrics.precision import full_precision, product
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -59,7 +59,7 @@ def test_onednn_is_preferred_where_it_is_faster(monkeypatch, has, expected):
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         pytest.skip("no oneDNN")
     asked = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-    assert {dtype for dtype in asked if prefers_onednn.__wrapped__(dtype)} == expected
+    assert {dtype for dtype in asked if _gains_by_onednn.__wrapped__(dtype)} == expected
 
 
 @pytest.mark.parametrize("prefers", [True, False])

@@ -55,7 +55,7 @@ def offline_parts(folder: Path, *, ended: bool = True) -> list[Offline]:
 def read_part(file: Path) -> Offline:
     """Read one offline part as far as it goes."""
     part = Offline(file)
-    for record in _records(file):
+    for record in records(file):
         kind = record.WhichOneof("record_type")
         if kind == "run":
             run = record.run
@@ -82,7 +82,7 @@ def _update(target: dict[str, Any], items: Any) -> None:
         target["/".join(item.nested_key) or item.key] = json.loads(item.value_json)
 
 
-def _records(file: Path) -> Iterator[pb.Record]:
+def records(file: Path) -> Iterator[pb.Record]:
     """Read wandb's offline file: a 7-byte header, then LevelDB log blocks of protobuf records."""
     data, at, parts = file.read_bytes(), 7, b""
     assert data[:4] == b":W&B"

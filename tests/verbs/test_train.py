@@ -1,17 +1,14 @@
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from omegaconf import OmegaConf
-from wandb.proto import wandb_internal_pb2 as pb
 
 from babelscope.data.lab import lab
 from babelscope.models.load import load
@@ -20,6 +17,7 @@ from babelscope.verbs.kept import is_finished
 from babelscope.verbs.train import _refuse_overlap
 from tests.models.tiny import DEPTH, save_checkpoint
 from tests.verbs.command import babelscope as in_process
+from tests.verbs.offline import records
 
 LANGUAGES = ("eng_Latn", "deu_Latn", "rus_Cyrl", "zho_Hans", "arb_Arab")
 LAYERS = [str(i) for i in range(DEPTH + 1)]
@@ -131,7 +129,7 @@ def test_wandb_mirrors_them(run):
     folder, _ = run
     (file,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     history, axes, config = defaultdict(list), {}, {}
-    for record in wandb_records(file):
+    for record in records(file):
         kind = record.WhichOneof("record_type")
         if kind == "history":
             items = {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in record.history.item}
@@ -144,7 +142,7 @@ def test_wandb_mirrors_them(run):
             config |= {"/".join(item.nested_key) or item.key: item.value_json for item in updates}
     check_history(folder, {name: values for name, values in history.items() if "/layer_" in name})
     assert history["ilo/layer_00"][0][0] == 0
-    assert history["rows/nrows"]  # the long table; tests/verbs/test_mirror.py reads all of it back
+    assert history["rows/nrows"]  # the long table; tests/verbs/mirror/test_logger.py reads all of it back
     assert axes["ilo/*"] == "epoch"
     assert json.loads(config["model"])["name"] == "tiny"
 
@@ -159,25 +157,6 @@ def check_history(folder, history):
     assert "ilo/layer_00" in history
     for name, values in expected.items():
         assert [pytest.approx(value) for value in values] == history[name]
-
-
-def wandb_records(file: Path):
-    """Read wandb's offline file: a 7-byte header, then LevelDB log blocks of protobuf records."""
-    data, block, at, parts = file.read_bytes(), 32768, 7, b""
-    assert data[:4] == b":W&B"
-    while at + 7 <= len(data):
-        if block - at % block < 7:  # a block ends in padding where no chunk header fits
-            at += block - at % block
-            continue
-        _, length, kind = struct.unpack("<IHB", data[at : at + 7])
-        at += 7
-        parts += data[at : at + length]
-        at += length
-        if kind in (1, 4):  # whole, or the last of several chunks
-            record = pb.Record()
-            record.ParseFromString(parts)
-            parts = b""
-            yield record
 
 
 def test_the_same_command_goes_on_from_where_it_stood(run, overrides):

@@ -22,13 +22,17 @@ def product_type(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-@cache
 def prefers_onednn(dtype: torch.dtype) -> bool:
     """Whether this processor multiplies matrices of a type faster by oneDNN's own routine than by torch's choice.
 
     In float32 torch takes MKL, which keeps to half the width of an AMD processor's vectors: on Zen 5, oneDNN takes half
     the time. In bfloat16 torch takes oneDNN itself, but brings weights into its order anew at every call.
     """
+    return bool(torch.backends.mkldnn.enabled) and _gains_by_onednn(dtype)
+
+
+@cache
+def _gains_by_onednn(dtype: torch.dtype) -> bool:
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     has = torch.cpu.get_capabilities()

@@ -36,12 +36,7 @@ def multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
 
     Call it within `full_precision`.
     """
-    if (
-        left.device.type == "cpu"
-        and left.dtype == torch.float32
-        and torch.backends.mkldnn.enabled
-        and prefers_onednn(left.dtype)
-    ):
+    if _takes_onednn(left):
         out.copy_(product(left, right))
     else:
         torch.mm(left, right.T, out=out)
@@ -52,11 +47,10 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
     Call it within `full_precision`.
     """
-    if (
-        left.device.type == "cpu"
-        and left.dtype == torch.float32
-        and torch.backends.mkldnn.enabled
-        and prefers_onednn(left.dtype)
-    ):
+    if _takes_onednn(left):
         return torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
     return left @ right.T
+
+
+def _takes_onednn(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.float32 and prefers_onednn(x.dtype)

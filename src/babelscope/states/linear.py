@@ -64,8 +64,7 @@ class _Linear(TorchFunctionMode):
 def _suits(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     given = (x, weight) if bias is None else (x, weight, bias)
     return (
-        bool(torch.backends.mkldnn.enabled)
-        and prefers_onednn(weight.dtype)
+        prefers_onednn(weight.dtype)
         and x.ndim > 1
         and x.numel() > 0
         and x.is_contiguous()

@@ -154,6 +154,17 @@ def entries(root: Path) -> list[Path]:
     return found
 
 
+def read_entries(root: Path) -> Iterator[tuple[Path, Entry | str]]:
+    """Read the entries of all jobs at or below a folder; gives each run folder with its entry, or why it has none."""
+    for path in entries(root):
+        try:
+            yield folder_of(path), read_entry(path)
+        except FileNotFoundError:  # its job was taken back since
+            continue
+        except (ValueError, OSError) as error:
+            yield folder_of(path), str(error)
+
+
 def places(root: Path) -> Iterator[Path]:
     """Find the folders of entries at or below a folder."""
     for folder, below, files in walk(root):

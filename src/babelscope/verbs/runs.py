@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from babelscope.sweeps.ledger import STATES, Entry, entries, folder_of, log_of, places, read_entry
+from babelscope.sweeps.ledger import STATES, Entry, log_of, places, read_entries
 from babelscope.sweeps.pool import Command, run_commands
 from babelscope.sweeps.progress import progress_of
 from babelscope.sweeps.slurm_queue import queued
@@ -71,14 +71,9 @@ def read_jobs(root: Path) -> list[Job]:
     found = []
     queue = queued()
     waits = waiting(places(root), queue or {})
-    for path in entries(root):
-        folder = folder_of(path)
-        try:
-            entry = read_entry(path)
-        except FileNotFoundError:  # its job was taken back since
-            continue
-        except (ValueError, OSError) as error:
-            found.append(Job(folder, "unreadable", None, str(error)))
+    for folder, entry in read_entries(root):
+        if isinstance(entry, str):
+            found.append(Job(folder, "unreadable", None, entry))
             continue
         state = entry.state_now(queue)
         if folder in waits and state in AGAIN:  # and was submitted once more

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babelscope.report.table import Run, read_head
-from babelscope.sweeps.ledger import entries, folder_of, read_entry
+from babelscope.sweeps.ledger import read_entries
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,9 @@ def read_jobs(root: Path, queue: Mapping[str, str] | None) -> list[Job]:
         queue: the state of every job in Slurm's queue by its id, if there is one.
     """
     found = []
-    for path in entries(root):
-        folder = folder_of(path)
-        try:
-            entry = read_entry(path)
-        except FileNotFoundError:  # its job was taken back since
-            continue
-        except (ValueError, OSError) as error:
-            found.append(Job(folder, "unreadable", str(error)))
+    for folder, entry in read_entries(root):
+        if isinstance(entry, str):
+            found.append(Job(folder, "unreadable", entry))
             continue
         state = entry.state_now(queue)
         if state == "done" and not (folder / "run.yaml").is_file():
