@@ -101,13 +101,12 @@ class Slurm(Launcher):
         new = [job for job in left if job.folder not in queue]
         refuse_held(new)
         queue |= self._submit(new)
-        if queue:
-            logs = queue[left[0].folder].paths.stdout
-            print(f"Jobs in Slurm: {len(queue)}, new ones: {len(new)}; logs beside {logs}", flush=True)
-        if self.detach:
-            return []
-        try:
-            tell_failed(self._wait([(job, queue[job.folder]) for job in left]))
+        try:  # from here on an interrupt finds jobs in the queue
+            if queue:
+                logs = queue[left[0].folder].paths.stdout
+                print(f"Jobs in Slurm: {len(queue)}, new ones: {len(new)}; logs beside {logs}", flush=True)
+            if not self.detach:
+                tell_failed(self._wait([(job, queue[job.folder]) for job in left]))
         except KeyboardInterrupt:
             print("Slurm goes on with the jobs: the same command waits for them, and scancel ends them", flush=True)
             raise
