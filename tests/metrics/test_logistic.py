@@ -2,7 +2,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from babelscope.metrics.logistic import fit_logistic
+from babelscope.metrics.logistic import fit_logistic, fit_together
 from tests.metrics.planted import plant
 
 
@@ -79,6 +79,24 @@ def test_a_labelling_is_fitted_alone_as_beside_others():
     assert torch.equal(together, fit_logistic(x, torch.stack([label, shuffled]), 31))
     for own, w in zip((label, shuffled), together, strict=True):
         torch.testing.assert_close(fit_logistic(x, own[None], 31)[0], w, rtol=0, atol=0.02)
+
+
+def test_tables_of_unequal_length_are_fitted_together_as_alone():
+    g = torch.Generator().manual_seed(2)
+    tables, labels, weights = [], [], []
+    for points, labellings, apart in ((90, 2, 1.0), (60, 1, 0.0), (75, 3, 0.3)):
+        own = torch.stack([torch.arange(points)[torch.randperm(points, generator=g)] % 5 for _ in range(labellings)])
+        tables.append(torch.randn(points, 8, generator=g) + apart * torch.randn(5, 8, generator=g)[own[0]])
+        labels.append(own)
+        weights.append(0.5 + torch.rand(labellings, points, generator=g))
+    found = fit_together(tables, labels, 5, C=2.0, weights=weights)
+    assert [tuple(w.shape) for w in found] == [(2, 9, 5), (1, 9, 5), (3, 9, 5)]
+    for x, some, weight, together in zip(tables, labels, weights, found, strict=True):
+        exact = fit_logistic(x.double(), some, 5, C=2.0, weight=weight)
+        for own, of, w, best in zip(some, weight.double(), together, exact, strict=True):
+            assert objective(x, own, w, 2.0, of) == pytest.approx(objective(x, own, best, 2.0, of), rel=1e-4)
+    with pytest.raises(ValueError, match=r"none of class \[4\]"):
+        fit_together(tables, [labels[0], labels[1] % 4, labels[2]], 5)
 
 
 def test_what_cannot_be_fitted_is_refused():

@@ -1,4 +1,5 @@
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -64,6 +65,14 @@ def test_equals_scikit_learn_on_the_same_folds(sample, strength):
     expected = theirs(sample, strength)
     found = separability(sample, C=strength)["separability"].mean().item()
     assert found == pytest.approx(expected, abs=max(0.005, 1.5 / len(sample.x)))
+
+
+def test_folds_fitted_one_by_one_and_together_are_the_same_probes(monkeypatch):
+    sample = plant(5, 37, 16, offset=0.25, noise=0.6)  # folds of 7 and 8 sentences
+    together = separability(sample)
+    monkeypatch.setattr(sys.modules["babelscope.metrics.separability"], "TOGETHER", 1)
+    for name, value in separability(sample).items():
+        torch.testing.assert_close(together[name], value, rtol=0, atol=1.5 / 37)
 
 
 def test_points_that_are_given_twice_change_little():

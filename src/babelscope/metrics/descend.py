@@ -9,7 +9,8 @@ from babelscope.metrics.curvature import Curvature
 
 TRIALS = 30  # of a line search
 ROUNDING = 1e-7  # a gap that is a smaller share of the objective is none
-Map = Callable[[Tensor], Tensor]
+Map = Callable[[Tensor, Tensor], Tensor]
+"""Linear; given the problems that are left, (V,) ascending of those at the start, and a tensor of each."""
 
 
 def descend(
@@ -24,22 +25,22 @@ def descend(
     max_iter: int,
     tolerance: float,
 ) -> tuple[Tensor, Tensor]:
-    """Minimise the weighted cross-entropies plus penalty * w^2 / 2 of V problems that share their features.
+    """Minimise the weighted cross-entropies plus penalty * w^2 / 2 of V problems.
 
     A problem has converged once |gradient|^2 / 2 is at most `tolerance` of its objective and of what the objective has
     fallen since w = 0, which is little where there is little to learn. With a penalty of 1 that is the duality gap, a
     bound on the excess over the optimum; the intercept, unpenalised, is held to the same measure.
-    What has converged leaves the products, so V shrinks: the maps have to take any number of problems.
+    What has converged leaves the products, so V shrinks.
 
     Args:
         logits: (V, K, n) before any step, w = 0: 0, or -inf for a class that none has, a mere filler.
         labels: (V, n) int64 classes.
         share: (V, 1, n) weights, C included; 0 leaves a point out.
         penalty: (D + 1,) of each coefficient: 1, but 0 for the intercept, which is last.
-        forward: From coefficients (V, K, D + 1) to logits (V, K, n), linearly.
+        forward: From coefficients (V, K, D + 1) to logits (V, K, n).
         backward: Its transpose.
         solve: What L-BFGS starts from: an approximate inverse of the Hessian, applied to (V, K, D + 1). Not called
-            where w = 0 is the optimum.
+            for problems whose optimum is w = 0.
         max_iter: Iterations allowed.
         tolerance: Bound on the relative distance of each objective from its optimum; at least 1e-7.
 
@@ -53,7 +54,7 @@ def descend(
     left = torch.arange(len(logits), device=logits.device)
     residual, loss = _residual(logits, labels, share)
     unfitted = loss
-    gradient = backward(residual)
+    gradient = backward(left, residual)
     w = torch.zeros_like(gradient)
     solved = gradient
     curvature = Curvature()
@@ -72,14 +73,14 @@ def descend(
             )
             curvature.keep(some)
         if not iteration:
-            solved = solve(gradient)
+            solved = solve(left, gradient)
         direction = -curvature.multiply(gradient.flatten(1), solved.flatten(1)).view_as(gradient)
         start = _dot(gradient, direction)
         # Rounding may turn a direction uphill; the preconditioned gradient never does.
         direction = torch.where(start < 0, direction, -solved)
         alpha, logits, residual, loss = _search(
             logits,
-            forward(direction),
+            forward(left, direction),
             labels,
             share,
             start=_dot(gradient, direction),
@@ -88,8 +89,8 @@ def descend(
         )
         step = alpha * direction
         w = w + step
-        before, gradient = gradient, backward(residual) + penalty * w
-        once, solved = solved, solve(gradient)
+        before, gradient = gradient, backward(left, residual) + penalty * w
+        once, solved = solved, solve(left, gradient)
         curvature.remember(step.flatten(1), (gradient - before).flatten(1), (solved - once).flatten(1))
     else:
         raise ValueError(

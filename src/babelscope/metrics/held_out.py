@@ -56,11 +56,11 @@ def guess_held_out(
     start = torch.ones_like(penalty)
     start[-1] = classes / float(share[0].sum())
 
-    def forward(w: Tensor) -> Tensor:
+    def forward(_: Tensor, w: Tensor) -> Tensor:
         logits = (w[:, :columns, :-1].reshape(-1, width) @ x.T).view(-1, columns, points) + w[:, :columns, -1:]
         return torch.cat([logits, -logits], dim=1) if two else logits
 
-    def backward(residual: Tensor) -> Tensor:
+    def backward(_: Tensor, residual: Tensor) -> Tensor:
         residual = residual[:, :columns]
         slopes = (residual.reshape(-1, points) @ x).view(-1, columns, width)
         gradient = torch.cat([slopes, residual.sum(2, keepdim=True)], dim=2)
@@ -74,7 +74,7 @@ def guess_held_out(
             penalty,
             forward=forward,
             backward=backward,
-            solve=lambda q: start * q,
+            solve=lambda _, q: start * q,
             max_iter=max_iter,
             tolerance=TOLERANCE,
         )

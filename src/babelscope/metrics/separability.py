@@ -1,13 +1,33 @@
 """Linear separability of languages: how well a linear probe tells which language a sentence is in."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from babelscope.metrics.folds import sentence_folds
-from babelscope.metrics.logistic import fit_logistic
+from babelscope.metrics.logistic import fit_together
 from babelscope.metrics.precision import full_precision
 from babelscope.metrics.sample import LayerSample
 from babelscope.metrics.standardise import language_means, standardise
+
+TOGETHER = 2**20
+"""Numbers of states that are changed and fitted at a time: so few are all overhead, more would leave the cache."""
+
+
+class Part(NamedTuple):
+    """The probes of one fold that see the same features."""
+
+    train: Tensor
+    """(n,) int64 points."""
+    test: Tensor
+    """(m,) int64 points."""
+    labels: Tensor
+    """(V, n) int64 languages to be told."""
+    offset: Tensor
+    """(K, D) float64 of each language, subtracted first."""
+    hits: Tensor
+    """(V, S) whether each point is named rightly, to be written."""
 
 
 @torch.no_grad()
@@ -49,20 +69,29 @@ def separability(
     fold = sentence_folds(sample.sentence, folds, generator)
     x = sample.x
     hits = x.new_zeros(3, len(x), dtype=torch.float64)
+    parts = []
     for number in range(folds):
         test, train = ((fold == number).nonzero().squeeze(1), (fold != number).nonzero().squeeze(1))
         label = language[train]
         shuffled = label[torch.randperm(len(label), generator=generator).to(label.device)]
-        labels = torch.stack([label, shuffled])
-        weight = (len(label) / (languages * torch.bincount(label, minlength=languages)))[labels]
-        mean = language_means(x, language, train, languages)
-        # One changed copy of the states at a time.
-        for offset, rows, kinds in ((torch.zeros_like(mean), hits[:2], labels), (mean, hits[2:], labels[:1])):
-            x_train, x_test = standardise(x, train, test, offset=offset, group=language)
-            w = fit_logistic(x_train, kinds, languages, C=C, weight=weight[: len(kinds)], max_iter=max_iter)
+        means = language_means(x, language, train, languages)
+        parts.append(Part(train, test, torch.stack([label, shuffled]), torch.zeros_like(means), hits[:2]))
+        parts.append(Part(train, test, label.unsqueeze(0), means, hits[2:]))
+    some = max(1, TOGETHER // x.numel())
+    for together in (parts[start : start + some] for start in range(0, len(parts), some)):
+        made = [standardise(x, part.train, part.test, offset=part.offset, group=language) for part in together]
+        fitted = fit_together(
+            [x_train for x_train, _ in made],
+            [part.labels for part in together],
+            languages,
+            C=C,
+            weights=[_equal_weights(part.labels, languages) for part in together],
+            max_iter=max_iter,
+        )
+        for part, (_, x_test), w in zip(together, made, fitted, strict=True):
             with full_precision(x.device):
                 guess = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
-            rows[:, test] = (guess == language[test]).double()
+            part.hits[:, part.test] = (guess == language[part.test]).double()
     size = torch.bincount(language, minlength=languages)
     plain, control, centred = hits.new_zeros(3, languages).index_add_(1, language, hits) / size
     return {
@@ -71,3 +100,8 @@ def separability(
         "selectivity": plain.mean() - control.mean(),
         "separability_centred": centred,
     }
+
+
+def _equal_weights(labels: Tensor, languages: int) -> Tensor:
+    """Weights (V, n) by which all languages count alike; labellings hold the same languages."""
+    return (labels.shape[1] / (languages * torch.bincount(labels[0], minlength=languages)))[labels]
