@@ -19,8 +19,9 @@ from babelscope.states.pool import Pool
 from babelscope.states.reading import STATES, Reading
 from babelscope.states.transfer import Return, send
 
-CACHED = 2048
-"""Positions of a piece on a CPU, however large the batch: its activations stay in the processor's cache."""
+CACHED = 8192
+"""Positions of a piece on a CPU, times the bytes of a number, however large the batch: 2,048 in float32, 4,096 in
+bfloat16. Its activations stay in the processor's cache."""
 Progress = Callable[[Sequence[Batch]], Iterable[Batch]]
 Reduce = Callable[[str, Tensor, Batch], Tensor]
 """From the name of a layer, what it holds (B, T, D), and the batch that it is of, masks on the same device, to what is
@@ -169,8 +170,9 @@ def walk(
     Raises:
         ValueError: if there is no memory for a single text.
     """
-    device = next(parts.stack.parameters()).device
-    pieces = BackOff(CACHED if device.type == "cpu" else None)
+    some = next(parts.stack.parameters())
+    device = some.device
+    pieces = BackOff(CACHED // some.element_size() if device.type == "cpu" else None)
 
     def forward(piece: Batch) -> dict[str, Return]:
         there = replace(
