@@ -19,6 +19,10 @@ SMALL = 512
 MANY = 64
 """Neighbours beyond which so many pairs are near that all products in float32 are as fast."""
 
+NEAR = 320
+"""Groups that a row may look into per block, beyond 4 k: a quarter gave up rows of 4,096 columns, four times as many
+find no more."""
+
 CROWD = 256
 """Rows in doubt beyond which copies are looked for."""
 
@@ -97,7 +101,7 @@ def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[T
     # The same on every device: a random order of the points.
     order = torch.randperm(len(points.x), generator=torch.Generator().manual_seed(0)).to(points.x.device)
     coded = encode(points, order, dtype)
-    return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, 64 + 4 * k), k)
+    return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, NEAR + 4 * k), k)
 
 
 def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
