@@ -1,7 +1,6 @@
 """What is measured on: points with languages in them, sentences, and an encoder with random weights."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,6 @@ def points(languages: int, sentences: int, width: int, *, apart: float = 0.5, se
     x += torch.randn(sentences, width, generator=g)
     language = torch.arange(languages).repeat_interleave(sentences)
     return LayerSample(x.flatten(0, 1), language, torch.arange(sentences).repeat(languages))
-
-
-def on(device: str, sample: LayerSample) -> LayerSample:
-    """The same sample on a device."""
-    return replace(
-        sample, x=sample.x.to(device), language=sample.language.to(device), sentence=sample.sentence.to(device)
-    )
 
 
 def read_corpus(folder: str, languages: int, sentences: int) -> Corpus:

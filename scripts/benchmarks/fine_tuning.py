@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -82,6 +82,7 @@ def line(settings: Settings, device: str, size: Size) -> Line:
     """One epoch with measurements at step 0 and at its end, and one without."""
     corpus = read_corpus(settings.corpus, size.languages, size.sentences)
     tokenizer = make_tokenizer(corpus, size.vocabulary)
+    train(replace(size, examples=2 * size.batch), device, [])  # what the first one in a process pays for
     without, plain = train(size, device, [])
     scores = Timed(corpus, tokenizer, metrics(size, corpus))
     _, scored = train(size, device, [scores])

@@ -16,7 +16,7 @@ from babelscope.models import parts_of
 from babelscope.states.embed import Pooled, embed, prepare
 from babelscope.states.pool import mean
 from benchmarks import fine_tuning, probes
-from benchmarks.data import all_texts, make_tokenizer, on, points, pool_one_by_one, read_corpus
+from benchmarks.data import all_texts, make_tokenizer, points, pool_one_by_one, read_corpus
 from benchmarks.neighbours import K, compare
 from benchmarks.profile import count_ilo, within
 from benchmarks.result import Check, Line, Settings, Skip
@@ -97,13 +97,13 @@ def profile(settings: Settings, device: str, shape: Shape) -> Line:
 
     def ours() -> tuple[Pooled, list[float]]:
         pooled = embed(parts_of(model), prepare(corpus, tokenizer), mean)
-        layers = ((name, on(device, sample)) for name, sample in pooled.samples())
-        rows = score(layers, {"ilo": ilo})
+        rows = score(pooled.samples(device=device), {"ilo": ilo})
         return pooled, [row["value"] for row in rows if row["metric"] == "ilo" and not row["language"]]
 
     pairs = interleave(ours, lambda: pool_one_by_one(model, tokenizer, texts), settings.repeats)
     pooled, scores = pairs.our_result
-    sampled = list(pooled.layers.values())[: len(pairs.their_result)]  # the recipe has no "final" beside the last layer
+    layers = len(pairs.their_result)  # the recipe has no "final" beside the last layer
+    sampled = list(pooled.layers.values())[:layers]
     both = zip(sampled[:-1], pairs.their_result[:-1], strict=True)
     cosines = [torch.cosine_similarity(a[:: shape.every].double(), b.double()).min() for a, b in both]
     cosine = float(torch.stack(cosines).min())
@@ -116,9 +116,9 @@ def profile(settings: Settings, device: str, shape: Shape) -> Line:
         f"states and ILO, LLaMA of {sum(p.numel() for p in model.parameters()) / 1e9:.1f}e9 bf16 weights, "
         f"{len(corpus.languages)} x {len(corpus)} sentences ({corpus.name}), {device}",
         f"batch size 1 (every {shape.every}th sentence, times {shape.every}); search and sets on the host "
-        f"(1 layer, times {len(scores)})",
+        f"(1 layer, times {layers})",
         pairs.ours,
-        [seconds * shape.every + counting * len(scores) for seconds in pairs.theirs],
+        [seconds * shape.every + counting * layers for seconds in pairs.theirs],
         target=20.0,
         checks=[
             Check("lowest cosine to the recipe's states", cosine, ">=", 0.98),

@@ -19,7 +19,7 @@ from torch import Tensor
 from babelscope.metrics import LayerSample, separability
 from babelscope.metrics.folds import sentence_folds
 from babelscope.metrics.logistic import fit_logistic
-from benchmarks.data import on, points
+from benchmarks.data import points
 from benchmarks.result import Check, Line, Settings
 from benchmarks.timing import interleave, once
 
@@ -139,7 +139,7 @@ def whole(
                 for name, folds in folds_of(sample).items()
             }
 
-        there = on(device, sample)
+        there = sample.to(device)
         pair = interleave(lambda there=there: separability(there, folds=FOLDS, C=strength), peer, 1)  # type: ignore[misc]
         ours += pair.ours
         theirs += pair.theirs

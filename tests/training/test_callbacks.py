@@ -1,9 +1,5 @@
-import os
 import random
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -37,7 +33,6 @@ from tests.training.runs import (
     same,
     weights_of,
 )
-from tests.training.two_processes import train
 
 STEPS = len(TRAIN) // 4
 """Per epoch."""
@@ -262,26 +257,3 @@ def test_a_resumed_run_is_the_run_it_would_have_been(killed, tmp_path):
     assert points(resumed.rows) == ([(3 * STEPS, 3)] if killed else [])
     assert same(weights, weights_again)
     pd.testing.assert_frame_equal(read(tmp_path / "whole"), read(tmp_path / "parts"))
-
-
-def test_two_processes_give_the_numbers_of_one(tmp_path):
-    train(tmp_path / "one", devices=1)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "tests.training.two_processes", str(tmp_path / "two")]
-    done = subprocess.run(
-        command,
-        cwd=Path(__file__).parents[2],
-        env=environment,
-        capture_output=True,
-        timeout=120,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    one, two = read(tmp_path / "one"), read(tmp_path / "two")
-    keys = ["step", "epoch", "layer", "metric", "language", "other"]
-    assert {"ilo", "size", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"} <= set(one["metric"])
-    pd.testing.assert_frame_equal(one[keys], two[keys])
-    start = one["step"] == 0
-    assert (one["value"][start] == two["value"][start]).all()
-    assert one["value"].to_numpy() == pytest.approx(two["value"].to_numpy(), abs=1e-3)

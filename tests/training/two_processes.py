@@ -1,15 +1,19 @@
 """`python -m tests.training.two_processes FOLDER [guarded]`: the same training by two processes."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
+from babelscope.analyses.token_scorer import TokenScorer
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.training.task_scores import TaskScores
-from tests.models.tiny import tiny_model
-from tests.training.runs import constant, guard, layer_scores, make_data, make_module, make_trainer
+from babelscope.training.token_scores import TokenScores
+from tests.models.tiny import tiny_model, tiny_tokenizer
+from tests.training.runs import PROBED, constant, guard, layer_scores, make_data, make_module, make_trainer
+from tests.training.test_neuron_scores import neuron_scores
 
 
 class KeepHash(pl.Callback):
@@ -29,11 +33,15 @@ def train(folder: Path, devices: int, *, guarded: bool = False) -> None:
     model = tiny_model("xlm-roberta", "topic", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     module, data = make_module(model, schedule=constant), make_data(batch_size=4 // devices)
     # several batches, an odd number of them, so that the shares are uneven
-    callbacks: list[pl.Callback] = [layer_scores(folder=folder, max_tokens=200), TaskScores(folder=folder)]
+    tokens = TokenScores(partial(TokenScorer, k=5), PROBED, tiny_tokenizer(), folder=folder / "tokens", run="r")
+    neurons = neuron_scores(folder=folder / "neurons", run="r", max_tokens=200)
+    layers = layer_scores(folder=folder, max_tokens=200)
+    callbacks: list[pl.Callback] = [layers, TaskScores(folder=folder), tokens, neurons]
     if guarded:
         callbacks = [guard(folder=folder, every_n_steps=0, max_tokens=200), KeepHash(folder)]
     trainer = make_trainer(folder, *callbacks, devices=devices, strategy="ddp" if devices > 1 else "auto")
     trainer.fit(module, data)
+    assert all(bool(scores.rows) == trainer.is_global_zero for scores in (layers, tokens, neurons)) or guarded
     if not guarded:
         trainer.test(module, data, verbose=False)
 

@@ -10,7 +10,7 @@ from babelscope.metrics.curvature import Curvature
 TRIALS = 30  # of a line search
 ROUNDING = 1e-7  # a gap that is a smaller share of the objective is none
 Map = Callable[[Tensor, Tensor], Tensor]
-"""Linear; given the problems that are left, (V,) ascending of those at the start, and a tensor of each."""
+"""Linear; given which problems are left, (V,) on the CPU, ascending, and a tensor of them."""
 
 
 def descend(
@@ -51,7 +51,7 @@ def descend(
         ValueError: If a problem has not converged.
     """
     found = []
-    left = torch.arange(len(logits), device=logits.device)
+    left = torch.arange(len(logits))
     residual, loss = _residual(logits, labels, share)
     unfitted = loss
     gradient = backward(left, residual)
@@ -65,11 +65,12 @@ def descend(
         some = unfinished.flatten().nonzero().squeeze(1)  # the one wait for the device besides the line search's
         if len(some) < len(left):
             done = (~unfinished).flatten()
-            found.append((left[done], w[done], logits[done]))
+            found.append((left[done.cpu()], w[done], logits[done]))
             if not len(some):
                 break
-            left, w, logits, labels, share, gradient, solved, unfitted = (
-                own[some] for own in (left, w, logits, labels, share, gradient, solved, unfitted)
+            left = left[some.cpu()]
+            w, logits, labels, share, gradient, solved, unfitted = (
+                own[some] for own in (w, logits, labels, share, gradient, solved, unfitted)
             )
             curvature.keep(some)
         if not iteration:
@@ -97,7 +98,7 @@ def descend(
             f"Expected argument `max_iter` to suffice for the probe, but {max_iter} iterations did not converge; "
             f"raise max_iter, lower C, or bring the features to unit variance"
         )
-    order = torch.cat([own for own, _, _ in found]).argsort()
+    order = torch.cat([own for own, _, _ in found]).argsort().to(logits.device)
     w, logits = (torch.cat(own)[order] for own in list(zip(*found, strict=True))[1:])
     return w, logits
 

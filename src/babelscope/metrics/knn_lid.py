@@ -7,6 +7,7 @@ from babelscope.metrics.ilo import Search
 from babelscope.metrics.neighbours import nearest_neighbours
 from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
+from babelscope.metrics.standardise import language_means
 
 
 def knn_lid(
@@ -40,8 +41,9 @@ def knn_lid(
             f"k={k} with {points - translations - 1} of them; lower metrics.knn_lid.k or add sentences"
         )
     size = torch.bincount(sample.language, minlength=sample.languages)
-    means = sample.x.new_zeros(sample.languages, sample.x.shape[1]).index_add_(0, sample.language, sample.x)
-    centred = sample.x - (means / size.unsqueeze(1))[sample.language]
+    every = torch.arange(points, device=sample.x.device)
+    means = language_means(sample.x, sample.language, every, sample.languages)
+    centred = sample.x - means.float()[sample.language]
 
     def accuracy(x: Tensor) -> Tensor:
         _, neighbours = search(x, k + translations, distance=distance)

@@ -79,7 +79,7 @@ def fit_together(
         return lower, lower.T.contiguous()
 
     def by_table(left: Tensor, x: Tensor) -> Iterator[tuple[int, Tensor]]:
-        sizes = torch.bincount(table[left.cpu()], minlength=len(tables)).tolist()
+        sizes = torch.bincount(table[left], minlength=len(tables)).tolist()
         return ((number, own) for number, own in enumerate(x.split(sizes)) if len(own))
 
     def solve(left: Tensor, q: Tensor) -> Tensor:

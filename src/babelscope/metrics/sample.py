@@ -1,7 +1,7 @@
 """What every layer metric receives: one layer's pooled states, and whose they are."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -83,6 +83,12 @@ class LayerSample:
                 f"Expected argument `start` to be finite, but it is not for language "
                 f"{self.name(int(self.language[row]))}, sentence {int(self.sentence[row])}; embed step 0 again"
             )
+
+    def to(self, device: torch.device | str) -> "LayerSample":
+        """Return the same sample on a device."""
+        start = None if self.start is None else self.start.to(device)
+        x, language, sentence = (own.to(device) for own in (self.x, self.language, self.sentence))
+        return replace(self, x=x, language=language, sentence=sentence, start=start)
 
     @property
     def languages(self) -> int:

@@ -1,13 +1,16 @@
 """The one loop over layers, and the only place where tensors become rows."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from babelscope.metrics.sample import LayerMetric, LayerSample
 
+logger = logging.getLogger(__name__)
 COLUMNS = ("layer", "metric", "language", "other", "value")
 
 
@@ -55,10 +58,16 @@ def score(
 def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) -> dict[str, Tensor]:
     try:
         return metric(sample)
+    except torch.OutOfMemoryError:
+        if not sample.x.is_cuda:
+            raise
     except ValueError as error:
         raise ValueError(f"Metric {name!r}, layer {layer!r}: {error}") from error
     except Exception as error:
         raise RuntimeError(f"Metric {name!r}, layer {layer!r}: {type(error).__name__}: {error}") from error
+    # after the except, by whose end all that the failed call held is freed
+    logger.warning("Metric %r, layer %r: not enough memory on the GPU, so it is measured on the host.", name, layer)
+    return _measure(layer, sample.to("cpu"), name, metric)
 
 
 def _column(name: str, metric: LayerMetric, key: str) -> str:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 BLOCK = 2**18  # numbers taken to float64 at a time: 2 MiB
 CONSTANT = 1e-10  # what varies by a smaller share of its mean varies by rounding alone
@@ -43,5 +44,6 @@ def language_means(x: Tensor, language: Tensor, points: Tensor, languages: int) 
     """Return the means (K, D), in float64, of the given points of each language; 0 of a language without points."""
     means = x.new_zeros(languages, x.shape[1], dtype=torch.float64)
     for some in points.split(max(1, BLOCK // x.shape[1])):
-        means.index_add_(0, language[some], x[some].double())
+        # as a product: on a GPU `index_add_` adds in no fixed order
+        means += one_hot(language[some], languages).double().T @ x[some].double()
     return means / torch.bincount(language[points], minlength=languages).clamp_min(1).unsqueeze(1)

@@ -54,11 +54,14 @@ class Pooled:
     names: tuple[str, ...]
     ids: tuple[str, ...]
 
-    def samples(self, start: "Pooled | None" = None) -> Iterator[tuple[str, LayerSample]]:
+    def samples(
+        self, start: "Pooled | None" = None, *, device: torch.device | str = "cpu"
+    ) -> Iterator[tuple[str, LayerSample]]:
         """Yield one layer at a time, so that no more than one need be in memory.
 
         Args:
             start: States of the same sentences at step 0, which the samples carry for metrics of change.
+            device: Where the samples are to be measured.
 
         Raises:
             ValueError: If a state is not finite, or `start` has other languages, sentences, layers or width.
@@ -69,7 +72,7 @@ class Pooled:
         language = torch.arange(len(self.names)).repeat_interleave(count)
         sentence = torch.arange(count).repeat(len(self.names))
         for layer in self.layers:
-            yield layer, self._sample(layer, language, sentence, start)
+            yield layer, self._sample(layer, language, sentence, start).to(device)
 
     def _sample(self, layer: str, language: Tensor, sentence: Tensor, start: "Pooled | None") -> LayerSample:
         x = self.layers[layer]

@@ -65,4 +65,5 @@ class TransformersLayerScores(TrainerCallback):
     def _measure(self, model: Any, state: TrainerState, *, epoch: int) -> None:
         if state.is_world_process_zero:
             with isolate_rng():
-                self.rows += self.probe.score(self.probe.embed(model), step=state.global_step, epoch=epoch)
+                pooled = self.probe.embed(model)
+                self.rows += self.probe.score(pooled, model, step=state.global_step, epoch=epoch)
