@@ -18,6 +18,7 @@ import torch
 from babelscope.training.checkpoint import find_last, last_path
 from tests.training.ended import EPOCHS, STEPS, refuse_other_runs, train
 
+pytestmark = pytest.mark.xdist_group("ended")  # which share a whole run and a server
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.training.ended"])
 TERM, USR2, INT, KILL = signal.SIGTERM, signal.SIGUSR2, signal.SIGINT, signal.SIGKILL
@@ -101,7 +102,7 @@ def test_a_process_that_is_told_to_end_saves_and_goes_on_when_it_is_run_again(wh
 
 def test_a_process_may_be_killed_at_any_moment(whole, tmp_path):
     killed = 0
-    for _ in range(10):
+    for _ in range(6):
         code = end_at(random.randrange(EPOCHS * STEPS), KILL, tmp_path, within=0.1, keep={"every_n_train_steps": 1})
         killed += code == -KILL
         if find_last(tmp_path):
