@@ -14,6 +14,7 @@ from babelscope.metrics.sample import LayerSample
 from babelscope.models.parts import Parts
 from babelscope.states.back_off import BackOff
 from babelscope.states.finite import refuse_non_finite
+from babelscope.states.heap import keep_freed_memory
 from babelscope.states.linear import fast_linear
 from babelscope.states.pool import Pool
 from babelscope.states.reading import STATES, Reading
@@ -176,6 +177,7 @@ def walk(
     some = next(parts.stack.parameters())
     device = some.device
     pieces = BackOff(CACHED // some.element_size() if device.type == "cpu" else None)
+    keep_freed_memory()
 
     def forward(piece: Batch) -> dict[str, Return]:
         there = replace(
