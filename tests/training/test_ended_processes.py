@@ -102,7 +102,7 @@ def test_a_process_that_is_told_to_end_saves_and_goes_on_when_it_is_run_again(wh
 
 def test_a_process_may_be_killed_at_any_moment(whole, tmp_path):
     killed = 0
-    for _ in range(6):
+    for _ in range(10):
         code = end_at(random.randrange(EPOCHS * STEPS), KILL, tmp_path, within=0.1, keep={"every_n_train_steps": 1})
         killed += code == -KILL
         if find_last(tmp_path):

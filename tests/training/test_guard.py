@@ -1,8 +1,4 @@
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -31,7 +27,7 @@ from tests.training.runs import (
     same,
     weights_of,
 )
-from tests.training.two_processes import train
+from tests.training.two_processes import train, train_by_two
 
 STEPS = 4
 """Per epoch."""
@@ -289,11 +285,7 @@ def test_what_cannot_be_watched_is_refused(options, message, tmp_path):
 
 def test_two_processes_decide_as_one(tmp_path):
     train(tmp_path / "one", devices=1, guarded=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "tests.training.two_processes", str(tmp_path / "two"), "guarded"]
-    where = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, timeout=120, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    train_by_two(tmp_path / "two", "guarded")
     one, two = read(tmp_path / "one"), read(tmp_path / "two")
     keys = ["step", "epoch", "layer", "metric", "language", "other"]
     assert "guard_freeze" in set(one["metric"])

@@ -1,31 +1,17 @@
 """Two processes of one training measure what one does: each embeds its share, and each step is scored once."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 from babelscope.report.table import read
-from tests.training.two_processes import train
+from tests.training.two_processes import train, train_by_two
 
 KEYS = ["step", "epoch", "layer", "metric", "language", "other"]
 
 
 def test_two_processes_give_the_numbers_of_one(tmp_path):
     train(tmp_path / "one", devices=1)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.two_processes", str(tmp_path / "two")],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        timeout=120,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    train_by_two(tmp_path / "two")
 
     def both(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         return read(tmp_path / "one" / name), read(tmp_path / "two" / name)

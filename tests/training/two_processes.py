@@ -1,5 +1,7 @@
 """`python -m tests.training.two_processes FOLDER [guarded]`: the same training by two processes."""
 
+import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -33,17 +35,34 @@ def train(folder: Path, devices: int, *, guarded: bool = False) -> None:
     model = tiny_model("xlm-roberta", "topic", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     module, data = make_module(model, schedule=constant), make_data(batch_size=4 // devices)
     # several batches, an odd number of them, so that the shares are uneven
-    tokens = TokenScores(partial(TokenScorer, k=5), PROBED, tiny_tokenizer(), folder=folder / "tokens", run="r")
-    neurons = neuron_scores(folder=folder / "neurons", run="r", max_tokens=200)
-    layers = layer_scores(folder=folder, max_tokens=200)
-    callbacks: list[pl.Callback] = [layers, TaskScores(folder=folder), tokens, neurons]
-    if guarded:
-        callbacks = [guard(folder=folder, every_n_steps=0, max_tokens=200), KeepHash(folder)]
+    scores: list[Any] = []
+    callbacks: list[pl.Callback] = [guard(folder=folder, every_n_steps=0, max_tokens=200), KeepHash(folder)]
+    if not guarded:
+        scores = [
+            layer_scores(folder=folder, max_tokens=200),
+            TokenScores(partial(TokenScorer, k=5), PROBED, tiny_tokenizer(), folder=folder / "tokens", run="r"),
+            neuron_scores(folder=folder / "neurons", run="r", max_tokens=200),
+        ]
+        callbacks = [*scores, TaskScores(folder=folder)]
     trainer = make_trainer(folder, *callbacks, devices=devices, strategy="ddp" if devices > 1 else "auto")
     trainer.fit(module, data)
-    assert all(bool(scores.rows) == trainer.is_global_zero for scores in (layers, tokens, neurons)) or guarded
+    assert all(bool(own.rows) == trainer.is_global_zero for own in scores)
     if not guarded:
         trainer.test(module, data, verbose=False)
+
+
+def train_by_two(folder: Path, *options: str) -> None:
+    """Run this module as a command, and see that it ends well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.training.two_processes", str(folder), *options],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        timeout=120,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 if __name__ == "__main__":

@@ -63,8 +63,8 @@ def fit_together(
         check_features(x)
     points, width = max(map(len, tables)), tables[0].shape[1]
     table = torch.arange(len(tables)).repeat_interleave(torch.tensor([len(own) for own in labels]))
-    given = [torch.ones_like(own, dtype=x.dtype) for x, own in zip(tables, labels, strict=True)]
-    share = C * torch.cat([_padded(own.to(tables[0].dtype), points) for own in weights or given]).unsqueeze(1)
+    weights = [torch.ones_like(own) for own in labels] if weights is None else weights
+    share = C * torch.cat([_padded(own.to(tables[0].dtype), points) for own in weights]).unsqueeze(1)
     filler = -classes % LANES if 4 * (-classes % LANES) <= classes else 0
     logits = tables[0].new_zeros(len(table), classes + filler, points)
     logits[:, classes:] = -torch.inf

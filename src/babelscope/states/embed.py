@@ -70,16 +70,16 @@ class Pooled:
         if start is not None:
             self._refuse_other_points(start)
         count = len(self.ids)
-        language = torch.arange(len(self.names)).repeat_interleave(count)
-        sentence = torch.arange(count).repeat(len(self.names))
+        language = torch.arange(len(self.names)).repeat_interleave(count).to(device)
+        sentence = torch.arange(count).repeat(len(self.names)).to(device)
         for layer in self.layers:
-            yield layer, self._sample(layer, language, sentence, start).to(device)
+            yield layer, self._sample(layer, language, sentence, start)
 
     def _sample(self, layer: str, language: Tensor, sentence: Tensor, start: "Pooled | None") -> LayerSample:
         x = self.layers[layer]
         self._refuse_non_finite(layer, x)
-        before = None if start is None else start.layers[layer].float()
-        return LayerSample(x.float(), language, sentence, self.names, before)
+        before = None if start is None else start.layers[layer].float().to(language.device)
+        return LayerSample(x.float().to(language.device), language, sentence, self.names, before)
 
     def _refuse_other_points(self, start: "Pooled") -> None:
         for what, mine, theirs in (
@@ -174,10 +174,12 @@ def walk(
     Raises:
         ValueError: if there is no memory for a single text.
     """
-    some = next(parts.stack.parameters())
-    device = some.device
-    pieces = BackOff(CACHED // some.element_size() if device.type == "cpu" else None)
-    keep_freed_memory()
+    weight = next(parts.stack.parameters())
+    device, room = weight.device, None
+    if device.type == "cpu":
+        room = CACHED // weight.element_size()
+        keep_freed_memory()
+    pieces = BackOff(room)
 
     def forward(piece: Batch) -> dict[str, Return]:
         there = replace(
