@@ -14,6 +14,8 @@ from benchmarks.result import Check, Line, Settings, Skip
 from benchmarks.timing import interleave
 
 K = 5
+APART, FAR = 0.5, 20.0
+"""How far apart languages are, in units of noise: near each other, or tight groups."""
 TARGETS = {torch.bfloat16: 3.0, torch.float32: 1.4}
 
 
@@ -25,8 +27,9 @@ def measure(settings: Settings) -> Iterator[Line]:
     faiss.omp_set_num_threads(torch.get_num_threads())
     languages, sentences, widths = (6, 400, (48, 64)) if settings.quick else (31, 997, (768, 2048))
     best = product_type(torch.device("cpu"))
-    for width in widths:
-        x = points(languages, sentences, width).x
+    for width, apart in (*((width, APART) for width in widths), (widths[0], FAR)):
+        x = points(languages, sentences, width, apart=apart).x
+        groups = "languages far apart, " if apart == FAR else ""
         u = torch.nn.functional.normalize(x).numpy()  # of which faiss makes cosines; not timed
 
         def theirs(u: np.ndarray = u) -> np.ndarray:
@@ -44,7 +47,8 @@ def measure(settings: Settings) -> Iterator[Line]:
             checks, extras = compare(x, pairs.our_result.indices, torch.from_numpy(pairs.their_result))
             shares = {f"rows proven in {name}": share for name, share in pairs.our_result.certified.items()}
             yield Line(
-                f"{K}-NN graph, {len(x):,} x {width:,} float32, cosine, {str(dtype).removeprefix('torch.')} products",
+                f"{K}-NN graph, {len(x):,} x {width:,} float32, cosine, {groups}"
+                f"{str(dtype).removeprefix('torch.')} products",
                 f"faiss {faiss.__version__} exact search (knn, inner product)",
                 pairs.ours,
                 pairs.theirs,

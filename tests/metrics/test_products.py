@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from babelscope.metrics.centres import find_centres
 from babelscope.metrics.precision import full_precision, multiply
 from babelscope.metrics.products import FAR, KEYS, encode
 from babelscope.metrics.rerank import prepare
@@ -17,14 +18,23 @@ def keys_of(coded):
     return out.view(KEYS[kind])
 
 
+CENTRES = {
+    "none": lambda p: torch.zeros(1, p.shape[1]),
+    "found": find_centres,
+    "some points": lambda p: p[:40],
+    "far and equal": lambda p: torch.cat([p[:2], p[:2], 3 * p[2:3], 1 + p[3:4]]),
+}
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("case", [*CASES, "wide"])
-def test_no_key_breaks_its_bound(case, dtype):
+@pytest.mark.parametrize("centres", CENTRES)
+def test_no_key_breaks_its_bound(case, dtype, centres):
     x = randn(300, 1000) if case == "wide" else CASES[case]
     for distance in ("cosine", "euclidean"):
         points = prepare(x, 1, distance)
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
-        coded = encode(points, order, dtype)
+        coded = encode(points, order, dtype, CENTRES[centres](points.p))
         directed = ~points.zero[order]
         p = (points.directions(order) - points.centre) / points.scale
         keys, rows = keys_of(coded)[: len(x), : len(x)], slice(0, len(x))
@@ -38,12 +48,25 @@ def test_no_key_breaks_its_bound(case, dtype):
 def test_scores_are_half_squared_distances_and_padding_is_far(dtype):
     x = 3 + randn(50, 20)
     points = prepare(x, 1, "euclidean")
-    coded = encode(points, torch.arange(50), dtype)
+    coded = encode(points, torch.arange(50), dtype, CENTRES["none"](points.p))
     values = keys_of(coded).view(dtype).double()
     assert coded.right.shape == (64, 32)
     assert bool((values[:50, 50:] >= FAR / 2).all())
     a = coded.right[:50, :20].double()
     torch.testing.assert_close(values[:50, :50], torch.cdist(a, a).square() / 2, rtol=2**-8, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_around_centres_rounding_is_relative_to_what_is_left(dtype):
+    x = randn(3, 20).repeat_interleave(100, 0) + 1e-3 * randn(300, 20, seed=1)
+    points = prepare(x, 1, "euclidean")
+    true = torch.cdist(points.p.double(), points.p.double()).square() / 2
+    wrong = {}
+    for name in ("none", "found"):
+        values = keys_of(encode(points, torch.arange(300), dtype, CENTRES[name](points.p))).view(dtype).double()
+        wrong[name] = float((values[:100, :100] - true[:100, :100]).abs().max() / true[:100, :100].max())
+    assert wrong["found"] < 2e-2 if dtype == torch.bfloat16 else wrong["found"] < 1e-4
+    assert wrong["none"] > 20 * wrong["found"]
 
 
 def test_float32_products_agree_with_the_plain_one():

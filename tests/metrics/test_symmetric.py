@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from babelscope.metrics.centres import find_centres
 from babelscope.metrics.precision import full_precision
 from babelscope.metrics.products import encode
 from babelscope.metrics.rerank import prepare
@@ -12,9 +13,9 @@ TYPES = [torch.bfloat16, torch.float32]
 
 
 def pairs_of(x, k, dtype, block, limit):
-    coded = encode(
-        prepare(x, k, "euclidean"), torch.randperm(len(x), generator=torch.Generator().manual_seed(1)), dtype
-    )
+    points = prepare(x, k, "euclidean")
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
+    coded = encode(points, order, dtype, find_centres(points.p))
     with full_precision(x.device):
         return coded, near_pairs(coded, k, block, limit)
 
@@ -60,7 +61,8 @@ def test_when_most_rows_are_crowded_all_are_given_up():
 def test_a_row_that_was_given_up_collects_no_more(dtype):
     # so near to each other that rounding gives half of the distances a minus sign
     x = torch.cat([randn(1200, 16), 1 + 1e-6 * randn(800, 16)])
-    coded = encode(prepare(x, 3, "euclidean"), torch.randperm(len(x)), dtype)
+    points = prepare(x, 3, "euclidean")
+    coded = encode(points, torch.randperm(len(x)), dtype, torch.zeros_like(points.p[:1]))
     search = _Search(coded, 3, 64, 20)
     with full_precision(x.device):
         for start in range(0, len(coded.right), search.block):

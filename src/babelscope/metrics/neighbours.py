@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from babelscope.metrics.centres import find_centres
 from babelscope.metrics.duplicates import copies
 from babelscope.metrics.hardware import product_type
 from babelscope.metrics.precision import full_precision, product
@@ -100,7 +101,7 @@ def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[T
     """Neighbours of all rows from products of pairs of blocks, and (N,) for which rows these are proven."""
     # The same on every device: a random order of the points.
     order = torch.randperm(len(points.x), generator=torch.Generator().manual_seed(0)).to(points.x.device)
-    coded = encode(points, order, dtype)
+    coded = encode(points, order, dtype, find_centres(points.p))
     return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, NEAR + 4 * k), k)
 
 

@@ -1,9 +1,11 @@
 """Half squared distances as one symmetric matrix product, with proven bounds on their error.
 
-A row is coded as its point, rounded to the type of the product, and a few columns more: its half square h in three
-parts, against ones. Then |a_i - a_j|^2 / 2 = h_i + h_j - a_i . a_j is one product of two coded rows, and its rounding
-is relative to the distance itself, small where it matters. Non-negative floats are ordered as their bits are, so what
-comes out is compared as integers, which is several times as fast.
+A row is coded as what its point lacks from the nearest of K centres, rounded to the type of the product, and a few
+columns more. For points c_i + a_i with centres c, |c_i + a_i - c_j - a_j|^2 / 2 = t_i(c_j) + t_j(c_i) - a_i . a_j with
+t_i(c) = |a_i|^2 / 2 + a_i . (c_i - c) + |c_i - c|^2 / 4; t_i of all centres, in three parts, meets ones in the place
+of the other's centre. So it is one product of two coded rows, and its rounding is relative to the distance itself and
+to how far the points are from their centres, small where it matters. Non-negative floats are ordered as their bits
+are, so what comes out is compared as integers, which is several times as fast.
 """
 
 from dataclasses import dataclass
@@ -29,42 +31,59 @@ class Coded:
     """M coded rows (N points in a shuffled order, then padding to a multiple of GROUP); build them with `encode`."""
 
     right: Tensor
-    """(M, W) coded rows, bfloat16 or float32; W is D + 2 PARTS, padded to a multiple of 32."""
+    """(M, W) coded rows, bfloat16 or float32; W is D + 2 PARTS K, padded to a multiple of 32."""
     order: Tensor
     """(N,) the point that each row codes."""
     size: Tensor
     """(M,) float64 |a|, 0 for padding."""
+    placed: Tensor
+    """(M,) float64, at least how far p is from the point itself."""
     moved: Tensor
-    """(M,) float64, at least |a - p|, how far rounding moved the point."""
+    """(M,) float64, at least how far c + a is from the point itself."""
     width: int
     """D."""
+    centres: int
+    """K."""
+    apart: float
+    """At least the largest distance between centres, 0 for a single one."""
+    nearer: float
+    """At least by how much another centre is nearer to any c + a than its own; next to nothing."""
+    away: float
+    """At least the largest |c|, 0 for a single centre."""
     gamma: float
-    """Relative error of a sum of W products in float32, in any order."""
+    """Relative error of a sum of the products of two rows in float32, in any order."""
 
     def left(self, start: int, stop: int) -> Tensor:
         """Rows that, multiplied with `right`, give half squared distances: points negated, ones and parts swapped."""
         rows = self.right[start:stop].neg()
-        d = self.width
-        rows[:, d : d + PARTS] = self.right[start:stop, d + PARTS : d + 2 * PARTS]
-        rows[:, d + PARTS : d + 2 * PARTS] = self.right[start:stop, d : d + PARTS]
+        d, some = self.width, PARTS * self.centres
+        rows[:, d : d + some] = self.right[start:stop, d + some : d + 2 * some]
+        rows[:, d + some : d + 2 * some] = self.right[start:stop, d : d + some]
         return rows
 
     def key_within(self, rows: slice, reach: Tensor) -> Tensor:
         """Largest key (B,) that a point whose distance |p_i - p_j| is at most `reach` (B,) can have."""
-        other = ((self.size[rows] + self.moved[rows] + reach) * (1 + 2.0**-6)).clamp(max=self._largest)
-        seen = reach + self.moved[rows] + self._moved_within(other)
-        value = ((seen.square() / 2 + self._error(rows, other)) * (1 + 2.0**-20)).clamp(max=64.0)
+        # Roundings of the other point are less than a 2^-6th of all this and what moved this one once more.
+        other = (self.size[rows] + 2 * self.moved[rows] + reach + self.nearer) * (1 + 2.0**-6)
+        other = other.clamp(max=self._largest)
+        seen = reach + self.moved[rows] + self._moved_within(rows, other, reach)
+        value = ((seen.square() / 2 + self._error(rows, other, seen)) * (1 + 2.0**-20)).clamp(max=64.0)
         # Rounding, to nearest as here or towards zero, keeps order: no smaller value comes out larger.
         return value.to(self.right.dtype).view(KEYS[self.right.dtype])
 
     def reach_within(self, rows: slice, keys: Tensor) -> Tensor:
         """Largest distance |p_i - p_j| (B,) that a point of a key of at most `keys` (B,) can have."""
         value = keys.view(self.right.dtype).double().clamp(0.0, 64.0) * (1 + self._unit)
-        # (|a_j| - |a_i|)^2 / 2 <= value + gamma (|a_i| + |a_j|)^2 / 2 bounds |a_j|.
-        root = self.gamma**0.5
-        other = ((self.size[rows] * (1 + root) + (2 * value).sqrt()) / (1 - root)).clamp(max=self._largest)
-        seen = (2 * (value + self._error(rows, other))).sqrt()
-        return seen + self.moved[rows] + self._moved_within(other)
+        seen, size, root = (2 * (value + self._flushed)).sqrt(), self.size[rows], self.gamma**0.5
+        # The distance t has t^2 / 2 <= value + gamma (|a_i| + |a_j| + d)^2 / 2, where |a_j| <= |a_i| + t + `nearer`,
+        # for j is with its nearest centre, and the centres' distance d is at most `apart`, and |a_i| + |a_j| + t.
+        seen = torch.minimum(
+            (seen + root * (2 * size + self.nearer + self.apart)) / (1 - root),
+            (seen + root * (4 * size + 2 * self.nearer)) / (1 - 3 * root) if 3 * root < 1 else torch.inf + seen,
+        )
+        other = (size + seen + self.nearer).clamp(max=self._largest)
+        seen = (2 * (value + self._error(rows, other, seen))).sqrt()
+        return (seen + self.moved[rows] + self._moved_within(rows, other, seen)) * (1 + 4 * SINGLE)
 
     @property
     def _largest(self) -> float:
@@ -75,40 +94,65 @@ class Coded:
         """Relative error of rounding a number to the type, with room."""
         return 1.01 * 2.0**-8 if self.right.dtype == torch.bfloat16 else 2.0**-22
 
-    def _moved_within(self, size: Tensor) -> Tensor:
-        """How far rounding moved a point of at most this size."""
-        return (self._unit * size + self.width * TINY).clamp(max=float(self.moved.max()))
+    @property
+    def _flushed(self) -> float:
+        return 4 * self.right.shape[1] * TINY
 
-    def _error(self, rows: slice, other: Tensor) -> Tensor:
-        """Error of a sum: gamma (h_i + h_j + |a_i||a_j|), and what flushing to zero may cost."""
-        return self.gamma * (self.size[rows] + other).square() / 2 + 4 * self.right.shape[1] * TINY
+    def _moved_within(self, rows: slice, size: Tensor, reach: Tensor) -> Tensor:
+        """How far rounding moved a point of at most this size |a_j|, no further than `reach` from the row."""
+        placed = self.placed[rows] + 2 * SINGLE * reach
+        return (self._unit * size + placed + self.width * TINY).clamp(max=float(self.moved.max()))
+
+    def _error(self, rows: slice, other: Tensor, reach: Tensor) -> Tensor:
+        """Error of a sum: gamma (t_i + t_j + |a_i||a_j|), of t in float64, and what flushing to zero may cost."""
+        sizes = self.size[rows] + other
+        apart = (sizes + reach).clamp(max=self.apart)
+        inner = 4 * self.width * DOUBLE * self.away * sizes
+        return self.gamma * (sizes + apart).square() / 2 + inner + self._flushed
 
 
-def encode(points: Points, order: Tensor, dtype: torch.dtype) -> Coded:
-    """Code prepared points (N, D), taken in `order` (N,), for products in `dtype`."""
+def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -> Coded:
+    """Code prepared points (N, D), taken in `order` (N,), for products in `dtype`, around centres (K, D)."""
     count, width = points.p.shape
-    padded = -count % GROUP + count
-    right = points.p.new_zeros(padded, -(width + 2 * PARTS) % 32 + width + 2 * PARTS, dtype=dtype)
-    right[:, width : width + PARTS] = 1
+    padded, some = -count % GROUP + count, PARTS * len(centres)
+    right = points.p.new_zeros(padded, -(width + 2 * some) % 32 + width + 2 * some, dtype=dtype)
     size, moved = points.size.new_zeros(padded), points.size.new_zeros(padded)
-    start = 0
+    terms = points.size.new_full((padded, len(centres)), FAR)
+    group = order.new_zeros(padded)
+    exact = centres.double()
+    between = torch.cdist(exact, exact, compute_mode="donot_use_mm_for_euclid_dist")
+    away = float(torch.linalg.vector_norm(exact, dim=1).max())
+    nearer, start = size.new_zeros(()), 0
     for rows in order.split(max(1, CHUNK // width)):
-        stop = start + len(rows)
+        place = slice(start, start + len(rows))
         p = points.p[rows]
-        right[start:stop, :width] = p
-        a = right[start:stop, :width].float()
-        size[start:stop] = torch.linalg.vector_norm(a, dim=1, dtype=torch.float64)
-        moved[start:stop] = torch.linalg.vector_norm(p.sub_(a), dim=1, dtype=torch.float64)
-        start = stop
-    rest = size.square() / 2
-    rest[count:] = FAR
-    rest[:count].masked_fill_(points.zero[order], FAR)
+        own = (p @ centres.T).sub_(centres.square().sum(1) / 2).argmax(1)
+        if len(centres) > 1:
+            p -= centres[own]
+            moved[place] = 1.01 * SINGLE * torch.linalg.vector_norm(p, dim=1, dtype=torch.float64)
+        right[place, :width] = p
+        a = right[place, :width].float()
+        size[place] = torch.linalg.vector_norm(a, dim=1, dtype=torch.float64)
+        moved[place] += torch.linalg.vector_norm(p.sub_(a), dim=1, dtype=torch.float64)
+        along = a.double() @ exact.T
+        along = along.gather(1, own.unsqueeze(1)) - along
+        squares = size[place].square().unsqueeze(1)
+        terms[place] = squares / 2 + along + between[own].square() / 4
+        squares = (squares + 2 * along + between[own].square()).amin(1) - 8 * width * DOUBLE * away * size[place]
+        nearer = torch.maximum(nearer, (size[place] - squares.clamp(min=0).sqrt()).max())
+        group[place] = own
+        start += len(rows)
+    terms[:count].masked_fill_(points.zero[order].unsqueeze(1), FAR)
+    hot = torch.nn.functional.one_hot(group, len(centres)).to(dtype)
     for part in range(PARTS):
-        column = rest.to(dtype)
-        right[:, width + PARTS + part] = column
-        rest = rest - column.double()
-    moved[:count] += (SINGLE + 8 * DOUBLE) * points.size[order] + width * TINY
-    terms = right.shape[1] + 4
-    # Twice the unit of rounding to nearest on a processor, and room for the truncated sums of tensor cores.
-    gamma = terms * SINGLE * (2 if order.device.type == "cpu" else 16)
-    return Coded(right, order, size, moved, width, gamma)
+        columns = slice(width + part * len(centres), width + (part + 1) * len(centres))
+        right[:, columns] = hot
+        right[:, columns.start + some : columns.stop + some] = terms.to(dtype)
+        terms = terms - right[:, columns.start + some : columns.stop + some].double()
+    placed = torch.zeros_like(size)
+    placed[:count] = (SINGLE + 8 * DOUBLE) * points.size[order] + width * TINY
+    # Products with zeros add nothing. Twice the unit of rounding to nearest on a processor, and room for the truncated
+    # sums of tensor cores.
+    gamma = (width + 2 * PARTS + 4) * SINGLE * (2 if order.device.type == "cpu" else 16)
+    found = {"apart": float(between.max()) * (1 + 2.0**-40), "nearer": float(nearer) + width * DOUBLE, "away": away}
+    return Coded(right, order, size, placed, moved + placed, width, len(centres), gamma=gamma, **found)
