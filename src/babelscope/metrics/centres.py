@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 SAMPLE = 1024
-"""Points from which groups are told."""
+"""Points from which groups are told at most, and a quarter of few points."""
 MOST = 64
 """Centres at most."""
 TIGHT = 0.1
@@ -22,18 +22,20 @@ def find_centres(p: Tensor) -> Tensor:
     it. A guess that changes no result of a search, only how long it takes: distances are as sharp as the points are
     near to a centre.
     """
-    chosen = torch.randperm(len(p), generator=torch.Generator().manual_seed(0))[:SAMPLE].to(p.device)
-    sample = p[chosen]
+    few = min(SAMPLE, len(p) // 4 + 1)
+    sample = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(0))[:few].to(p.device)]
     squares = sample.square().sum(1)
     apart = (squares.unsqueeze(1) + squares - 2 * sample @ sample.T).clamp_(min=0)
+    limit = 2 * TIGHT * squares.mean()  # around a point of a group, squares are twice what they are around its mean
+    if not bool(apart.clone().fill_diagonal_(torch.inf).amin(1).mean() < limit):
+        return p.new_zeros(1, p.shape[1])  # nothing is nearer to a centre, another point, than to its nearest point
     nearest, found, left = apart[0], [torch.zeros((), dtype=torch.int64, device=p.device)], []
-    for _ in range(min(MOST, len(sample))):
+    for _ in range(min(MOST, len(sample) // 4 + 1)):
         left.append(nearest.mean())
         found.append(nearest.argmax())
         nearest = torch.minimum(nearest, apart[found[-1]])
     spread = torch.stack(left)
-    # Around a point of a group, squares are twice what they are around its mean.
-    if not bool(spread[-1] / 2 < TIGHT * squares.mean()):
+    if not bool(spread[-1] < limit):
         return p.new_zeros(1, p.shape[1])
     count = int((spread > SETTLED * spread[-1] + NOISE * squares.mean()).sum()) + 1
     group = apart[torch.stack(found[:count])].argmin(0)

@@ -1,13 +1,13 @@
 """Multinomial logistic regression for probes: scikit-learn's optimum, found faster for many labellings of one x."""
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from babelscope.metrics.descend import descend
-from babelscope.metrics.precision import full_precision, product
+from babelscope.metrics.designs import Several, Shared
+from babelscope.metrics.precision import full_precision
 
 TOLERANCE = 2e-5  # bound on the relative distance of the objective from its optimum; what is left is far less
 LANES = 16  # float32 numbers in a vector register: products with 31 columns take up to twice as long as with 32
@@ -70,43 +70,17 @@ def fit_together(
     logits[:, classes:] = -torch.inf
     penalty = logits.new_ones(width + 1)
     penalty[-1] = 0
-    columns = [x.T.contiguous() for x in tables]
-
-    @cache
-    def root(number: int) -> tuple[Tensor, Tensor]:
-        x = tables[number]
-        lower = hessian_root(x, share[table == number, 0, : len(x)].mean(0).unsqueeze(1), classes)
-        return lower, lower.T.contiguous()
-
-    def by_table(left: Tensor, x: Tensor) -> Iterator[tuple[int, Tensor]]:
-        sizes = torch.bincount(table[left], minlength=len(tables)).tolist()
-        return ((number, own) for number, own in enumerate(x.split(sizes)) if len(own))
-
-    def solve(left: Tensor, q: Tensor) -> Tensor:
-        roots = ((root(number), own) for number, own in by_table(left, q))
-        return torch.cat([product(product(own.flatten(0, 1), low), up).view_as(own) for (low, up), own in roots])
-
-    def forward(left: Tensor, w: Tensor) -> Tensor:
-        slopes = w[:, :, :-1].contiguous()
-        made = (product(own.flatten(0, 1), tables[number]) for number, own in by_table(left, slopes))
-        return torch.cat([_padded(some.view(-1, w.shape[1], some.shape[1]), points) for some in made]) + w[:, :, -1:]
-
-    def backward(left: Tensor, residual: Tensor) -> Tensor:
-        made = (
-            product(own[:, :, : len(tables[number])].flatten(0, 1), columns[number]).view(*own.shape[:2], width)
-            for number, own in by_table(left, residual)
-        )
-        return torch.cat([torch.cat([*made]), residual.sum(2, keepdim=True)], dim=2)
-
     with full_precision(logits.device):
+        alone = len(tables) == 1
+        design = Shared(tables[0], share, classes) if alone else Several(tables, table, share, classes)
         w, _ = descend(
             logits,
             torch.cat([_padded(own, points) for own in labels]),
             share,
             penalty,
-            forward=forward,
-            backward=backward,
-            solve=solve,
+            forward=design.forward,
+            backward=design.backward,
+            solve=design.solve,
             max_iter=max_iter,
             tolerance=TOLERANCE,
         )
@@ -116,29 +90,6 @@ def fit_together(
 def _padded(x: Tensor, points: int) -> Tensor:
     """Add points (..., n) of value 0, of which none has a weight, up to the longest table's number."""
     return x if x.shape[-1] == points else torch.nn.functional.pad(x, (0, points - x.shape[-1]))
-
-
-def hessian_root(x: Tensor, share: Tensor, classes: int) -> Tensor:
-    """Return the inverse Cholesky factor T, (D + 1, D + 1), of the Hessian at zero: T'T is its inverse.
-
-    A product with T'T stays positive however the features are scaled, which one with the rounded inverse does not.
-
-    Args:
-        x: (n, D) float32 features.
-        share: (n, 1) weights of the points, C included.
-        classes: K.
-    """
-    weighted = x * (share / classes)
-    hessian = x.new_zeros(x.shape[1] + 1, x.shape[1] + 1, dtype=torch.float64)
-    hessian[:-1, :-1] = weighted.T @ x
-    hessian[-1, :-1] = hessian[:-1, -1] = weighted.sum(0)
-    hessian[-1, -1] = share.sum() / classes + 1e-6 - 1
-    hessian.diagonal().add_(1)  # the penalty, of which the intercept has none
-    # The product in float32 may be off by so much; it is a start only, so more of the penalty does no harm.
-    hessian.diagonal().add_(len(hessian) * 2.0**-23 * hessian.diagonal().max())
-    factor = torch.linalg.cholesky(hessian)
-    one = torch.eye(len(factor), dtype=factor.dtype, device=x.device)
-    return torch.linalg.solve_triangular(factor, one, upper=False).to(x.dtype)
 
 
 def check_features(x: Tensor) -> None:

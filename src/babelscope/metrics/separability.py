@@ -12,7 +12,7 @@ from babelscope.metrics.sample import LayerSample
 from babelscope.metrics.standardise import language_means, standardise
 
 TOGETHER = 2**20
-"""Numbers of states that are changed and fitted at a time: so few are all overhead, more would leave the cache."""
+"""Numbers of states and Hessians that are fitted at a time: so few are all overhead, more would leave the cache."""
 
 
 class Part(NamedTuple):
@@ -77,7 +77,7 @@ def separability(
         means = language_means(x, language, train, languages)
         parts.append(Part(train, test, torch.stack([label, shuffled]), torch.zeros_like(means), hits[:2]))
         parts.append(Part(train, test, label.unsqueeze(0), means, hits[2:]))
-    some = max(1, TOGETHER // x.numel())
+    some = max(1, TOGETHER // (x.numel() + x.shape[1] ** 2))
     for together in (parts[start : start + some] for start in range(0, len(parts), some)):
         made = [standardise(x, part.train, part.test, offset=part.offset, group=language) for part in together]
         fitted = fit_together(
