@@ -97,7 +97,7 @@ def profile(settings: Settings, device: str, shape: Shape) -> Line:
 
     def ours() -> tuple[Pooled, list[float]]:
         pooled = embed(parts_of(model), prepare(corpus, tokenizer), mean)
-        rows = score(pooled.samples(device=device), {"ilo": ilo})
+        rows = score(pooled.samples(), {"ilo": ilo})
         return pooled, [row["value"] for row in rows if row["metric"] == "ilo" and not row["language"]]
 
     pairs = interleave(ours, lambda: pool_one_by_one(model, tokenizer, texts), settings.repeats)

@@ -1,6 +1,8 @@
 """Every metric where its sample is: on a GPU all that it makes has to be there, too."""
 
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,10 +10,10 @@ import torch
 from babelscope import metrics
 from babelscope.metrics import LayerSample
 from babelscope.metrics.drift import drift
-from babelscope.metrics.hardware import measuring_device
 from babelscope.metrics.logistic import fit_together
 from babelscope.metrics.neighbours import find_neighbours
 from babelscope.metrics.score import score
+from babelscope.states.embed import Pooled, measuring_device
 from tests.metrics.elsewhere import GPU, Elsewhere, pretended
 from tests.metrics.planted import plant
 
@@ -101,6 +103,17 @@ def test_what_does_not_fit_on_the_gpu_is_measured_on_the_host(monkeypatch, caplo
     assert "Metric 'large', layer '0': not enough memory on the GPU" in caplog.text
 
 
+def test_states_are_measured_where_their_model_was(monkeypatch):
+    pooled = Pooled({"0": torch.randn(4, 3)}, ("eng_Latn", "deu_Latn"), ("a", "b"))
+    with pretended(monkeypatch):
+        ((_, there),) = replace(pooled, device=torch.device(GPU)).samples(pooled)
+        assert all(x.is_cuda for x in (there.x, there.language, there.sentence, there.start))
+    ((_, here),) = pooled.samples()
+    assert here.x.device.type == "cpu"
+
+
 @pytest.mark.parametrize(("model", "expected"), [("cuda:1", "cuda:1"), ("cpu", "cpu"), ("mps", "cpu"), ("meta", "cpu")])
 def test_only_a_cuda_gpu_measures_itself(model, expected):
-    assert measuring_device(torch.device(model)) == torch.device(expected)
+    weight = SimpleNamespace(device=torch.device(model))
+    parts = SimpleNamespace(stack=SimpleNamespace(parameters=lambda: iter([weight])))
+    assert measuring_device(parts) == torch.device(expected)

@@ -42,8 +42,8 @@ def test_a_whole_is_put_together_in_place():
 
 def test_a_step_measured_again_replaces_its_rows(tmp_path):
     model, probe = tiny_model("llama"), make(str(tmp_path), run="r")
-    rows = probe.score(probe.embed(model), model, step=7, epoch=1)
-    probe.score(probe.embed(model), model, step=7, epoch=1)
+    rows = probe.score(probe.embed(model), step=7, epoch=1)
+    probe.score(probe.embed(model), step=7, epoch=1)
     assert len(read(tmp_path)) == len(rows)
     assert {(row["run"], row["step"], row["epoch"]) for row in rows} == {("r", 7, 1)}
 

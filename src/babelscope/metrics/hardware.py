@@ -22,14 +22,6 @@ def product_type(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def measuring_device(device: torch.device) -> torch.device:
-    """Return where to measure the states of a model on `device`: a CUDA GPU itself, else the host.
-
-    Metrics add up in float64, which other accelerators do not have.
-    """
-    return device if device.type == "cuda" else torch.device("cpu")
-
-
 def prefers_onednn(dtype: torch.dtype) -> bool:
     """Whether this processor multiplies matrices of a type faster by oneDNN's own routine than by torch's choice.
 

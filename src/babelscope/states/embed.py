@@ -23,6 +23,7 @@ from babelscope.states.transfer import Return, send
 CACHED = 8192
 """Positions of a piece on a CPU, times the bytes of a number, however large the batch: 2,048 in float32, 4,096 in
 bfloat16. Its activations stay in the processor's cache."""
+HOST = torch.device("cpu")
 Progress = Callable[[Sequence[Batch]], Iterable[Batch]]
 Reduce = Callable[[str, Tensor, Batch], Tensor]
 """From the name of a layer, what it holds (B, T, D), and the batch that it is of, masks on the same device, to what is
@@ -54,15 +55,14 @@ class Pooled:
     layers: Mapping[str, Tensor]
     names: tuple[str, ...]
     ids: tuple[str, ...]
+    device: torch.device = HOST
+    """Where they are to be measured; `layers` are in the host's memory or on disk."""
 
-    def samples(
-        self, start: "Pooled | None" = None, *, device: torch.device | str = "cpu"
-    ) -> Iterator[tuple[str, LayerSample]]:
+    def samples(self, start: "Pooled | None" = None) -> Iterator[tuple[str, LayerSample]]:
         """Yield one layer at a time, so that no more than one need be in memory.
 
         Args:
             start: States of the same sentences at step 0, which the samples carry for metrics of change.
-            device: Where the samples are to be measured.
 
         Raises:
             ValueError: If a state is not finite, or `start` has other languages, sentences, layers or width.
@@ -70,8 +70,8 @@ class Pooled:
         if start is not None:
             self._refuse_other_points(start)
         count = len(self.ids)
-        language = torch.arange(len(self.names)).repeat_interleave(count).to(device)
-        sentence = torch.arange(count).repeat(len(self.names)).to(device)
+        language = torch.arange(len(self.names)).repeat_interleave(count).to(self.device)
+        sentence = torch.arange(count).repeat(len(self.names)).to(self.device)
         for layer in self.layers:
             yield layer, self._sample(layer, language, sentence, start)
 
@@ -132,7 +132,16 @@ def embed(
         layers[layer][index] = vectors
 
     embed_into(put, parts, prepared, pool, reading=reading, progress=progress)
-    return Pooled(layers, languages, ids)
+    return Pooled(layers, languages, ids, measuring_device(parts))
+
+
+def measuring_device(parts: Parts) -> torch.device:
+    """Return where to measure the states of a model: the CUDA GPU where it begins, else the host.
+
+    Metrics add up in float64, which other accelerators do not have.
+    """
+    device = next(parts.stack.parameters()).device
+    return device if device.type == "cuda" else HOST
 
 
 def embed_into(

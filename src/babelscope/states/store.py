@@ -16,7 +16,7 @@ from torch import Tensor
 
 from babelscope.data.folders import whole_folder
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Pooled, Prepared, Progress, Put, embed_into
+from babelscope.states.embed import Pooled, Prepared, Progress, Put, embed_into, measuring_device
 from babelscope.states.finite import refuse_non_finite
 from babelscope.states.layer_file import LayerFile, create
 from babelscope.states.pool import Pool
@@ -88,7 +88,8 @@ def embed_once(
         with whole_folder(folder, keep="manifest.json") as temporary:
             _write(temporary, prepared, widths, run)
             (temporary / "manifest.json").write_text(json.dumps(whole, indent=1))
-    return Pooled(StoredLayers(folder, tuple(widths)), tuple(corpus.languages), corpus.ids)
+    layers = StoredLayers(folder, tuple(widths))
+    return Pooled(layers, tuple(corpus.languages), corpus.ids, measuring_device(parts))
 
 
 def _write(folder: Path, prepared: Prepared, widths: Mapping[str, int], run: Callable[[Put], None]) -> None:

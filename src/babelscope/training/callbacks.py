@@ -91,7 +91,7 @@ class LayerScores(pl.Callback):
             pooled = self.probe.embed_together(trainer, model)
             pooled.refuse_non_finite()  # in every process: one that ends alone would leave the others waiting
             if trainer.is_global_zero:
-                rows = self.probe.score(pooled, model, step=trainer.global_step, epoch=epoch)
+                rows = self.probe.score(pooled, step=trainer.global_step, epoch=epoch)
                 self.rows += rows
                 for logger in trainer.loggers:
                     logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=trainer.global_step)

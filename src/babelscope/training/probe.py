@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import nn
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
-from babelscope.metrics.hardware import measuring_device
 from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
 from babelscope.models.families import Family
@@ -85,21 +83,18 @@ class Probe:
         """Whether to measure after so many epochs."""
         return epoch % self.every_n_epochs == 0
 
-    def measure(
-        self, pooled: Pooled, *, step: int, epoch: int, device: torch.device | str = "cpu"
-    ) -> list[dict[str, Any]]:
-        """Score every layer on a device; states of step 0 are kept first, where a metric compares with them."""
+    def measure(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
+        """Score every layer; states of step 0 are kept first, where a metric compares with them."""
         start = None
         if any(needs_start(metric) for metric in self.metrics.values()):
             if step == 0:
                 self.start.keep(pooled)
             start = self.start.read()
-        return list(score(pooled.samples(start, device=device), self.metrics, run=self.run, step=step, epoch=epoch))
+        return list(score(pooled.samples(start), self.metrics, run=self.run, step=step, epoch=epoch))
 
-    def score(self, pooled: Pooled, model: nn.Module, *, step: int, epoch: int) -> list[dict[str, Any]]:
-        """Score every layer where the model is; rows of one step are one file, so a step measured again replaces it."""
-        device = measuring_device(next(model.parameters()).device)
-        rows = self.measure(pooled, step=step, epoch=epoch, device=device)
+    def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
+        """Score every layer; rows of one step are one file, so a step measured again replaces it."""
+        rows = self.measure(pooled, step=step, epoch=epoch)
         self.write(rows, step=step)
         return rows
 

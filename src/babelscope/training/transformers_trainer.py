@@ -65,5 +65,4 @@ class TransformersLayerScores(TrainerCallback):
     def _measure(self, model: Any, state: TrainerState, *, epoch: int) -> None:
         if state.is_world_process_zero:
             with isolate_rng():
-                pooled = self.probe.embed(model)
-                self.rows += self.probe.score(pooled, model, step=state.global_step, epoch=epoch)
+                self.rows += self.probe.score(self.probe.embed(model), step=state.global_step, epoch=epoch)

@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
-from babelscope.metrics.hardware import measuring_device
 from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
 from babelscope.models.fingerprint import weights_fingerprint
@@ -37,7 +36,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
             f"Expected `start` to read the sentences as the same tokens as the model, but got {cfg.start!r}, which "
             "reads others; give the checkpoint that this one was trained from."
         )
-    samples = now.pooled.samples(None if start is None else start.pooled, device=measuring_device(device))
+    samples = now.pooled.samples(None if start is None else start.pooled)
     rows = list(score(samples, metrics, run=folder.name, step=0, epoch=0))
     manifest = describe(
         loaded,
