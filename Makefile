@@ -22,7 +22,7 @@ demo:
 
 test: # what waits for Slurm wants the machine for itself
 	OMP_NUM_THREADS=1 $(PY) -m pytest tests/slurm
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup --ignore tests/slurm
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --ignore tests/slurm
 
 check:
 	$(PY) -m ruff format --check .

@@ -29,14 +29,12 @@ def test_umap_is_an_extra(monkeypatch):
         map_tokens(TOKENS, TOKENS.ids, layout="tsne")
 
 
-@pytest.mark.xdist_group("umap")  # which one process compiles
 @pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
 def test_umap_needs_some_tokens():
     with pytest.raises(ValueError, match="at least 5 tokens"):
         map_tokens(TOKENS, TOKENS.ids[:4], layout="umap")
 
 
-@pytest.mark.xdist_group("umap")  # which one process compiles
 @pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
 def test_umap_is_the_same_each_time():
     places = map_tokens(TOKENS, TOKENS.ids, layout="umap", seed=1)

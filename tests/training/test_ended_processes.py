@@ -18,7 +18,6 @@ import torch
 from babelscope.training.checkpoint import find_last, last_path
 from tests.training.ended import EPOCHS, STEPS, refuse_other_runs, train
 
-pytestmark = pytest.mark.xdist_group("ended")  # which share a whole run and a server
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.training.ended"])
 TERM, USR2, INT, KILL = signal.SIGTERM, signal.SIGUSR2, signal.SIGINT, signal.SIGKILL

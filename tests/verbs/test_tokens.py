@@ -80,7 +80,6 @@ def test_several_tables_and_their_pairs(tiny):
     assert "Neighbour explorer" in Path("page.html").read_text()
 
 
-@pytest.mark.xdist_group("umap")  # which one process compiles
 @pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
 def test_a_map_by_umap(tiny):
     ended = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=run", "probe=null", "k=[5]", "map=umap")

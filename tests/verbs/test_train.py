@@ -19,7 +19,6 @@ from tests.models.tiny import DEPTH, save_checkpoint
 from tests.verbs.command import babelscope as in_process
 from tests.verbs.offline import records
 
-pytestmark = pytest.mark.xdist_group("train")  # which share a run
 LANGUAGES = ("eng_Latn", "deu_Latn", "rus_Cyrl", "zho_Hans", "arb_Arab")
 LAYERS = [str(i) for i in range(DEPTH + 1)]
 

@@ -16,7 +16,6 @@ from tests.models.tiny import save_checkpoint
 from tests.verbs.command import babelscope
 from tests.verbs.sweep import rows_of, running, states, train, whole_at_every_moment
 
-pytestmark = pytest.mark.xdist_group("workers")  # which share a sweep
 SEEDS = "seed=0,1,2,3"
 TWO = ("hydra/launcher=workers", "hydra.launcher.n_jobs=2")
 
