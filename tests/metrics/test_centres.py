@@ -25,6 +25,17 @@ def test_without_tight_groups_the_centre_is_the_mean(x):
     assert torch.equal(find_centres(x - x.mean(0)), torch.zeros(1, x.shape[1]))
 
 
+@pytest.mark.parametrize("size", [30, 1000])
+def test_outliers_hide_no_groups(size):
+    group = torch.arange(3200) % 8
+    x = randn(8, 64)[group] + 1e-3 * randn(3200, 64, seed=1)
+    x[::700] = size * randn(5, 64, seed=2)
+    centres = find_centres(x - x.mean(0))
+    kept = torch.arange(3200) % 700 > 0
+    nearest = torch.cdist(x - x.mean(0), centres).argmin(1)[kept]
+    assert len(torch.unique(torch.stack([group[kept], nearest]), dim=1).T) == 8
+
+
 def test_few_different_points_and_many_groups():
     few = randn(3, 8).repeat(100, 1)
     assert len(find_centres(few - few.mean(0))) == 3

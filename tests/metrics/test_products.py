@@ -23,6 +23,7 @@ CENTRES = {
     "found": find_centres,
     "some points": lambda p: p[:40],
     "far and equal": lambda p: torch.cat([p[:2], p[:2], 3 * p[2:3], 1 + p[3:4]]),
+    "far outside": lambda p: 1e5 * randn(3, p.shape[1], seed=2),
 }
 
 

@@ -67,19 +67,20 @@ class Coded:
         other = (self.size[rows] + 2 * self.moved[rows] + reach + self.nearer) * (1 + 2.0**-6)
         other = other.clamp(max=self._largest)
         seen = reach + self.moved[rows] + self._moved_within(rows, other, reach)
-        value = ((seen.square() / 2 + self._error(rows, other, seen)) * (1 + 2.0**-20)).clamp(max=64.0)
-        # Rounding, to nearest as here or towards zero, keeps order: no smaller value comes out larger.
+        value = ((seen.square() / 2 + self._error(rows, other, seen)) * (1 + 2.0**-20)).clamp(max=FAR / 4)
+        # Rounding keeps order: no smaller value comes out larger.
         return value.to(self.right.dtype).view(KEYS[self.right.dtype])
 
     def reach_within(self, rows: slice, keys: Tensor) -> Tensor:
         """Largest distance |p_i - p_j| (B,) that a point of a key of at most `keys` (B,) can have."""
-        value = keys.view(self.right.dtype).double().clamp(0.0, 64.0) * (1 + self._unit)
-        seen, size, root = (2 * (value + self._flushed)).sqrt(), self.size[rows], self.gamma**0.5
-        # The distance t has t^2 / 2 <= value + gamma (|a_i| + |a_j| + d)^2 / 2, where |a_j| <= |a_i| + t + `nearer`,
-        # for j is with its nearest centre, and the centres' distance d is at most `apart`, and |a_i| + |a_j| + t.
+        value = keys.view(self.right.dtype).double().clamp(0.0, FAR / 4) * (1 + self._unit)
+        size, root = self.size[rows], self.gamma**0.5
+        # The distance t has t^2 / 2 <= value + `_error`, where |a_j| <= |a_i| + t + `nearer`, for j is with its nearest
+        # centre, and the centres' distance is at most `apart`, and |a_i| + |a_j| + t.
+        seen = (2 * (value + self._flushed)).sqrt() + (self._inner * (2 * size + self.nearer)).sqrt() + self._inner
         seen = torch.minimum(
-            (seen + root * (2 * size + self.nearer + self.apart)) / (1 - root),
-            (seen + root * (4 * size + 2 * self.nearer)) / (1 - 3 * root) if 3 * root < 1 else torch.inf + seen,
+            _solve(seen + root * (2 * size + self.nearer + self.apart), root),
+            _solve(seen + root * (4 * size + 2 * self.nearer), 3 * root),
         )
         other = (size + seen + self.nearer).clamp(max=self._largest)
         seen = (2 * (value + self._error(rows, other, seen))).sqrt()
@@ -91,12 +92,17 @@ class Coded:
 
     @property
     def _unit(self) -> float:
-        """Relative error of rounding a number to the type, with room."""
+        """Relative error of rounding a number to the type, to nearest, with room."""
         return 1.01 * 2.0**-8 if self.right.dtype == torch.bfloat16 else 2.0**-22
 
     @property
     def _flushed(self) -> float:
         return 4 * self.right.shape[1] * TINY
+
+    @property
+    def _inner(self) -> float:
+        """Twice the error of t in float64, by |a_i| + |a_j|."""
+        return 8 * (self.width + 4) * DOUBLE * self.away
 
     def _moved_within(self, rows: slice, size: Tensor, reach: Tensor) -> Tensor:
         """How far rounding moved a point of at most this size |a_j|, no further than `reach` from the row."""
@@ -107,8 +113,12 @@ class Coded:
         """Error of a sum: gamma (t_i + t_j + |a_i||a_j|), of t in float64, and what flushing to zero may cost."""
         sizes = self.size[rows] + other
         apart = (sizes + reach).clamp(max=self.apart)
-        inner = 4 * self.width * DOUBLE * self.away * sizes
-        return self.gamma * (sizes + apart).square() / 2 + inner + self._flushed
+        return self.gamma * (sizes + apart).square() / 2 + self._inner * sizes / 2 + self._flushed
+
+
+def _solve(most: Tensor, share: float) -> Tensor:
+    """Largest t with t <= most + share t."""
+    return most / (1 - share) if share < 1 else torch.full_like(most, torch.inf)
 
 
 def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -> Coded:
@@ -138,7 +148,7 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
         along = along.gather(1, own.unsqueeze(1)) - along
         squares = size[place].square().unsqueeze(1)
         terms[place] = squares / 2 + along + between[own].square() / 4
-        squares = (squares + 2 * along + between[own].square()).amin(1) - 8 * width * DOUBLE * away * size[place]
+        squares = (squares + 2 * along + between[own].square()).amin(1) - 8 * (width + 4) * DOUBLE * away * size[place]
         nearer = torch.maximum(nearer, (size[place] - squares.clamp(min=0).sqrt()).max())
         group[place] = own
         start += len(rows)
@@ -154,5 +164,9 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
     # Products with zeros add nothing. Twice the unit of rounding to nearest on a processor, and room for the truncated
     # sums of tensor cores.
     gamma = (width + 2 * PARTS + 4) * SINGLE * (2 if order.device.type == "cpu" else 16)
-    found = {"apart": float(between.max()) * (1 + 2.0**-40), "nearer": float(nearer) + width * DOUBLE, "away": away}
+    found = {
+        "apart": float(between.max()) * (1 + 2.0**-40),
+        "nearer": float(nearer) + (width + 4) * DOUBLE,
+        "away": away,
+    }
     return Coded(right, order, size, placed, moved + placed, width, len(centres), gamma=gamma, **found)
