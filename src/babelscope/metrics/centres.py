@@ -27,7 +27,7 @@ def find_centres(p: Tensor) -> Tensor:
     squares = sample.square().sum(1)
     apart = (squares.unsqueeze(1) + squares - 2 * sample @ sample.T).clamp_(min=0)
     limit = 2 * TIGHT * squares.mean()  # around a point of a group, squares are twice what they are around its mean
-    # Nothing is nearer to a centre, another point, than to its nearest point; of some outliers the median knows nothing.
+    # No point is nearer to another that is a centre than to its nearest; the median knows nothing of some outliers.
     if not bool(apart.clone().fill_diagonal_(torch.inf).amin(1).median() < limit):
         return p.new_zeros(1, p.shape[1])
     nearest, found, left = apart[0], [torch.zeros((), dtype=torch.int64, device=p.device)], []
