@@ -46,6 +46,22 @@ def test_no_key_breaks_its_bound(case, dtype, centres):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("x", "count"), [(randn(64, 2), 64), (randn(64, 1), 9), (randn(99, 300), 40)])
+def test_before_it_is_rounded_a_sum_errs_by_no_more_than_is_allowed(x, count, dtype):
+    points = prepare(x, 1, "euclidean")
+    centres = points.p[:count].contiguous()
+    coded = encode(points, torch.arange(len(x)), dtype, centres)
+    rows, width = slice(0, len(x)), x.shape[1]
+    sums = coded.left(0, len(x)).float() @ coded.right[rows].float().T
+    own = coded.right[rows, width : width + count].float().argmax(1)
+    q = centres[own].double() + coded.right[rows, :width].double()
+    true = (q.unsqueeze(1) - q).square().sum(2)
+    for j in range(len(x)):
+        bound = coded._error(rows, coded.size[j].expand(len(x)), true[j].sqrt())
+        assert bool(((sums[:, j] - true[j] / 2).abs() <= bound).all())
+
+
+@pytest.mark.parametrize("dtype", TYPES)
 def test_scores_are_half_squared_distances_and_padding_is_far(dtype):
     x = 3 + randn(50, 20)
     points = prepare(x, 1, "euclidean")
