@@ -162,8 +162,8 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
         terms = terms - right[:, columns.start + some : columns.stop + some].double()
     placed = torch.zeros_like(size)
     placed[:count] = (SINGLE + 8 * DOUBLE) * points.size[order] + width * TINY
-    # Products with zeros add nothing; what the parts leave counts as 128 terms. Twice the unit of rounding to nearest on
-    # a processor, and room for the truncated sums of tensor cores.
+    # Products with zeros add nothing; what the parts leave counts as 128 terms. Twice the unit of rounding to nearest
+    # on a processor, and room for the truncated sums of tensor cores.
     gamma = (width + 2 * PARTS + 140) * SINGLE * (2 if order.device.type == "cpu" else 16)
     found = {
         "apart": float(between.max()) * (1 + 2.0**-40),
