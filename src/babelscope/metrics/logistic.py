@@ -42,7 +42,7 @@ def fit_together(
     L-BFGS started from the Hessian at zero, C x'x / K + I, whose factor is shared by all classes and labellings of a
     table. A labelling has converged once |gradient|^2 / 2, which the unit penalty makes a bound on the excess of the
     objective, is below its tolerance; the intercept, unpenalised, is held to the same measure. Tables go side by side
-    to share the overhead of small operations, most of the time for a thousand points; each has its own products.
+    in batched products, to share the overhead of small operations, most of the time for a thousand points.
 
     Args:
         tables: (n, D) float32 features each, of about unit variance for speed; n may differ, D may not.
