@@ -2,11 +2,7 @@ import pytest
 import torch
 
 from babelscope.metrics.designs import Several, Shared
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from tests.metrics.test_neighbours import randn
 
 SHARE = 0.5 + torch.rand(3, 1, 40, generator=torch.Generator().manual_seed(1))
 TABLES = [randn(40, 6), randn(31, 6, seed=2)]

@@ -73,8 +73,8 @@ def test_scores_are_half_squared_distances_and_padding_is_far(dtype):
     torch.testing.assert_close(values[:50, :50], torch.cdist(a, a).square() / 2, rtol=2**-8, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", TYPES)
-def test_around_centres_rounding_is_relative_to_what_is_left(dtype):
+@pytest.mark.parametrize(("dtype", "most"), [(torch.bfloat16, 2e-2), (torch.float32, 1e-4)])
+def test_around_centres_rounding_is_relative_to_what_is_left(dtype, most):
     x = randn(3, 20).repeat_interleave(100, 0) + 1e-3 * randn(300, 20, seed=1)
     points = prepare(x, 1, "euclidean")
     true = torch.cdist(points.p.double(), points.p.double()).square() / 2
@@ -82,7 +82,7 @@ def test_around_centres_rounding_is_relative_to_what_is_left(dtype):
     for name in ("none", "found"):
         values = keys_of(encode(points, torch.arange(300), dtype, CENTRES[name](points.p))).view(dtype).double()
         wrong[name] = float((values[:100, :100] - true[:100, :100]).abs().max() / true[:100, :100].max())
-    assert wrong["found"] < 2e-2 if dtype == torch.bfloat16 else wrong["found"] < 1e-4
+    assert wrong["found"] < most
     assert wrong["none"] > 20 * wrong["found"]
 
 

@@ -131,7 +131,7 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
     terms = points.size.new_full((padded, len(centres)), FAR)
     group = order.new_zeros(padded)
     exact = centres.double()
-    between = torch.cdist(exact, exact, compute_mode="donot_use_mm_for_euclid_dist")
+    gaps = torch.cdist(exact, exact, compute_mode="donot_use_mm_for_euclid_dist").square()
     away = float(torch.linalg.vector_norm(exact, dim=1).max())
     nearer, start = size.new_zeros(()), 0
     for rows in order.split(max(1, CHUNK // width)):
@@ -148,26 +148,31 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
         along = a.double() @ exact.T
         along = along.gather(1, own.unsqueeze(1)) - along
         squares = size[place].square().unsqueeze(1)
-        terms[place] = squares / 2 + along + between[own].square() / 4
-        squares = (squares + 2 * along + between[own].square()).amin(1) - 8 * (width + 4) * DOUBLE * away * size[place]
+        terms[place] = squares / 2 + along + gaps[own] / 4
+        squares = (squares + 2 * along + gaps[own]).amin(1) - 8 * (width + 4) * DOUBLE * away * size[place]
         nearer = torch.maximum(nearer, (size[place] - squares.clamp(min=0).sqrt()).max())
         group[place] = own
         start += len(rows)
     terms[:count].masked_fill_(points.zero[order].unsqueeze(1), FAR)
-    hot = torch.nn.functional.one_hot(group, len(centres)).to(dtype)
-    for part in range(PARTS):
-        columns = slice(width + part * len(centres), width + (part + 1) * len(centres))
-        right[:, columns] = hot
-        right[:, columns.start + some : columns.stop + some] = terms.to(dtype)
-        terms = terms - right[:, columns.start + some : columns.stop + some].double()
+    right[:, width : width + some] = torch.nn.functional.one_hot(group, len(centres)).repeat(1, PARTS)
+    for part in right[:, width + some : width + 2 * some].split(len(centres), dim=1):
+        part.copy_(terms)
+        terms = terms - part.double()
     placed = torch.zeros_like(size)
     placed[:count] = (SINGLE + 8 * DOUBLE) * points.size[order] + width * TINY
     # Products with zeros add nothing; what the parts leave counts as 128 terms. Twice the unit of rounding to nearest
     # on a processor, and room for the truncated sums of tensor cores.
     gamma = (width + 2 * PARTS + 140) * SINGLE * (2 if order.device.type == "cpu" else 16)
-    found = {
-        "apart": float(between.max()) * (1 + 2.0**-40),
-        "nearer": float(nearer) + (width + 4) * DOUBLE,
-        "away": away,
-    }
-    return Coded(right, order, size, placed, moved + placed, width, len(centres), gamma=gamma, **found)
+    return Coded(
+        right,
+        order,
+        size,
+        placed,
+        moved + placed,
+        width,
+        len(centres),
+        apart=float(gaps.max()) ** 0.5 * (1 + 2.0**-40),
+        nearer=float(nearer) + (width + 4) * DOUBLE,
+        away=away,
+        gamma=gamma,
+    )

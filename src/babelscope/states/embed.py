@@ -78,8 +78,8 @@ class Pooled:
     def _sample(self, layer: str, language: Tensor, sentence: Tensor, start: "Pooled | None") -> LayerSample:
         x = self.layers[layer]
         self._refuse_non_finite(layer, x)
-        before = None if start is None else start.layers[layer].float().to(language.device)
-        return LayerSample(x.float().to(language.device), language, sentence, self.names, before)
+        before = None if start is None else start.layers[layer].float().to(self.device)
+        return LayerSample(x.float().to(self.device), language, sentence, self.names, before)
 
     def _refuse_other_points(self, start: "Pooled") -> None:
         for what, mine, theirs in (
