@@ -80,9 +80,12 @@ def token_fingerprint(made: Iterable[Batch]) -> str:
     Tokenizers change between library versions; results with different tokens are not of the same input.
     """
     rows = {
-        int(i): ids[attended.bool()].tolist()
+        i: ids[attended].tolist()
         for batch in made
-        for i, ids, attended in zip(batch.index, batch.input_ids, batch.attention_mask, strict=True)
+        # numpy's rows, for a tensor gives its numbers one by one
+        for i, ids, attended in zip(
+            batch.index.tolist(), batch.input_ids.numpy(), batch.attention_mask.bool().numpy(), strict=True
+        )
     }
     digest = hashlib.sha256()
     for i in sorted(rows):
