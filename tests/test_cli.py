@@ -1,5 +1,6 @@
 """The command itself: what a shell sees."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -131,6 +132,29 @@ def test_what_only_we_can_mend_exits_1_with_a_traceback(monkeypatch):
     assert ended.code == 1
     assert "RuntimeError: a defect" in ended.err
     assert ended.lines[-1] == "babelscope: unexpected RuntimeError; please report the above"
+
+
+def test_modules_are_no_work_for_the_garbage_collector(tmp_path, monkeypatch):
+    (tmp_path / "a_verb.py").write_text("import gc\nwas_on = gc.isenabled()\nkept = [[], {}]\nkept[0].append(kept)\n")
+    (tmp_path / "a_broken_verb.py").write_text("raise KeyError\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    gc.unfreeze()
+    try:
+        verb = cli._import("a_verb")
+        frozen = gc.get_freeze_count()
+        assert frozen
+        assert gc.isenabled()
+        assert not verb.was_on
+        assert not any(thing is verb.kept for thing in gc.get_objects())
+        assert cli._import("a_verb") is verb
+        assert gc.get_freeze_count() <= frozen
+        gc.unfreeze()
+        with pytest.raises(KeyError):
+            cli._import("a_broken_verb")
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        sys.modules.pop("a_verb", None)
 
 
 def test_interruption_leaves_nothing(monkeypatch, somewhere):
