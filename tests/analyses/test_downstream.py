@@ -28,6 +28,7 @@ INDONESIAN = [
     ("Dia kehilangan kunci.", "Dia langsung tidur.", "Dia menunggu di luar.", "effect", 1),
 ]
 METRICS = ("acc", "acc_norm")
+FILES = {"test": "{name}/test.{name}.jsonl", "validation": "{name}/val.{name}.jsonl"}
 CONNECTORS = {"eng_Latn": {"cause": "because", "effect": "so"}, "ind_Latn": {"cause": "karena", "effect": "maka"}}
 
 
@@ -256,9 +257,6 @@ def test_documents_that_do_not_fit(checkpoints, tmp_path):
     task = load_tasks({"ind_Latn": "xcopa_id"}, folders=["xcopa"], files=FILES, data=data)["ind_Latn"]
     with pytest.raises(ValueError, match=r"documents of task 'xcopa_id' .* KeyError: 'why'; correct the data"):
         score_task(answerer(load(checkpoints["bloom"], task="lm")), task)
-
-
-FILES = {"test": "{name}/test.{name}.jsonl", "validation": "{name}/val.{name}.jsonl"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The command in this process, which is much faster than a process of its own."""
 
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -55,3 +57,26 @@ def babelscope(*arguments: object) -> Ended:
 def written(folder: Path) -> list[str]:
     """Every path below a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def refused(*arguments: object, left: Sequence[str] = ()) -> str:
+    """Run what has to be refused: exit code 2, no path left but those named and the cache's, and one line, returned."""
+    cache = Path(os.environ["BABELSCOPE_CACHE"]).resolve()
+
+    def outside_the_cache() -> set[str]:
+        return {path for path in written(Path()) if not Path(path).resolve().is_relative_to(cache)}
+
+    before = outside_the_cache()
+    ended = babelscope(*arguments)
+    assert ended.code == 2, ended.err
+    assert len(ended.lines) == 1, ended.err
+    assert ended.err.startswith("babelscope: ")
+    assert outside_the_cache() == {*before, *left}
+    assert not list(cache.rglob(".writing*"))
+    return ended.lines[0]
+
+
+def says(line: str, *words: str) -> None:
+    """Assert that a line has all words."""
+    missing = [word for word in words if word not in line]
+    assert not missing, f"{line!r} lacks {missing}"

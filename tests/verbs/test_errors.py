@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
-from tests.verbs.command import FIVE, babelscope, written
+from tests.verbs.command import FIVE, babelscope, refused, says, written
 
 TRAIN = ("trainer=smoke", "logger=none", "+corpus.train=40")
 
@@ -38,23 +38,6 @@ def somewhere(tmp_path, monkeypatch):
     for name in ("SIB200", "FLORES"):
         monkeypatch.delenv(name, raising=False)
     return folder
-
-
-def refused(*arguments, left=()):
-    before = written(Path.cwd())
-    ended = babelscope(*arguments)
-    assert ended.code == 2, ended.err
-    assert len(ended.lines) == 1, ended.err
-    assert ended.err.startswith("babelscope: ")
-    assert written(Path.cwd()) == sorted([*before, *left])
-    states = Path(os.environ["BABELSCOPE_CACHE"])
-    assert not list(states.rglob(".writing*"))
-    return ended.lines[0]
-
-
-def says(line, *words):
-    missing = [word for word in words if word not in line]
-    assert not missing, f"{line!r} lacks {missing}"
 
 
 # what the configuration refuses

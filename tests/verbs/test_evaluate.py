@@ -1,6 +1,7 @@
 import importlib.metadata
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,10 @@ import yaml
 from babelscope.report.table import COLUMNS, read_run
 from tests.analyses.test_downstream import ENGLISH, expected, write_published, write_task
 from tests.models.tiny import save_checkpoint
-from tests.verbs.command import FIVE, babelscope, written
+from tests.verbs import command
+from tests.verbs.command import FIVE, babelscope, says, written
 
+refused = partial(command.refused, "evaluate")
 pytest.importorskip("lm_eval")
 OWN = ("harness=own", "benchmark=copy", "+tasks.eng_Latn=because", "output=run")
 
@@ -120,20 +123,6 @@ def weights_at_the_end(trained, more):
     found = weights_fingerprint(load(trained.folder / "model", task="lm").model)
     assert found != trained.manifest["weights"]
     return found
-
-
-def refused(*arguments):
-    before = written(Path())
-    ended = babelscope("evaluate", *arguments)
-    assert (ended.code, len(ended.lines)) == (2, 1), ended.err
-    assert ended.err.startswith("babelscope: ")
-    assert written(Path()) == before
-    return ended.lines[0]
-
-
-def says(line, *words):
-    missing = [word for word in words if word not in line]
-    assert not missing, f"{line!r} lacks {missing}"
 
 
 @pytest.mark.parametrize(

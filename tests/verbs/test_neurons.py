@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from babelscope.analyses.region_files import read, save
 from babelscope.analyses.regions import Regions
 from babelscope.report.table import read_run
 from tests.models.tiny import save_checkpoint
+from tests.verbs import command
 from tests.verbs.command import FIVE, babelscope, written
 
+refused = partial(command.refused, "neurons", "output=refused")
 SMALL = (f"languages.codes={FIVE}", "sentences=12", "z.threshold=1.5", "permutations=3", "lape.share=0.05")
 OFF = ("ablation.sentences=4", "ablation.controls=2")
 
@@ -31,13 +34,6 @@ def neurons(*arguments, output="run"):
     ended = babelscope("neurons", f"output={output}", *SMALL, *arguments)
     assert (ended.code, ended.err) == (0, ""), ended.err
     return read_run(Path(output)), ended.out
-
-
-def refused(*arguments, output="refused"):
-    ended = babelscope("neurons", f"output={output}", *arguments)
-    assert (ended.code, len(ended.lines)) == (2, 1), ended.err
-    assert not Path(output).exists()
-    return ended.err
 
 
 def value(run, metric, layer="", language="", other="", reading="down_input"):

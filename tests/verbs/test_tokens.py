@@ -1,5 +1,6 @@
 import json
 import shutil
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from babelscope.analyses.token_blocks import find_blocks
 from babelscope.report.table import read_run
 from babelscope.verbs import tokens as tokens_verb
 from tests.models.tiny import save_checkpoint
+from tests.verbs import command
 from tests.verbs.command import babelscope
 
+refused = partial(command.refused, "tokens", "output=run")
 SMALL = ("k=[5]", "probe.minimum=10", "probe.folds=3", "probe.draws=2", "probe.max_iter=200")
 
 
@@ -26,13 +29,6 @@ def somewhere(tmp_path, monkeypatch):
 def tiny(tmp_path_factory):
     root = tmp_path_factory.mktemp("tokens")
     return {kind: save_checkpoint(root / kind.replace("-", "_"), kind) for kind in ("xlm-roberta", "bloom")}
-
-
-def refused(*arguments):
-    ended = babelscope("tokens", "output=run", *arguments)
-    assert (ended.code, len(ended.lines)) == (2, 1), ended.err
-    assert not Path("run").exists()
-    return ended.err
 
 
 def value(run, metric, language="", other=""):
