@@ -15,7 +15,7 @@ from babelscope.metrics.settle import settle
 from babelscope.metrics.symmetric import near_pairs
 
 MARGIN = 8  # candidates beyond k, so that float32 rounding rarely leaves a row in doubt
-SMALL = 512
+SMALL = 1024
 """Up to so many points, all products in float32 are as fast."""
 MANY = 64
 """Neighbours beyond which so many pairs are near that all products in float32 are as fast."""
