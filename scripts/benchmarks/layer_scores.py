@@ -1,10 +1,12 @@
-"""Wall time of the demo's training with and without `LayerScores`, as a user starts it.
+"""Wall time of the demo's trainings with and without `LayerScores`, as a user starts them.
 
-The lab's checkpoint is made before and not timed. Neither run writes a page, which needs the scores.
+One of them alone, whose checkpoint is made before and not timed, and the whole of what `make demo` trains: pre-training
+and a sweep of two. Nothing writes a page, which needs the scores.
 """
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,57 +23,67 @@ from benchmarks.timing import interleave
 
 REPEATS = 3
 CALLBACKS = ("task_scores", "checkpoint", "export")
-DEMO = ("experiment=demo", "freeze=none", "logger=csv", "page=false")
+DEMO = ("experiment=demo", "logger=csv", "page=false")
+WORK = {
+    "LayerScores in the demo's training": ("freeze=none",),
+    "LayerScores in all that `make demo` trains": ("-m", "freeze=none,early"),
+}
 
 
 def measure(settings: Settings) -> Iterator[Line]:
     with tempfile.TemporaryDirectory(dir=settings.scratch or None) as name:
         folder = Path(name)
+        small: Sequence[str] = ()
         if settings.quick:
             languages = "languages.codes=[eng_Latn,deu_Latn,rus_Cyrl,spa_Latn,fra_Latn]"
             small = (f"model.checkpoint={tiny(folder / 'tiny')}", languages, "sentences=6", "trainer=smoke")
-            overrides: Sequence[str] = (*DEMO, *small)
         else:
-            overrides = DEMO
             babelscope("pretrain", "model=lab_xlmr")
-        pairs = interleave(
-            partial(train, folder, "with", ("layer_scores", *CALLBACKS), overrides),
-            partial(train, folder, "without", CALLBACKS, overrides),
-            1 if settings.quick else min(REPEATS, settings.repeats),
-            warm=False,
-        )
-    yield Line(
-        "LayerScores in the demo's training",
-        "the same training without it",
-        pairs.ours,
-        pairs.theirs,
-        target=0.15,
-        share=True,
-        checks=[Check("trained weights that are the same", float(pairs.our_result == pairs.their_result), "==", 1)],
-    )
+        for number, (work, chosen) in enumerate(WORK.items()):
+            overrides = (*chosen, *DEMO, *small)
+            pairs = interleave(
+                partial(train, folder / f"with-{number}", ("layer_scores", *CALLBACKS), overrides),
+                partial(train, folder / f"without-{number}", CALLBACKS, overrides),
+                1 if settings.quick else min(REPEATS, settings.repeats),
+                warm=False,
+            )
+            same = float(pairs.our_result == pairs.their_result)
+            yield Line(
+                work,
+                "the same without it",
+                pairs.ours,
+                pairs.theirs,
+                target=0.15,
+                share=True,
+                checks=[Check("trained weights that are the same", same, "==", 1)],
+            )
 
 
-def train(folder: Path, name: str, callbacks: Sequence[str], overrides: Sequence[str]) -> str:
-    """Train into a folder that is not there yet; give a hash of the weights."""
-    number = len(list(folder.glob(f"{name}-*")))
-    output = folder / f"{name}-{number}"
-    babelscope("train", *overrides, f"callbacks=[{','.join(callbacks)}]", f"output={output}")
-    digest, files = hashlib.sha256(), sorted((output / "model").glob("*.safetensors"))
+def train(folder: Path, callbacks: Sequence[str], overrides: Sequence[str]) -> str:
+    """Train into a folder that is not there yet, a sweep with a cache of its own; give a hash of the weights."""
+    output = folder / str(len(list(folder.glob("*"))))
+    job, cache = (output / "${hydra:runtime.choices.freeze}", folder / "cache") if "-m" in overrides else (output, None)
+    if cache is not None:
+        shutil.rmtree(cache, ignore_errors=True)
+    babelscope("train", *overrides, f"callbacks=[{','.join(callbacks)}]", f"output={job}", cache=cache)
+    digest, files = hashlib.sha256(), sorted(output.rglob("model/*.safetensors"))
     if not files:
-        raise RuntimeError(f"Expected the trained weights in {output / 'model'}, but there are none")
+        raise RuntimeError(f"Expected the trained weights below {output}, but there are none")
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def babelscope(*arguments: str) -> None:
-    """Run the command itself, without a network.
+def babelscope(*arguments: str, cache: Path | None = None) -> None:
+    """Run the command itself, without a network; `cache` is for checkpoints and states, the user's if None.
 
     Raises:
         RuntimeError: If it fails.
     """
     command = [sys.executable, "-m", "babelscope", *arguments]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline"}
+    if cache is not None:
+        environment["BABELSCOPE_CACHE"] = str(cache)
     with tempfile.TemporaryDirectory() as folder:  # where Hydra writes what nobody reads
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
