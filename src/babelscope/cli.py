@@ -183,7 +183,7 @@ def _quote(override: str) -> str:
 def _import(name: str) -> ModuleType:
     """Import a module before the first job; what is there by then stays, so the garbage collector may pass it over.
 
-    With torch and transformers that is a third of the time, and a third of a second for every full collection after.
+    With torch and transformers that is a quarter of the time, and a third of a second for every full collection after.
     """
     if gc.get_freeze_count():  # by now a job may have left what is to be collected
         return importlib.import_module(name)
