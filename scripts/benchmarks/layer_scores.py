@@ -6,7 +6,6 @@ and a sweep of two. Nothing writes a page, which needs the scores.
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,26 +23,24 @@ from benchmarks.timing import interleave
 REPEATS = 3
 CALLBACKS = ("task_scores", "checkpoint", "export")
 DEMO = ("experiment=demo", "logger=csv", "page=false")
-WORK = {
-    "LayerScores in the demo's training": ("freeze=none",),
-    "LayerScores in all that `make demo` trains": ("-m", "freeze=none,early"),
-}
+ONE = ("LayerScores in the demo's training", ("freeze=none",))
+ALL = ("LayerScores in all that `make demo` trains", ("-m", "freeze=none,early"))
 
 
 def measure(settings: Settings) -> Iterator[Line]:
     with tempfile.TemporaryDirectory(dir=settings.scratch or None) as name:
-        folder = Path(name)
+        folder, made = Path(name), Path(name) / "made"
         small: Sequence[str] = ()
         if settings.quick:
             languages = "languages.codes=[eng_Latn,deu_Latn,rus_Cyrl,spa_Latn,fra_Latn]"
             small = (f"model.checkpoint={tiny(folder / 'tiny')}", languages, "sentences=6", "trainer=smoke")
         else:
-            babelscope("pretrain", "model=lab_xlmr")
-        for number, (work, chosen) in enumerate(WORK.items()):
+            babelscope("pretrain", "model=lab_xlmr", cache=made)
+        for work, chosen, cache in (*ONE, made), (*ALL, None):
             overrides = (*chosen, *DEMO, *small)
             pairs = interleave(
-                partial(train, folder / f"with-{number}", ("layer_scores", *CALLBACKS), overrides),
-                partial(train, folder / f"without-{number}", CALLBACKS, overrides),
+                partial(train, folder, ("layer_scores", *CALLBACKS), overrides, cache),
+                partial(train, folder, CALLBACKS, overrides, cache),
                 1 if settings.quick else min(REPEATS, settings.repeats),
                 warm=False,
             )
@@ -59,14 +56,13 @@ def measure(settings: Settings) -> Iterator[Line]:
             )
 
 
-def train(folder: Path, callbacks: Sequence[str], overrides: Sequence[str]) -> str:
-    """Train into a folder that is not there yet, a sweep with a cache of its own; give a hash of the weights."""
-    output = folder / str(len(list(folder.glob("*"))))
-    job, cache = (output / "${hydra:runtime.choices.freeze}", folder / "cache") if "-m" in overrides else (output, None)
-    if cache is not None:
-        shutil.rmtree(cache, ignore_errors=True)
-    babelscope("train", *overrides, f"callbacks=[{','.join(callbacks)}]", f"output={job}", cache=cache)
-    digest, files = hashlib.sha256(), sorted(output.rglob("model/*.safetensors"))
+def train(folder: Path, callbacks: Sequence[str], overrides: Sequence[str], cache: Path | None) -> str:
+    """Train below a new folder, from nothing where no cache is given; give a hash of the weights."""
+    output = Path(tempfile.mkdtemp(dir=folder))
+    job = output / "${hydra:runtime.choices.freeze}"
+    chosen = (*overrides, f"callbacks=[{','.join(callbacks)}]", f"output={job}")
+    babelscope("train", *chosen, cache=cache or output / "cache")
+    digest, files = hashlib.sha256(), sorted(output.glob("*/model/*.safetensors"))
     if not files:
         raise RuntimeError(f"Expected the trained weights below {output}, but there are none")
     for file in files:
@@ -74,16 +70,14 @@ def train(folder: Path, callbacks: Sequence[str], overrides: Sequence[str]) -> s
     return digest.hexdigest()
 
 
-def babelscope(*arguments: str, cache: Path | None = None) -> None:
-    """Run the command itself, without a network; `cache` is for checkpoints and states, the user's if None.
+def babelscope(*arguments: str, cache: Path) -> None:
+    """Run the command itself, without a network and with its own cache of checkpoints and states.
 
     Raises:
         RuntimeError: If it fails.
     """
     command = [sys.executable, "-m", "babelscope", *arguments]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline"}
-    if cache is not None:
-        environment["BABELSCOPE_CACHE"] = str(cache)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "BABELSCOPE_CACHE": str(cache)}
     with tempfile.TemporaryDirectory() as folder:  # where Hydra writes what nobody reads
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

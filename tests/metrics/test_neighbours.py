@@ -160,7 +160,9 @@ def test_blocks_permutation_scale_and_rotation_change_nothing(count, width, seed
     torch.testing.assert_close(nearest_neighbours(x @ rotation, k)[0], distances, atol=1e-5, rtol=1e-4)
 
 
-def test_lower_precision_settings_are_overruled_and_restored():
+@pytest.mark.parametrize("small", [0, 10**9])
+def test_lower_precision_settings_are_overruled_and_restored(small, monkeypatch):
+    monkeypatch.setattr(neighbours, "SMALL", small)
     x = 5 + randn(600, 64)
     expected = nearest_neighbours(x, 5)
     try:

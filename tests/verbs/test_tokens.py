@@ -20,9 +20,9 @@ SMALL = ("k=[5]", "probe.minimum=10", "probe.folds=3", "probe.draws=2", "probe.m
 
 
 @pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
+def somewhere(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="module")

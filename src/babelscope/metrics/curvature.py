@@ -24,20 +24,19 @@ class Curvature:
     def remember(self, step: Tensor, change: Tensor, solved: Tensor) -> None:
         """Add a pair (V, N) and P times its change; a pair without curvature is rounding and counts for nothing."""
         bent = (step * change).sum(1, dtype=torch.float64, keepdim=True) > 0
-        new = [torch.where(bent, own, 0.0).unsqueeze(1) for own in (step, change, solved)]
+        step, change, solved = (torch.where(bent, own, 0.0) for own in (step, change, solved))
         if self.steps.ndim != 3:
+            self.steps = self.changes = self.solved = step.new_zeros(len(step), 0, step.shape[1])
             self.upper = self.bent = step.new_zeros(len(step), 0, 0, dtype=torch.float64)
-            self.steps, self.changes, self.solved = new
-        else:
-            old = (self.steps, self.changes, self.solved)
-            self.steps, self.changes, self.solved = (
-                torch.cat([kept[:, -PAIRS + 1 :], own], dim=1) for kept, own in zip(old, new, strict=True)
-            )
+        self.steps, self.changes, self.solved = (
+            torch.cat([kept[:, -PAIRS + 1 :], own.unsqueeze(1)], dim=1)
+            for kept, own in ((self.steps, step), (self.changes, change), (self.solved, solved))
+        )
         self.upper, self.bent = (
             pad(gram[:, -PAIRS + 1 :, -PAIRS + 1 :], (0, 1, 0, 1)) for gram in (self.upper, self.bent)
         )
-        self.upper[:, :, -1] = _along(self.steps, new[1]).squeeze(1)
-        self.bent[:, :, -1:] = _along(self.changes, new[2]).mT
+        self.upper[:, :, -1:] = _along(self.steps, change)
+        self.bent[:, :, -1:] = _along(self.changes, solved)
         self.bent[:, -1:, :] = self.bent[:, :, -1:].mT
 
     def keep(self, problems: Tensor) -> None:
@@ -55,8 +54,8 @@ class Curvature:
         last = self.bent[:, -1, -1]
         scale = torch.where(last > 0, bend[:, -1] / last, 1.0)[:, None, None]
         upper = self.upper + torch.diag_embed((bend == 0).double())
-        along = _along(self.steps, gradient.unsqueeze(1)).mT
-        across = scale * _along(self.changes, solved.unsqueeze(1)).mT
+        along = _along(self.steps, gradient)
+        across = scale * _along(self.changes, solved)
         inner = torch.linalg.solve_triangular(upper, along, upper=True)
         outer = torch.linalg.solve_triangular(
             upper.mT, (torch.diag_embed(bend) + scale * self.bent) @ inner - across, upper=False
@@ -66,8 +65,8 @@ class Curvature:
 
 
 def _along(rows: Tensor, vector: Tensor) -> Tensor:
-    """Products (V, 1, m), as float64, of rows (V, m, N) with a vector (V, 1, N).
+    """Products (V, m, 1), as float64, of rows (V, m, N) with a vector (V, N).
 
-    In this order: with the vector as a column, oneDNN and MKL take up to fifteen times as long.
+    The vector as a row: as a column, oneDNN and MKL take up to fifteen times as long.
     """
-    return (vector @ rows.mT).double()
+    return (vector.unsqueeze(1) @ rows.mT).mT.double()
