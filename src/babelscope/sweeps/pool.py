@@ -90,6 +90,7 @@ def _end(processes: Collection[BaseProcess], how: signal.Signals = signal.SIGINT
 
 def _run(command: Command, n_jobs: int, environment: dict[str, str]) -> None:
     """Be the command."""
+    atexit._clear()  # what the server's imports want at its own exit, such as wandb to remove a folder that jobs share
     os.environ.clear()  # it is that of the server's beginning
     os.environ.update(environment)
     if hasattr(os, "setpgid"):
@@ -108,7 +109,7 @@ def _run(command: Command, n_jobs: int, environment: dict[str, str]) -> None:
     try:
         runpy.run_module("babelscope", run_name="__main__", alter_sys=True)
     finally:
-        atexit._run_exitfuncs()  # which multiprocessing leaves out, and wandb wants
+        atexit._run_exitfuncs()  # of this job: multiprocessing leaves them out before Python 3.14, and wandb wants them
 
 
 def _end_with_parent() -> None:

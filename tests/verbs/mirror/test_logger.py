@@ -21,6 +21,7 @@ from tests.models.tiny import save_checkpoint, tiny_model
 from tests.training.runs import LANGUAGES, layer_scores, make_data, make_module, make_trainer, same, weights_of
 from tests.verbs.command import FIVE, babelscope
 from tests.verbs.offline import offline_parts
+from tests.verbs.sweep import train
 
 SETTINGS = OmegaConf.load(conf_folder() / "logger" / "wandb.yaml").wandb.settings
 
@@ -223,6 +224,21 @@ def test_the_command_names_its_run(tmp_path, monkeypatch):
     assert part.config["task"]["language"] == "eng_Latn"
     assert part.exit == 0
     assert LANGUAGES[0] in {name.rpartition("/")[2] for line in part.history for name in line}
+
+
+def test_every_job_of_a_sweep_has_a_mirror_of_its_own(tmp_path, monkeypatch):
+    """Jobs are forked from one process, and what the first one leaves has to be there for the next one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+    command = train(save_checkpoint(tmp_path / "tiny", "xlm-roberta"))
+    ended = babelscope(*command, "-m", "seed=0,1", "logger=wandb")
+    assert (ended.code, ended.err) == (0, "")
+    first, second = offline_parts(tmp_path / "runs")
+    for part in (first, second):
+        assert part.exit == 0
+        assert [line["epoch"] for line in part.history if "layers_by_steps/path" in line] == [0, 1, 2]
+        assert len(list((part.file.parent / "files" / "media").rglob("*.json"))) > 3
+    assert first.id != second.id
 
 
 def test_a_server_that_refuses_is_one_line(tmp_path, monkeypatch):
