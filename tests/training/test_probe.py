@@ -52,3 +52,38 @@ def test_when_it_is_due():
     assert [epoch for epoch in range(1, 7) if make(every_n_epochs=3).due(epoch)] == [3, 6]
     with pytest.raises(ValueError, match=r"`every_n_epochs` to be at least 1, but got -1"):
         make(every_n_epochs=-1)
+
+
+def counting(measured):
+    """A probe that writes down whenever it measures."""
+
+    def size(sample):
+        measured.append(sample)
+        return METRICS["size"](sample)
+
+    return Probe.of(PROBED, tiny_tokenizer(), {"size": size}, folder=None, max_tokens=200)
+
+
+def test_a_layer_that_has_not_changed_is_not_measured_again():
+    model, measured = tiny_model("llama"), []
+    probe = counting(measured)
+    first = probe.measure(probe.embed(model), step=0, epoch=0)
+    assert len(measured) == len({row["layer"] for row in first}) == 6
+    again = probe.measure(probe.embed(model), step=3, epoch=1)
+    assert again == [{**row, "step": 3, "epoch": 1} for row in first]
+    assert len(measured) == 6
+    with torch.no_grad():
+        model.layers[2].mlp.down_proj.weight.mul_(1.5)
+    found = probe.measure(probe.embed(model), step=5, epoch=2)
+    assert len(measured) == 6 + 3  # the outputs of blocks 2 and 3, and the final norm
+    assert found == counting([]).measure(probe.embed(model), step=5, epoch=2)
+    assert found != [{**row, "step": 5, "epoch": 2} for row in first]
+
+
+def test_after_step_0_all_is_measured_again():
+    """A metric may compare with the states of step 0, which are others then."""
+    measured, model = [], tiny_model("llama")
+    probe = counting(measured)
+    for _ in range(2):
+        probe.measure(probe.embed(model), step=0, epoch=0)
+    assert len(measured) == 12

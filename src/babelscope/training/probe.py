@@ -10,7 +10,7 @@ from torch import nn
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
-from babelscope.metrics.sample import LayerMetric
+from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.metrics.score import score
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
@@ -19,6 +19,7 @@ from babelscope.states.embed import Pooled, Prepared, embed, prepare
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import STATES, Reading
 from babelscope.training.start import StartStates
+from babelscope.training.unchanged import Rows, Unchanged
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Probe:
     reading: Reading = STATES
     """What a layer holds."""
     start: StartStates = field(init=False)
+    unchanged: Unchanged = field(init=False, default_factory=Unchanged)
 
     def __post_init__(self) -> None:
         if self.every_n_epochs < 1:
@@ -84,13 +86,20 @@ class Probe:
         return epoch % self.every_n_epochs == 0
 
     def measure(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
-        """Score every layer; states of step 0 are kept first, where a metric compares with them."""
+        """Score every layer that has changed; states of step 0 are kept first, where a metric compares with them."""
         start = None
         if any(needs_start(metric) for metric in self.metrics.values()):
             if step == 0:
                 self.start.keep(pooled)
             start = self.start.read()
-        return list(score(pooled.samples(start), self.metrics, run=self.run, step=step, epoch=epoch))
+        if step == 0:
+            self.unchanged.forget()
+        rows = [row for layer, sample in pooled.samples(start) for row in self._rows(layer, sample, pooled)]
+        return [{"run": self.run, "step": step, "epoch": epoch, **row} for row in rows]
+
+    def _rows(self, layer: str, sample: LayerSample, pooled: Pooled) -> Rows:
+        found = self.unchanged.find(layer, pooled.layers[layer])
+        return self.unchanged.keep(layer, list(score([(layer, sample)], self.metrics))) if found is None else found
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score every layer; rows of one step are one file, so a step measured again replaces it."""
