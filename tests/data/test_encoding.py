@@ -57,3 +57,12 @@ def test_padding_falls_back_on_end_unknown_and_zero():
 def test_padding_is_on_the_right():
     assert pad([[5], [6, 7]], 9).tolist() == [[5, 9], [6, 7]]
     assert attend([[5], [6, 7]]).tolist() == [[1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("tokenizer", [vocabularies.masked(), vocabularies.causal(), ByT5Tokenizer()])
+def test_texts_are_cut_on_the_right_and_the_tokenizer_is_left_alone(tokenizer):
+    tokenizer.truncation_side = "left"
+    (whole,), (cut,) = encode(["w1 w2 w3 w4 w5"], tokenizer), encode(["w1 w2 w3 w4 w5"], tokenizer, max_length=4)
+    after = count_added(tokenizer)[1]
+    assert cut.ids == whole.ids[: 4 - after] + whole.ids[len(whole.ids) - after :]
+    assert tokenizer.truncation_side == "left"

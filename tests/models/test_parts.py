@@ -179,6 +179,7 @@ def test_a_row_may_be_given_for_a_model_type_without_one():
         ("tokens", "layers.0.mlp.down_proj", "the width of a llama model to be 32, but got 48"),
         ("tokens", "layers.0.mlp.up_proj", "`tokens` of a llama model to be its input embeddings"),
         ("final_norm", "ln_f", "Expected 'ln_f' in a llama model"),
+        ("positions", "wpe", "Expected 'wpe' in a llama model"),
     ],
 )
 def test_a_row_that_does_not_fit_is_refused(field, value, message):
@@ -190,3 +191,17 @@ def test_a_row_that_does_not_fit_is_refused(field, value, message):
 def test_only_hugging_face_models_have_parts():
     with pytest.raises(ValueError, match="Expected `model` to be a Hugging Face or PEFT model, but got Linear"):
         parts_of(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_a_model_reads_as_many_tokens_as_its_table_of_positions_has_rows_for(model_type):
+    lengths = {"bert": 520, "gpt2": 520, "roberta": 518, "xlm-roberta": 518, "xlm-roberta-xl": 518}
+    model = tiny_model(model_type, "topic")
+    parts = parts_of(model)
+    assert parts.length == lengths.get(model_type)
+    ids = torch.full((1, parts.length or 600), 9)
+    with torch.no_grad():
+        assert parts.stack(input_ids=ids)[0].shape[1] == ids.shape[1]
+        if parts.length is not None:
+            with pytest.raises((IndexError, RuntimeError)):
+                parts.stack(input_ids=torch.full((1, parts.length + 1), 9))

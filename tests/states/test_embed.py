@@ -3,13 +3,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from babelscope.data.corpora import Corpus
 from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
 from babelscope.states import STATES, embed, pool, prepare
 from babelscope.states.embed import walk
-from tests.models.tiny import tiny_model, tiny_tokenizer
+from tests.models.tiny import VOCABULARY, tiny_model, tiny_tokenizer
 
 
 def one_by_one(model, corpus, tokenizer, *, special):
@@ -153,3 +154,34 @@ def test_a_missing_pad_token_is_handled(corpus):
     ours = embed(parts_of(model), prepare(corpus, tokenizer), pool.mean).layers
     theirs = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean).layers
     torch.testing.assert_close(dict(ours), dict(theirs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "adapt",
+    [
+        lambda model: model,
+        lambda model: get_peft_model(model, LoraConfig(target_modules=["word_embeddings"], r=2)),
+        lambda model: get_peft_model(model, LoraConfig(target_modules=["query"], modules_to_save=["word_embeddings"])),
+    ],
+    ids=["plain", "lora", "saved"],
+)
+def test_a_token_without_a_row_in_the_table_is_refused(corpus, adapt):
+    tokenizer, parts = tiny_tokenizer(), parts_of(adapt(tiny_model("bert")))
+    embed(parts, prepare(corpus, tokenizer), pool.mean)
+    tokenizer.add_tokens(["cat", "dog"])
+    message = rf"below the {VOCABULARY} rows of the token table, but the tokenizer gives {VOCABULARY + 1}; resize the"
+    with pytest.raises(ValueError, match=message) as caught:
+        embed(parts, prepare(corpus, tokenizer), pool.mean)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_longer_than_the_model_reads_is_refused():
+    """The tokenizer of somebody else's Trainer cuts where it was told to."""
+    parts, tokenizer = parts_of(tiny_model("xlm-roberta")), tiny_tokenizer()
+    tokenizer.model_max_length = parts.length + 1
+    long = Corpus("long", ("0",), {"eng_Latn": ("x" * 2000,)})
+    message = rf"Expected texts of at most {parts.length} tokens, .* set model_max_length of the tokenizer"
+    with pytest.raises(ValueError, match=message):
+        embed(parts, prepare(long, tokenizer, max_length=1000), pool.mean)
+    tokenizer.model_max_length = parts.length
+    embed(parts, prepare(long, tokenizer, max_length=1000), pool.mean)

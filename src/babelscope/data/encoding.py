@@ -1,6 +1,7 @@
 """Texts as token ids, with the tokens that the tokenizer added told apart by position."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,8 @@ class Encoding:
 def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_length: int = 512) -> list[Encoding]:
     """Tokenize texts with special tokens, cutting long ones before their end token.
 
+    They are cut on the right, whatever the tokenizer's own side, which is left as it is.
+
     Args:
         texts: S texts.
         tokenizer: of the model.
@@ -41,14 +44,15 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_leng
         raise ValueError(
             f"Expected `max_length` to be more than the {added} special tokens of a text, but got {longest}; raise it"
         )
-    rows = tokenizer(
-        list(texts),
-        truncation=True,
-        max_length=longest,
-        padding=False,
-        return_attention_mask=False,
-        return_special_tokens_mask=True,
-    )
+    with _cutting_on_the_right(tokenizer):
+        rows = tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=longest,
+            padding=False,
+            return_attention_mask=False,
+            return_special_tokens_mask=True,
+        )
     encodings = []
     for i, (ids, mask) in enumerate(zip(rows["input_ids"], rows["special_tokens_mask"], strict=True)):
         if all(mask):
@@ -57,6 +61,16 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_leng
             )
         encodings.append(Encoding(list(ids), [bool(flag) for flag in mask]))
     return encodings
+
+
+@contextmanager
+def _cutting_on_the_right(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    # an attribute only: a call has no argument for it
+    side, tokenizer.truncation_side = tokenizer.truncation_side, "right"
+    try:
+        yield
+    finally:
+        tokenizer.truncation_side = side
 
 
 def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -29,6 +29,8 @@ class Family:
     """Path from a block to the nonlinearity; its output is the gate."""
     final_norm: str | None
     """Path from the backbone to the norm after the last block; None where blocks end in one themselves."""
+    positions: str | None = None
+    """Path from the backbone to the learnt table of positions; None where they are relative, rotary or computed."""
     decoder: str | None = None
     """Path from the backbone to a second stack that reads the first; a backbone loaded without it is fine."""
     objective: Objective
@@ -54,6 +56,7 @@ def _bert(model_type: str, final_norm: str | None = None) -> Family:
         ffn_out="output.dense",
         ffn_gate="intermediate.intermediate_act_fn",
         final_norm=final_norm,
+        positions="embeddings.position_embeddings",
         objective="masked",
         lora_targets=("query", "value"),
     )
@@ -119,6 +122,7 @@ _ROWS = (
         ffn_out="mlp.c_proj",
         ffn_gate="mlp.act",
         final_norm="ln_f",
+        positions="wpe",
         objective="causal",
         lora_targets=("c_attn",),
     ),

@@ -29,7 +29,7 @@ from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.freeze import freeze as freeze_parts
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
-from babelscope.models.tokenizer import load_tokenizer, share_padding
+from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding
 from babelscope.models.trainable import TrainableMap, trainable_map
 
 __all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint"]
@@ -100,6 +100,7 @@ def load(
     model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head)
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
+    share_length(text, parts_of(model, family))
     whole: nn.Module = model
     if found.adapter is not None:
         whole = attach(model, found.adapter)

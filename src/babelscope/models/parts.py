@@ -33,6 +33,8 @@ class Parts:
     ffn_gate: tuple[nn.Module, ...]
     """One per block: its output is the gate (B, T, F)."""
     final_norm: nn.Module | None
+    positions: nn.Module | None
+    """The learnt table of positions."""
     decoder: nn.Module | None
     """The second stack of an encoder-decoder."""
     lm_head: nn.Module | None
@@ -52,6 +54,15 @@ class Parts:
     def width(self) -> int:
         """D, the size of a hidden state."""
         return int(self.tokens.weight.shape[1])  # type: ignore[index]
+
+    @property
+    def length(self) -> int | None:
+        """The most tokens of a text that the model can read; None where no table of positions ends."""
+        if self.positions is None:
+            return None
+        # RoBERTa and its kind count from the row after that of padding; in other tables all rows are of tokens
+        padding = getattr(self.positions, "padding_idx", None)
+        return int(self.positions.weight.shape[0]) - (0 if padding is None else padding + 1)  # type: ignore[index]
 
     @property
     def neurons(self) -> int:
@@ -95,6 +106,7 @@ def parts_of(model: nn.Module, family: Family | None = None) -> Parts:
     blocks = tuple(_at(backbone, family.blocks, family).children())
     inputs = tuple(_at(backbone, path, family) for path in family.inputs)
     final_norm = None if family.final_norm is None else _at(backbone, family.final_norm, family)
+    positions = None if family.positions is None else _at(backbone, family.positions, family)
     decoder = _at(backbone, family.decoder, family) if family.decoder and hasattr(backbone, family.decoder) else None
     lm_head = whole.get_output_embeddings()
     head = tuple(_outside(whole, backbone, lm_head))
@@ -110,6 +122,7 @@ def parts_of(model: nn.Module, family: Family | None = None) -> Parts:
         ffn_out=tuple(_at(block, family.ffn_out, family) for block in blocks),
         ffn_gate=tuple(_at(block, family.ffn_gate, family) for block in blocks),
         final_norm=final_norm,
+        positions=positions,
         decoder=decoder,
         lm_head=lm_head,
         head=head,

@@ -1,10 +1,11 @@
-"""Load a checkpoint's tokenizer, able to pad."""
+"""Load a checkpoint's tokenizer, able to pad and to cut."""
 
 from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from babelscope.models.checkpoint import Checkpoint, in_one_line
+from babelscope.models.parts import Parts
 
 
 def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTokenizerBase:
@@ -16,7 +17,7 @@ def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTok
             checkpoints may have none.
 
     Raises:
-        ValueError: if there is none that can be read.
+        ValueError: if there is none that can be read, or it has no vocabulary.
     """
     own = found.adapter is not None and (found.adapter / "tokenizer_config.json").is_file()
     place, revision = (found.adapter, None) if own else (found.place, found.revision)
@@ -33,8 +34,26 @@ def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTok
                 f"{other!r} ({reason}); correct it, or write null for the checkpoint's own."
             ) from error
         raise ValueError(in_one_line("a tokenizer that can be read", found, error)) from error
-    tokenizer.padding_side = "right"
+    _refuse_empty(tokenizer, place if own or other is not None else str(found), other)
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
+
+
+def _refuse_empty(tokenizer: PreTrainedTokenizerBase, place: object, other: str | None) -> None:
+    """From a folder without a vocabulary, transformers 5 builds a tokenizer that knows no word, and says nothing."""
+    # such a one may still have the mark of a space; by contents, for the files of a good one have many names
+    if len(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)) < 2:
+        argument = "model.checkpoint" if other is None else "model.tokenizer"
+        raise ValueError(
+            f"Expected `{argument}` to have a tokenizer, but {place} has no vocabulary of one; set model.tokenizer to "
+            "a folder or a Hub id that has."
+        )
+
+
+def share_length(tokenizer: PreTrainedTokenizerBase, parts: Parts) -> None:
+    """Let the tokenizer cut texts at what the model can read; its own limit holds where it is lower."""
+    if parts.length is not None:
+        tokenizer.model_max_length = min(tokenizer.model_max_length, parts.length)
 
 
 def share_padding(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:

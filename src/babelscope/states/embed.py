@@ -182,8 +182,10 @@ def walk(
         progress: Wraps the sequence of batches, for a progress bar.
 
     Raises:
-        ValueError: if there is no memory for a single text.
+        ValueError: if there is no memory for a single text, a token has no row in the token table, or a text is longer
+            than the model can read.
     """
+    _refuse_unreadable(parts, batches)
     weight = next(parts.stack.parameters())
     device, room = weight.device, None
     if device.type == "cpu":
@@ -221,6 +223,23 @@ def walk(
         for made in last:
             finish(*made)
     pieces.report()
+
+
+def _refuse_unreadable(parts: Parts, batches: Sequence[Batch]) -> None:
+    # of the weight, which a table wrapped by an adapter has, too
+    rows = int(parts.tokens.weight.shape[0])  # type: ignore[index]
+    highest = max((int(batch.input_ids.max()) for batch in batches), default=0)
+    if highest >= rows:
+        raise ValueError(
+            f"Expected token ids below the {rows} rows of the token table, but the tokenizer gives {highest}; resize "
+            "the model's embeddings, or set model.tokenizer to the model's own."
+        )
+    longest = max((batch.input_ids.shape[1] for batch in batches), default=0)
+    if parts.length is not None and longest > parts.length:  # `load` lets the tokenizer cut them; another may not
+        raise ValueError(
+            f"Expected texts of at most {parts.length} tokens, for the model has no more positions, but got one of "
+            f"{longest}; set model_max_length of the tokenizer to {parts.length}."
+        )
 
 
 def _beside(hidden: Tensor, batch: Batch) -> Batch:

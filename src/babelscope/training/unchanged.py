@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import torch
 from torch import Tensor
 
 Rows = list[dict[str, Any]]
@@ -20,7 +21,7 @@ class Unchanged:
 
     def find(self, layer: str, states: Tensor) -> Rows | None:
         """Give the rows of a layer that has these states (S, D) still; None is to be answered by `keep`."""
-        digest = hashlib.sha256(states.contiguous().numpy()).digest()
+        digest = hashlib.sha256(states.contiguous().view(torch.uint8).numpy().data).digest()
         if self._digests.get(layer) == digest:
             return self._rows.get(layer)
         self._digests[layer] = digest
