@@ -1,10 +1,11 @@
 """Panels of the page: a figure or a few, how to read them, and the choices (metric, step, layer) a reader has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from babelscope.report.figures.comparison import draw_difference, draw_third
@@ -15,12 +16,13 @@ from babelscope.report.figures.neighbours import draw_pairs
 from babelscope.report.figures.style import fit_beside, moments
 from babelscope.report.figures.task import draw_task, draw_transfer
 from babelscope.report.runs import gather, labels, scores_of, source_of
-from babelscope.report.summary import THIRDS, by_third, score_of, transfer_table
+from babelscope.report.summary import THIRDS, by_layer, by_third, score_of, transfer_table
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import layer_metrics, words_of
 
 Figure: TypeAlias = go.Figure | dict[str, Any]
 """One of plotly's, or plain data and layout as `sketch` makes them."""
+Offer = TypeVar("Offer", bound=Hashable)
 MOST_STEPS = 12
 """More steps than this are thinned out evenly where every step is a figure of its own; first and last stay."""
 
@@ -64,7 +66,7 @@ def compare_runs(runs: Sequence[Run]) -> list[Panel]:
 def show_run(run: Run) -> list[Panel]:
     """Make the panels that show one run layer by layer; those without rows are left out."""
     scored = replace(run, rows=scores_of(run.rows))
-    panels = [_guard(run), _heat_maps(scored), _curves(scored), _pairs(scored)]
+    panels = [_guard(run), _heat_maps(scored), *_curves(scored), *_pairs(scored)]
     return [panel for panel in panels if panel and panel.views]
 
 
@@ -177,8 +179,9 @@ def _heat_maps(run: Run) -> Panel | None:
     metrics = layer_metrics(run.rows)
     views = {"0": [draw_heat_map(run.rows, metric) for metric in metrics]} if metrics else {}
     choices = []
-    if views and run.rows["step"].nunique() > 1:
-        views["1"] = [draw_heat_map(run.rows, metric, change=True) for metric in metrics]
+    # what was measured once has not changed by 0
+    if moved := [metric for metric in metrics if by_layer(run.rows, metric)["step"].nunique() > 1]:
+        views["1"] = [draw_heat_map(run.rows, metric, change=True) for metric in moved]
         choices = [Choice("Show", ["value", "change since the first measurement"])]
     views = views if choices else {"": views["0"]} if views else {}
     return Panel(
@@ -192,55 +195,80 @@ def _heat_maps(run: Run) -> Panel | None:
     )
 
 
-def _curves(run: Run) -> Panel | None:
-    metrics = layer_metrics(run.rows)
-    counted, names = moments(run.rows[run.rows["layer"] != ""])
-    steps = _thin(list(names))
-    views = {
-        f"{place},{when}": [draw_curves(run.rows, metric, step, source=source_of(run))]
-        for place, metric in enumerate(metrics)
-        for when, step in enumerate(steps)
-    }
-    return Panel(
-        "Every language through the layers",
-        "The bold line is the mean over languages, the band their middle 80 %, each thin line one language (point at "
-        "it for its name). The dotted line is the first measurement, the dashed one what chance gives.",
-        views,
-        [
-            _metric_choice(metrics),
-            Choice(counted.capitalize(), [names[step] for step in steps], "slider", len(steps) - 1),
-        ],
-    )
+def _curves(run: Run) -> list[Panel]:
+    counted, names = moments(run.rows)
+    offered = _by_offer(layer_metrics(run.rows), lambda metric: _steps(by_layer(run.rows, metric)))
+    panels = []
+    for measured, metrics in offered.items():
+        steps = _thin(list(measured))
+        views = {
+            f"{place},{when}": [draw_curves(run.rows, metric, step, source=source_of(run))]
+            for place, metric in enumerate(metrics)
+            for when, step in enumerate(steps)
+        }
+        panels.append(
+            Panel(
+                "Every language through the layers" + (_how_often(len(measured)) if len(offered) > 1 else ""),
+                "The bold line is the mean over languages, the band their middle 80 %, each thin line one language "
+                "(point at it for its name). The dotted line is the first measurement, the dashed one what chance "
+                "gives.",
+                views,
+                [
+                    _metric_choice(metrics),
+                    Choice(counted.capitalize(), [names[step] for step in steps], "slider", len(steps) - 1),
+                ],
+            )
+        )
+    return panels
 
 
-def _pairs(run: Run) -> Panel | None:
-    pairs = run.rows[run.rows["other"] != ""]
-    if pairs.empty:
-        return None
-    metrics = sorted(pairs["metric"].unique())
-    layers, first, last = sort_layers(pairs["layer"].unique()), int(pairs["step"].min()), int(pairs["step"].max())
-    moments_shown: dict[str, int | None] = {"first step": first}
-    if last > first:
-        moments_shown |= {"last step": last, "change": None}
-    views = {
-        f"{place},{depth},{when}": [draw_pairs(run.rows, metric, layer, step=step)]
-        for place, metric in enumerate(metrics)
-        for depth, layer in enumerate(layers)
-        for when, step in enumerate(moments_shown.values())
-    }
-    return Panel(
-        "Whose sentences are the neighbours",
-        "Row by row: the share of a language's nearest neighbours that are sentences of each other language, grouped "
-        "by writing system. An even row is a shared space, dark blocks are islands; neighbours need not be "
-        "translations.",
-        views,
-        [
-            Choice("Metric", [words_of(metric).name for metric in metrics]),
-            Choice("Layer", layers, "slider", len(layers) // 2),
-            Choice("When", list(moments_shown), start=min(1, len(moments_shown) - 1)),
-        ],
-        "square",
-    )
+def _pairs(run: Run) -> list[Panel]:
+    pairs = run.rows[(run.rows["other"] != "") & (run.rows["layer"] != "")]
+    of = {str(metric): rows for metric, rows in pairs.groupby("metric")}
+    offered = _by_offer(sorted(of), lambda metric: (tuple(sort_layers(of[metric]["layer"])), _steps(of[metric])))
+    panels = []
+    for (layers, steps), metrics in offered.items():
+        shown: dict[str, int | None] = {"first step": steps[0]}
+        if len(steps) > 1:
+            shown |= {"last step": steps[-1], "change": None}
+        views = {
+            f"{place},{depth},{when}": [draw_pairs(run.rows, metric, layer, step=step)]
+            for place, metric in enumerate(metrics)
+            for depth, layer in enumerate(layers)
+            for when, step in enumerate(shown.values())
+        }
+        panels.append(
+            Panel(
+                "Whose sentences are the neighbours" + (_how_often(len(steps)) if len(offered) > 1 else ""),
+                "Row by row: the share of a language's nearest neighbours that are sentences of each other language, "
+                "grouped by writing system. An even row is a shared space, dark blocks are islands; neighbours need "
+                "not be translations.",
+                views,
+                [
+                    Choice("Metric", [words_of(metric).name for metric in metrics]),
+                    Choice("Layer", list(layers), "slider", len(layers) // 2),
+                    Choice("When", list(shown), start=min(1, len(shown) - 1)),
+                ],
+                "square",
+            )
+        )
+    return panels
+
+
+def _by_offer(metrics: Sequence[str], offer: Callable[[str], Offer]) -> dict[Offer, list[str]]:
+    """Group metrics by what a reader can choose of each: every combination of a panel's choices must have a figure."""
+    groups: dict[Offer, list[str]] = {}
+    for metric in metrics:
+        groups.setdefault(offer(metric), []).append(metric)
+    return groups
+
+
+def _steps(rows: pd.DataFrame) -> tuple[int, ...]:
+    return tuple(sorted(map(int, rows["step"].unique())))
+
+
+def _how_often(times: int) -> str:
+    return ", measured once" if times == 1 else f", measured {times} times"
 
 
 def _metric_choice(metrics: list[str]) -> Choice:

@@ -5,7 +5,7 @@ from html import escape
 
 import pandas as pd
 
-from babelscope.report.summary import THIRDS, settings_table
+from babelscope.report.summary import THIRDS, by_layer, settings_table
 from babelscope.report.table import Run
 
 HEADS = {"ilo": "ILO", "separability": "Separability"}
@@ -27,8 +27,11 @@ def settings_html(runs: Sequence[Run]) -> str:
     words = {"validation": "source, validation", "test": "source, test", "zero_shot": "zero-shot mean"}
     second = "".join(f"<th>{third}</th>" for names in groups.values() for third in names)
     second += "".join(f"<th>{words[name]}</th>" for name in scores)
-    moved = any(run.rows["step"].nunique() > 1 for run in runs)
-    rows = [_row(row, groups, scores, moved=moved) for _, row in table.iterrows()]
+    rows = [
+        # what was measured once has not changed by 0
+        _row(row, groups, scores, {metric for metric in HEADS if by_layer(run.rows, metric)["step"].nunique() > 1})
+        for run, (_, row) in zip(runs, table.iterrows(), strict=True)
+    ]
     return (
         '<div class="scroll"><table><thead>'
         f'<tr><th rowspan="2">Setting</th>{top}</tr><tr>{second}</tr></thead>'
@@ -39,10 +42,10 @@ def settings_html(runs: Sequence[Run]) -> str:
     )
 
 
-def _row(row: pd.Series, groups: dict[str, list[str]], scores: list[str], *, moved: bool) -> str:
+def _row(row: pd.Series, groups: dict[str, list[str]], scores: list[str], moved: set[str]) -> str:
     cells = [f'<th scope="row">{escape(str(row["label"]))}</th>']
     cells += [
-        _change(row[f"{metric}_{third}_first"], row[f"{metric}_{third}_last"], moved=moved)
+        _change(row[f"{metric}_{third}_first"], row[f"{metric}_{third}_last"], moved=metric in moved)
         for metric, head in HEADS.items()
         for third in groups[head]
     ]

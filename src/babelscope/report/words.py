@@ -209,6 +209,24 @@ WORDS = {
         "Near 1, all directions carry the same variance; near 0, one carries it all. A fall warns of a collapse.",
         null="isoscore_null",
     ),
+    "token_isoscore": Words(
+        "IsoScore of the tokens",
+        "IsoScore of the token table: how evenly its variance fills the dimensions (0 to 1)",
+        "Near 1, all directions carry the same variance; near 0, one carries it all. Each token counts once, however "
+        "rare it is.",
+    ),
+    "token_mean_cosine": Words(
+        "cosine of tokens",
+        "Mean cosine of two tokens in the token table (-1 to 1)",
+        "Near 0 in a table that uses all directions; near 1, all tokens point the same way.",
+        unit_interval=False,
+    ),
+    "token_variance": Words(
+        "variance of the tokens",
+        "Total variance of the token table",
+        "The trace of the covariance over all labelled tokens.",
+        unit_interval=False,
+    ),
     "random_cosine": Words(
         "random cosine",
         "Mean cosine of two random sentences (-1 to 1)",

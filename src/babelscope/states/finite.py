@@ -10,7 +10,7 @@ def refuse_non_finite(
 
     Args:
         finite: Whether each point is (B,), bool.
-        index: Which points these are (B,): l * n + i is sentence i in language l.
+        index: Which points these are (B,), all or those of a batch: l * n + i is sentence i in language l.
         layer: Named in the message.
         names: The K languages.
         ids: The n sentences.
@@ -22,8 +22,10 @@ def refuse_non_finite(
         return
     bad = index[~finite]
     language, sentence = divmod(int(bad[0]), len(ids))
+    # what is refused at its first batch says nothing of the others
+    of = "sentences" if len(index) == len(names) * len(ids) else "sentences in its batch"
     raise ValueError(
         f"Expected finite states, but layer {layer} is not finite for sentence {ids[sentence]!r} in "
-        f"{names[language]} ({len(bad)} of {len(index)} sentences); "
+        f"{names[language]} ({len(bad)} of {len(index)} {of}); "
         "load the model with model.dtype=float32 or bfloat16, or check that its training did not diverge."
     )

@@ -55,11 +55,11 @@ def draw_difference(rows: pd.DataFrame, metric: str, run: str, base: str) -> go.
     if shared.empty:
         return None
     shared = shared.reindex(sort_layers(shared.index))
-    counted, names = moments(values[(values["run"] == run) & values["step"].isin(shared.columns)])
+    counted, names = moments(rows[rows["run"] == run])
     bound = max(0.05, float(np.nanmax(np.abs(shared.to_numpy()))))
     heat = go.Heatmap(
         z=[clean(line) for line in shared.to_numpy()],
-        x=list(names.values()),
+        x=[names[int(step)] for step in shared.columns],
         y=list(shared.index),
         xgap=2,
         ygap=2,

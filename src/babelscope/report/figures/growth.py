@@ -79,7 +79,9 @@ def draw_growth_layers(
     `change` draws the difference to the first checkpoint.
     """
     grids = {
-        model: pd.DataFrame({point.name: profile(point.run, metric) for point in distinct(line)})
+        model: pd.DataFrame(
+            {point.name: values for point in distinct(line) if len(values := profile(point.run, metric))}
+        )
         for model, line in lines.items()
     }
     grids = {model: grid for model, grid in grids.items() if grid.size}

@@ -26,9 +26,9 @@ def draw_heat_map(rows: pd.DataFrame, metric: str, *, change: bool = False) -> g
     """Draw one metric of one run, layers (up) by steps (right); `change` shows the difference to the first step."""
     words = words_of(metric)
     values = by_layer(rows, metric)
-    counted, names = moments(values)
+    counted, names = moments(rows)
     layers = sort_layers(values["layer"].unique())
-    grid = values.pivot(index="layer", columns="step", values="value").reindex(index=layers, columns=list(names))
+    grid = values.pivot(index="layer", columns="step", values="value").reindex(layers)
     if change:
         grid = grid.sub(grid.iloc[:, 0], axis=0)
         bound = max(0.05, float(np.nanmax(np.abs(grid.to_numpy()))))
@@ -39,11 +39,11 @@ def draw_heat_map(rows: pd.DataFrame, metric: str, *, change: bool = False) -> g
     digits, hover = ("%{z:+.2f}", "%{z:+.3f}") if change else ("%{z:.2f}", "%{z:.3f}")
     heat = go.Heatmap(
         z=[clean(line) for line in grid.to_numpy()],
-        x=list(names.values()),
+        x=[names[int(step)] for step in grid.columns],
         y=layers,
         xgap=2,
         ygap=2,
-        texttemplate=digits if len(names) <= 10 else None,
+        texttemplate=digits if grid.shape[1] <= 10 else None,
         hovertemplate=f"layer %{{y}}, {counted}: %{{x}}<br>{plain(words.name)} {hover}<extra></extra>",
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
         **colours,
@@ -88,7 +88,7 @@ def draw_curves(rows: pd.DataFrame, metric: str, step: int, *, source: str = "")
         for name, (values, colour, line) in lines.items()
     ]
     ends = [(plain(name), _end(values), colour) for name, (values, colour, _) in lines.items()]
-    counted, names = moments(measured)
+    counted, names = moments(rows)
     return draw(
         traces,
         plain(f"{words.title}, {counted}: {names[step]}"),

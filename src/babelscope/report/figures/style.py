@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.runs import scores_of
+
 SEQUENTIAL = {
     "alignment": ((0, "#f4f1e6"), (0.25, "#bcd9c6"), (0.5, "#6db5a8"), (0.75, "#2b7f8c"), (1, "#123c5c")),
     "separability": ((0, "#f7f0e6"), (0.25, "#f3cf9f"), (0.5, "#e0935c"), (0.75, "#b4513f"), (1, "#5e1d3a")),
@@ -36,11 +38,15 @@ def sketch(
 
 
 def moments(rows: pd.DataFrame) -> tuple[str, dict[int, str]]:
-    """Name the measured steps: by completed epochs where each epoch was measured once, else by training step.
+    """Name the steps at which layers were measured: by completed epochs where each was measured once, else by step.
+
+    Args:
+        rows: all rows of one run, so that its figures agree; a metric need not have been measured at every step.
 
     Returns:
         what the names count, and the name of every step in order.
     """
+    rows = scores_of(rows[rows["layer"] != ""])
     pairs = rows[["step", "epoch"]].drop_duplicates().sort_values("step")
     by_epoch = pairs["epoch"].is_unique and pairs["step"].is_unique
     names = pairs["epoch"] if by_epoch else pairs["step"]

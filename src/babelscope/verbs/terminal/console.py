@@ -20,7 +20,7 @@ from babelscope.report.study.tables import (
     unit_values,
     units_of,
 )
-from babelscope.report.summary import THIRDS, change_by_layer, settings_table
+from babelscope.report.summary import THIRDS, by_layer, change_by_layer, settings_table
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import words_of
 
@@ -57,12 +57,15 @@ def print_layers(run: Run, metrics: Sequence[str]) -> None:
     """Print each layer's value, before and after where there are two steps."""
     changes = {metric: change_by_layer(run.rows, metric).set_index("layer") for metric in metrics}
     changes = {metric: change for metric, change in changes.items() if len(change)}
-    steps = run.rows.loc[run.rows["layer"] != "", "step"]
-    moved = steps.nunique() > 1
+    if not changes:
+        return
+    moved = {metric for metric in changes if by_layer(run.rows, metric)["step"].nunique() > 1}
     table = _table("layer", *changes)
     for layer in sort_layers({layer for change in changes.values() for layer in change.index}):
-        values = [change.loc[layer] for change in changes.values()]
-        table.add_row(layer, *(f"{v['first']:.3f} → {v['last']:.3f}" if moved else f"{v['last']:.3f}" for v in values))
+        values = [(change.loc[layer], metric in moved) for metric, change in changes.items()]
+        table.add_row(
+            layer, *(f"{v['first']:.3f} → {v['last']:.3f}" if two else f"{v['last']:.3f}" for v, two in values)
+        )
     _show("Every layer, before → after" if moved else "Every layer", table)
 
 
@@ -127,7 +130,8 @@ def _show(title: str, table: Table) -> None:
 
 
 def _pair(first: float, last: float) -> str:
-    return _number(first) if first == last else f"{_number(first)} → {_number(last)}"
+    once = first == last or pd.isna(first)
+    return _number(last) if once else f"{_number(first)} → {_number(last)}"
 
 
 def _number(value: float) -> str:
