@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import CSVLogger, Logger
+from pytorch_lightning.loggers import Logger
 
 from babelscope.cli import VERBS, conf_folder
 from babelscope.data.lab import LANGUAGES, lab
@@ -20,6 +20,7 @@ from babelscope.models.policies import FreezePolicy
 from babelscope.states import prepare
 from babelscope.training.pretraining import Recipe
 from babelscope.verbs.conf import register_resolvers
+from babelscope.verbs.mirror.csv_rows import CsvMirror
 from babelscope.verbs.mirror.logger import Mirror
 from babelscope.verbs.signature import check_arguments
 from tests.models.tiny import save_checkpoint, tiny_tokenizer
@@ -203,7 +204,7 @@ def test_loggers(composed, group, name, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     made = instantiate(compose_choice(composed, group, name).logger) or {}
     assert all(isinstance(logger, Logger) for logger in made.values())
-    kinds = {"csv": CSVLogger, "wandb": Mirror}
+    kinds = {"csv": CsvMirror, "wandb": Mirror}
     assert [type(logger) for logger in made.values()] == ([kinds[name]] if name in kinds else [])
 
 

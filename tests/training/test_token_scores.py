@@ -16,10 +16,10 @@ STEPS = 4
 SCORER = partial(TokenScorer, k=5)
 
 
-def fit(folder, *callbacks):
+def fit(folder, *callbacks, **options):
     base = save_checkpoint(folder / "base", "xlm-roberta", "topic")
     loaded = load(base, task="topic")
-    make_trainer(folder, *callbacks).fit(make_module(loaded.model), make_data())
+    make_trainer(folder, *callbacks, **options).fit(make_module(loaded.model), make_data())
     return weights_of(loaded.model)
 
 
@@ -27,9 +27,15 @@ def test_rows_at_step_0_and_every_validation_epoch(tmp_path):
     scores = TokenScores(SCORER, PROBED, tiny_tokenizer(), folder=tmp_path / "run", run="r")
     fit(tmp_path, scores)
     assert sorted({(row["step"], row["epoch"]) for row in scores.rows}) == [(0, 0), (STEPS, 1), (2 * STEPS, 2)]
-    assert {"neighbour_scripts@5", "isoscore", "tokens"} <= {row["metric"] for row in scores.rows}
+    assert {"neighbour_scripts@5", "token_isoscore", "tokens"} <= {row["metric"] for row in scores.rows}
     assert {row["layer"] for row in scores.rows} == {"0"}
     assert len(read(tmp_path / "run")) == len(scores.rows)
+
+
+def test_rows_at_the_end_of_epochs_of_a_training_without_validation(tmp_path):
+    scores = TokenScores(SCORER, PROBED, tiny_tokenizer(), every_n_epochs=2)
+    fit(tmp_path, scores, limit_val_batches=0)
+    assert sorted({(row["step"], row["epoch"]) for row in scores.rows}) == [(0, 0), (2 * STEPS, 2)]
 
 
 def test_training_is_as_without_it(tmp_path):

@@ -114,6 +114,13 @@ class FineTuner(pl.LightningModule):
                 f"and {min(own ^ stored)} is in one of them only; resume with the same freezing and adapter."
             )
 
+    def monitored(self, *, validated: bool) -> list[str]:
+        """Name what a training logs, by which a callback may decide, with or without validation."""
+        scores = ["loss", *(["accuracy"] if self.accuracies else [])]
+        term = self.alignment is not None and self.alignment.weight != 0
+        names = [f"validation_{score}/{self.source}" for score in scores] if validated else []
+        return [*names, "train_loss", *(["alignment_loss"] if term else [])]
+
     def _scored(self) -> tuple[str, ...]:
         return ("validation", *self.languages)
 

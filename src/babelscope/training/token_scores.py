@@ -29,7 +29,8 @@ class TokenScores(pl.Callback):
         folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only.
         run: Identifier written to every row.
         family: Where the table is, for a model type that is not known.
-        every_n_epochs: Measure after the epochs that are multiples of n.
+        every_n_epochs: Measure after the epochs that are multiples of n: at each validation in them, or, where nothing
+            is validated, at their end.
         attribute: Attribute of the LightningModule that holds the Hugging Face model.
     """
 
@@ -65,6 +66,12 @@ class TokenScores(pl.Callback):
         """Measure at the validation of every n-th epoch of training."""
         epoch = trainer.current_epoch + 1
         if not trainer.sanity_checking and trainer.state.fn == "fit" and epoch % self.every_n_epochs == 0:
+            self._measure(trainer, pl_module, epoch=epoch)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure every n-th epoch of a training without validation."""
+        epoch = trainer.current_epoch + 1
+        if not trainer.enable_validation and epoch % self.every_n_epochs == 0:
             self._measure(trainer, pl_module, epoch=epoch)
 
     def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:

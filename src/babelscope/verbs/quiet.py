@@ -21,6 +21,5 @@ def quiet() -> None:
         ".*smaller than the logging interval.*",
         ".*srun.*command is available.*",
         ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
-        ".*Experiment logs directory .* exists and is not empty.*",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -12,6 +12,8 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.loggers import Logger
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names, lm, topic
@@ -24,6 +26,7 @@ from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
 from babelscope.training.interrupt import keyboard_interrupt
 from babelscope.training.module import FineTuner
+from babelscope.training.monitors import refuse_unknown_monitors
 from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
@@ -42,7 +45,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     probed = build_corpus(cfg, list(cfg.languages.codes), sentences=cfg.sentences)
     read = build("task.corpus", settings.corpus)
     train = read([source], split=settings.train)
-    alignment, partials = build("alignment", cfg.get("alignment")), instantiate(cfg.callbacks or {})
+    alignment = build("alignment", cfg.get("alignment"))
+    partials = instantiate(cfg.get("callbacks") or {})  # Hydra leaves the key of an empty list out
     watched = {f"callbacks.{key}.corpus.split": made.keywords["corpus"] for key, made in partials.items() if _has(made)}
     trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
     _refuse_overlap(trained, {"corpus.split": probed, **watched})
@@ -85,11 +89,19 @@ def main(cfg: DictConfig, folder: Path) -> None:
         "folder": folder,
         "run": folder.name,
     }
-    callbacks = [_complete(key, built, given) for key, built in partials.items()]
+    built = {key: _complete(key, made, given) for key, made in partials.items()}
+    refuse_unknown_monitors(built, module.monitored(validated=cfg.trainer.get("limit_val_batches") != 0))
+    callbacks = list(built.values())
     callbacks.sort(key=lambda callback: not isinstance(callback, AlignmentGuard))  # it repairs what the others measure
     callbacks.append(EpochMirror(folder))  # it reads what the others wrote
-    loggers = list((instantiate(cfg.logger) or {}).values())
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(folder))
+    loggers = list(instantiate(cfg.get("logger") or {}).values())
+    trainer: pl.Trainer = instantiate(
+        cfg.trainer,
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=str(folder),
+        enable_checkpointing=_saves(cfg.trainer.get("enable_checkpointing"), callbacks),
+    )
     choices = HydraConfig.get().runtime.choices
     manifest: dict[str, Any] = {}
     if trainer.is_global_zero:
@@ -112,13 +124,32 @@ def main(cfg: DictConfig, folder: Path) -> None:
             trainer.fit(module, data, ckpt_path=last)
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
-            run = read_run(folder)
-            log_table(loggers, run)
-            print_layers(run, ["ilo", "separability"])
-            print_settings([run])
-            if cfg.page:
-                print(f"Wrote {write_page([run], folder / 'report.html')}")
+            _show(folder, loggers, page=cfg.page)
             keep(cfg, folder, {**manifest, "finished": True})
+
+
+def _show(folder: Path, loggers: Sequence[Logger], *, page: bool) -> None:
+    """Make what is made of rows; a run may have chosen no callback that writes any."""
+    run = read_run(folder) if (folder / "results").is_dir() else None
+    if run is None or run.rows.empty:
+        print("No callback wrote rows, so there are no tables and no page; add layer_scores or task_scores for them.")
+        return
+    log_table(loggers, run)
+    print_layers(run, ["ilo", "separability"])
+    print_settings([run])
+    if page:
+        print(f"Wrote {write_page([run], folder / 'report.html')}")
+
+
+def _saves(asked: bool | None, callbacks: Sequence[pl.Callback]) -> bool:
+    """Whether checkpoints are written: where a callback does so, or else Lightning's own on explicit request only."""
+    found = any(isinstance(callback, Checkpoint) for callback in callbacks)
+    if found and asked is False:
+        raise ValueError(
+            "Expected `trainer.enable_checkpointing` not to be false beside a callback that writes checkpoints, but "
+            "got false; leave `checkpoint` out of `callbacks`, or this setting."
+        )
+    return found if asked is None else asked
 
 
 def _has(made: Any) -> bool:

@@ -1,1 +1,1 @@
-"""wandb, which mirrors the rows: its logger, its pictures, its offline runs and its workspaces."""
+"""What mirrors the rows: a CSV file, and wandb with its logger, its pictures, its offline runs and its workspaces."""

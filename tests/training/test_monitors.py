@@ -1,0 +1,30 @@
+import pytest
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import EarlyStopping
+
+from babelscope.training.monitors import refuse_unknown_monitors
+from tests.models.tiny import tiny_model
+from tests.training.runs import make_data, make_module, make_trainer
+
+
+class Logged(pl.Callback):
+    """Keep the names that a callback may decide by."""
+
+    def on_train_end(self, trainer, pl_module):
+        self.names = set(trainer.callback_metrics)
+
+
+@pytest.mark.parametrize("task", ["topic", "lm"])
+@pytest.mark.parametrize("validated", [True, False])
+def test_what_is_named_is_what_is_logged(task, validated, tmp_path):
+    logged, module = Logged(), make_module(tiny_model("xlm-roberta", task), task)
+    make_trainer(tmp_path, logged, max_epochs=1, limit_val_batches=int(validated)).fit(module, make_data(task))
+    names = module.monitored(validated=validated)
+    assert logged.names == set(names)
+    refuse_unknown_monitors({"stop": EarlyStopping(monitor=names[0])}, names)
+
+
+def test_early_stopping_by_what_is_not_logged_is_refused():
+    with pytest.raises(ValueError, match=r"`callbacks.stop.monitor` to be one of a, b as nothing is .* got 'c'; "):
+        refuse_unknown_monitors({"stop": EarlyStopping(monitor="c")}, ["a", "b"])
+    refuse_unknown_monitors({"stop": EarlyStopping(monitor="c", strict=False)}, ["a", "b"])
