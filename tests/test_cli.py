@@ -178,6 +178,15 @@ def test_values_with_an_equals_sign_need_no_quotes():
         assert cli._in_order([plain]) == [plain]
 
 
+def test_home_folders_and_names_of_digits_need_no_quotes():
+    assert cli._in_order(["output=~/x"]) == ["output='~/x'"]
+    assert cli._in_order(["start=~/a,b"]) == ["start='~/a',b"]
+    assert cli._in_order(["model.revision=5,12e4,null"]) == ["model.revision='5','12e4',null"]
+    assert cli._in_order(["output=7"]) == ["output='7'"]
+    for plain in ("~hydra.launcher", "seed=5", "sentences", "output=", "output='~/x'"):
+        assert cli._in_order([plain]) == [plain]
+
+
 def test_a_failing_job_does_not_stop_the_others(tiny, somewhere):
     ended = babelscope(
         *("probe", "-m", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=9999,6,8888,7"),

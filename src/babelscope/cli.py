@@ -149,6 +149,7 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
                 f"Expected a flag, one of {', '.join(known)}, but got {name!r}; nearest: {nearest(name, known)}."
             )
         else:
+            _refuse_no_choice(argument)
             overrides.append(_quote(argument))
     return [*flags, *overrides]
 
@@ -172,12 +173,29 @@ def _of_folder(arguments: Sequence[str]) -> list[str]:
     return read
 
 
+def _refuse_no_choice(override: str) -> None:
+    """Refuse a value for a group that is no name of a choice; Hydra does, but does not say which group it was."""
+    group, _, value = override.lstrip("+").partition("=")
+    folder = conf_folder() / group
+    if not group or not folder.is_dir() or not re.fullmatch(r"null|true|false|[\d.]+", value, re.IGNORECASE):
+        return
+    options = sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "default")
+    remedy = f"write {group}=none" if "none" in options else "choose one, or leave it out"
+    raise ValueError(f"Expected `{group}` to be one of {', '.join(options)}, but got {value}; {remedy}.")
+
+
 def _quote(override: str) -> str:
-    """Quote plain values that have an equals sign, as the names of revisions do: Hydra reads none without quotes."""
+    """Quote plain values that Hydra does not read as they stand.
+
+    It reads none with an equals sign, as names of revisions have, none with `~`; and 12e4 as a number, even of a run.
+    """
     key, _, value = override.partition("=")
-    if "=" not in value or re.search(r"[\s'\"\\()\[\]{}$]", value):
+    if not value or re.search(r"[\s'\"\\()\[\]{}$]", value):
         return override
-    return f"{key}=" + ",".join(f"'{part}'" if "=" in part else part for part in value.split(","))
+    begins = tuple("~0123456789") if key.endswith(("output", "revision")) else ("~",)
+    return f"{key}=" + ",".join(
+        f"'{part}'" if "=" in part or part.startswith(begins) else part for part in value.split(",")
+    )
 
 
 def _import(name: str) -> ModuleType:

@@ -42,6 +42,8 @@ def test_find_folder_takes_the_first_that_is_there(tmp_path):
         (["eng_Latin"], "nearest: eng_Latn"),
         ("eng_Latn", "a list of FLORES codes"),
         ([], "a list of FLORES codes"),
+        (None, "a list of FLORES codes"),
+        ([1, 2], "a list of FLORES codes"),
         (["eng_Latn", "eng_Latn"], "eng_Latn twice"),
     ],
 )

@@ -65,7 +65,8 @@ def check_languages(languages: Sequence[str], known: Iterable[str] | None = None
         ValueError: naming the first such language and the nearest known codes.
         FileNotFoundError: if no language is known.
     """
-    if isinstance(languages, str) or not languages:
+    is_list = isinstance(languages, Sequence) and not isinstance(languages, str)
+    if not is_list or not languages or not all(isinstance(language, str) for language in languages):
         raise ValueError(f"Expected `languages` to be a list of FLORES codes, but got {languages!r}; write [eng_Latn]")
     for i, language in enumerate(languages):
         if language in languages[:i]:

@@ -24,13 +24,15 @@ from babelscope.training.pretraining import Recipe, pretrain
 from babelscope.verbs.conf import conf_folder
 from babelscope.verbs.errors import nearest
 from babelscope.verbs.quiet import quiet
-from babelscope.verbs.signature import check_arguments, check_numbers
+from babelscope.verbs.signature import check_arguments, check_model, check_numbers, check_texts
 
 
 def begin(cfg: DictConfig) -> None:
     """Check what is at the top of the configuration, and fix seed and threads."""
     quiet()
     check_numbers(cfg)
+    check_texts(cfg)
+    check_model(cfg.model)
     _refuse_ddp_in_a_sweep(cfg)
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
@@ -59,6 +61,21 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
     if not cfg.get("metrics"):
         raise ValueError("Expected `metrics` to choose at least one, but got none; write metrics=[ilo,separability].")
     return {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
+
+
+def languages_of(cfg: DictConfig) -> list[str]:
+    """Read the chosen languages; one without brackets is not taken apart into its letters.
+
+    Raises:
+        ValueError: if they are not a list of codes.
+    """
+    codes = cfg.languages.codes
+    if not OmegaConf.is_list(codes) or not codes or not all(isinstance(code, str) for code in codes):
+        raise ValueError(
+            f"Expected `languages.codes` to be a list of FLORES codes, but got {'null' if codes is None else codes!r}; "
+            "write languages.codes=[eng_Latn,deu_Latn,...]."
+        )
+    return list(codes)
 
 
 def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None) -> Corpus:
@@ -128,7 +145,10 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
+        if device.type == "meta":
+            raise RuntimeError("its tensors have no values")
+        return device
     except (RuntimeError, AssertionError, TypeError) as error:  # which of them depends on how torch was built
         raise ValueError(
             f"Expected `device` to be one that torch has here, but got {name!r} ({str(error).splitlines()[0][:120]}); "
@@ -141,6 +161,11 @@ def read_family(row: DictConfig | None) -> Family | None:
     if row is None:
         return None
     wanted = [field.name for field in fields(Family)]
+    if not OmegaConf.is_dict(row):
+        raise ValueError(
+            f"Expected `model.family` to be null or a row of {', '.join(wanted)}, but got {row!r}; "
+            "leave it out, for a known model type has its row."
+        )
     if unknown := [str(key) for key in row if key not in wanted]:
         raise ValueError(
             f"Expected the keys of `model.family` to be among {', '.join(wanted)}, but got `{unknown[0]}`; "

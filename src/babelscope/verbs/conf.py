@@ -26,8 +26,10 @@ def register_resolvers(new: set[Path]) -> None:
         new: Receives every folder of a run that is not there yet as Hydra asks for its name, which it then makes.
     """
 
-    def run_folder(output: str) -> str:
-        folder = Path(output).expanduser().absolute()
+    def run_folder(output: Any) -> str:
+        if output is None:
+            raise ValueError("Expected `output` to be a folder, but got null; leave it out, or name one.")
+        folder = Path(str(output)).expanduser().absolute()
         new.update(path for path in (folder, *folder.parents) if not path.exists())
         return str(folder)
 
@@ -40,12 +42,12 @@ def register_resolvers(new: set[Path]) -> None:
 
 def name_of(checkpoint: str | None, choice: str) -> str:
     """Name a model by the last part of its checkpoint, or by the file it was chosen by."""
-    parts = Path(checkpoint).parts if checkpoint else (choice,)
+    parts = Path(str(checkpoint)).parts if checkpoint else (choice,)
     return parts[-2] if parts[-1] == "model" and len(parts) > 1 else parts[-1]
 
 
-def _names_of(models: list[str] | None, name: str) -> str:
-    if not models:
+def _names_of(models: Any, name: str) -> str:
+    if not OmegaConf.is_list(models):  # what is neither that nor null is refused by the verb
         return name
     names = [Path(str(model)).name for model in models]
     return "-".join(names[:4]) + (f"-and-{len(names) - 4}-more" if len(names) > 4 else "")

@@ -32,6 +32,7 @@ def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
     remedy = "; correct or remove this key." if isinstance(error, TypeError) else ""
+    where = "" if kept and kept[0].startswith("Expected `") else where  # it names the user's own key
     return where + (" ".join(kept) or type(error).__name__) + remedy
 
 
@@ -91,6 +92,7 @@ def _disk(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno is not None:
         return (
             f"Expected {error.filename or 'a file'} to be a place to read and write, but got: {error.strerror}; "
-            "correct the path, or choose another folder by output=FOLDER."
+            "correct the path, or choose another folder by output=FOLDER for results and cache=FOLDER for checkpoints "
+            "and states."
         )
     return None

@@ -24,7 +24,7 @@ from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.models.peek import peek
 from babelscope.report.table import write
-from babelscope.verbs.building import begin, build_model, checkpoint_of, choose_device, keep, read_family
+from babelscope.verbs.building import begin, build_model, checkpoint_of, choose_device, keep, languages_of, read_family
 from babelscope.verbs.manifest import software
 from babelscope.verbs.origin import Origin, origin_of
 from babelscope.verbs.terminal.console import console
@@ -38,10 +38,10 @@ def main(cfg: DictConfig, folder: Path) -> None:
     refuse_masked(_family(cfg))
     tasks = load_tasks(
         names,
-        include=None if cfg.include is None else Path(cfg.include),
+        include=None if cfg.include is None else Path(cfg.include).expanduser(),
         folders=list(cfg.folders),
         files=cfg.files,
-        data=None if cfg.data is None else Path(cfg.data),
+        data=None if cfg.data is None else Path(cfg.data).expanduser(),
         num_fewshot=cfg.num_fewshot,
         seed=cfg.seed,
     )
@@ -74,7 +74,7 @@ def _names(cfg: DictConfig) -> dict[str, str]:
             "Expected `tasks` to name a task of the harness for each language, but got none; "
             "add +tasks.eng_Latn=TASK, or choose a benchmark, such as harness=xcopa."
         )
-    codes = list(tasks) if cfg.languages.codes is None else list(dict.fromkeys(cfg.languages.codes))
+    codes = list(tasks) if cfg.languages.codes is None else list(dict.fromkeys(languages_of(cfg)))
     if missing := [code for code in codes if code not in tasks]:
         raise ValueError(
             f"Expected `languages` to have a task in {cfg.benchmark}, but got {', '.join(missing)}; those with one are "

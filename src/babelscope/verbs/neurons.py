@@ -23,7 +23,7 @@ from babelscope.report.table import read_run, write
 from babelscope.states import Prepared, embed_once, prepare
 from babelscope.states.firing import count_firing
 from babelscope.states.reading import READINGS
-from babelscope.verbs.building import begin, build, build_metrics, checkpoint_of, choose_device, keep
+from babelscope.verbs.building import begin, build, build_metrics, checkpoint_of, choose_device, keep, languages_of
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.neuron_ablation import ablation_rows, choose_regions, left_out, load_for
 from babelscope.verbs.neuron_conf import LapeRule, Settings, read_settings, split_corpus
@@ -39,9 +39,9 @@ PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000
 def main(cfg: DictConfig, folder: Path) -> None:
     """Find regions or read them, describe and compare them, switch them off, and write rows, files and page."""
     begin(cfg)
-    settings = read_settings(cfg)
+    codes, settings = languages_of(cfg), read_settings(cfg)
     metrics = build_metrics(cfg) if cfg.get("metrics") else {}
-    device, codes = choose_device(cfg.device), list(cfg.languages.codes)
+    device = choose_device(cfg.device)
     corpus: Corpus = build("corpus", cfg.corpus)(codes)
     found_on, measured_on = split_corpus(settings, corpus, sentences=cfg.sentences, seed=cfg.seed)
     labels = (

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelscope.report.files import write_text
 from babelscope.training.pretraining import pretrain
-from babelscope.verbs.building import begin, build, pretrain_once
+from babelscope.verbs.building import begin, build, languages_of, pretrain_once
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -21,7 +21,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         )
     recipe = instantiate(cfg.model.recipe)
     target = None if cfg.folder is None else _new(Path(cfg.folder).expanduser())
-    corpus = build("corpus", cfg.corpus)(list(cfg.languages.codes), split="train")
+    corpus = build("corpus", cfg.corpus)(languages_of(cfg), split="train")
     weights = dict(instantiate(cfg.weights) or {})
     trainer = partial(instantiate, cfg.trainer)
     made = (

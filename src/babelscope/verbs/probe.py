@@ -18,7 +18,16 @@ from babelscope.report.page import write_page
 from babelscope.report.table import read_run, write
 from babelscope.states import Pooled, embed_once, prepare
 from babelscope.states.pool import Pool
-from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, choose_device, keep
+from babelscope.verbs.building import (
+    begin,
+    build,
+    build_corpus,
+    build_metrics,
+    build_model,
+    choose_device,
+    keep,
+    languages_of,
+)
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.terminal.console import print_layers, progress
 
@@ -27,7 +36,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     """Embed the corpus, or find its states in the store; score every layer; write rows, manifest and page."""
     begin(cfg)
     metrics, pool, device = build_metrics(cfg), build("pool", cfg.pool), choose_device(cfg.device)
-    corpus = build_corpus(cfg, list(cfg.languages.codes), sentences=cfg.sentences)
+    corpus = build_corpus(cfg, languages_of(cfg), sentences=cfg.sentences)
     begins = _start_of(cfg) if _is_compared(cfg, metrics) else None
     start = None if begins is None else _embed(begins, corpus, pool, device)[1]
     loaded, now = _embed(cfg, corpus, pool, device)

@@ -3,12 +3,16 @@
 import inspect
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig
 
 from babelscope.verbs.errors import nearest
+
+MOST = 2**32 - 1
+"""Of a whole number: NumPy takes no larger seed."""
 
 
 def check_arguments(key: str, function: Any) -> None:
@@ -39,7 +43,7 @@ def check_arguments(key: str, function: Any) -> None:
 
 
 def check_numbers(cfg: DictConfig) -> None:
-    """Refuse what is not a whole number at the top of a configuration, where no signature says so."""
+    """Refuse what is not a whole number in bounds at the top of a configuration, where no signature says so."""
     for key, least, usual in (
         ("seed", 0, "0"),
         ("threads", 1, "null"),
@@ -54,11 +58,54 @@ def check_numbers(cfg: DictConfig) -> None:
         value = cfg.get(key, least)
         if value is None and optional:
             continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
+            bounds = f"{least} to {MOST}" if isinstance(value, int) and value > MOST else f"{least}"
             raise ValueError(
-                f"Expected `{key}` to be a whole number from {least}{', or null' if optional else ''}, "
+                f"Expected `{key}` to be a whole number from {bounds}{', or null' if optional else ''}, "
                 f"but got {value!r}; the usual value is {key}={usual}."
             )
+
+
+def check_texts(cfg: DictConfig) -> None:
+    """Refuse a folder, file or checkpoint at the top of a configuration that is not text."""
+    for key in ("cache", "store"):
+        if key in cfg:
+            _check_text(key, cfg[key], optional=False)
+    for key in ("start", "start_revision", "folder", "include", "data", "counts"):
+        if key in cfg:
+            _check_text(key, cfg[key])
+
+
+def check_model(model: DictConfig, key: str = "model") -> None:
+    """Refuse what would run a checkpoint's code by a slip, and what cannot name a model.
+
+    Args:
+        model: The model's part of a configuration.
+        key: Where it stands there.
+
+    Raises:
+        ValueError: naming the key, the value and the remedy.
+    """
+    trusted = model.get("trust_remote_code", False)
+    if not isinstance(trusted, bool):  # to Python, any word is true
+        raise ValueError(
+            f"Expected `{key}.trust_remote_code` to be true or false, but got {_shown(trusted)}; write true only for a "
+            "checkpoint whose code you have read."
+        )
+    for name in ("name", "checkpoint", "revision", "tokenizer"):
+        _check_text(f"{key}.{name}", model.get(name))
+
+
+def _check_text(key: str, value: Any, *, optional: bool = True) -> None:
+    if (value is None and optional) or (isinstance(value, str) and value):
+        return
+    is_word = isinstance(value, int | float)
+    remedy = f"in quotes inside the shell's it is text: '{key}=\"{value}\"'" if is_word else "leave it out, or name one"
+    raise ValueError(f"Expected `{key}` to be text{' or null' if optional else ''}, but got {_shown(value)}; {remedy}.")
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(value)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -71,6 +118,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
+    if hint is Path:
+        return isinstance(value, str | Path)  # YAML has no paths
     return isinstance(value, hint) if hint in (bool, str, NoneType) else not _is_plain_only(hint, value)
 
 
@@ -87,4 +136,5 @@ def _name(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
+    names[Path] = "a path"
     return names.get(hint, getattr(hint, "__name__", str(hint)))

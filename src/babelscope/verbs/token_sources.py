@@ -23,6 +23,7 @@ from babelscope.models.table import TokenTable, read_table
 from babelscope.verbs.building import checkpoint_of, read_family
 from babelscope.verbs.conf import name_of
 from babelscope.verbs.errors import nearest
+from babelscope.verbs.signature import check_model
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,11 @@ def models_of(cfg: DictConfig) -> list[DictConfig]:
     """
     if cfg.models is None:
         return [cfg.model]
-    if isinstance(cfg.models, str) or not cfg.models:
+    if not OmegaConf.is_list(cfg.models) or not cfg.models:
         raise ValueError(f"Expected `models` to be a list of models, but got {cfg.models!r}; write models=[A,B].")
     nodes = [_compose(str(model)) for model in cfg.models]
+    for model, node in zip(cfg.models, nodes, strict=True):
+        check_model(node, f"models.{model}")
     names = [node.name for node in nodes]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"Expected `models` to have names of their own, but got {twice[0]!r} twice; leave one out.")

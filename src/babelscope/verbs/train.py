@@ -27,7 +27,7 @@ from babelscope.training.guard import AlignmentGuard
 from babelscope.training.interrupt import keyboard_interrupt
 from babelscope.training.module import FineTuner
 from babelscope.training.monitors import refuse_unknown_monitors
-from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep
+from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep, languages_of
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
 from babelscope.verbs.signature import check_arguments
@@ -41,8 +41,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     begin(cfg)
     last = find_last(folder)
     metrics, source, settings = build_metrics(cfg), cfg.task.language, cfg.task
-    languages = list(dict.fromkeys([*cfg.languages.codes, source]))
-    probed = build_corpus(cfg, list(cfg.languages.codes), sentences=cfg.sentences)
+    codes = languages_of(cfg)
+    languages = list(dict.fromkeys([*codes, source]))
+    probed = build_corpus(cfg, codes, sentences=cfg.sentences)
     read = build("task.corpus", settings.corpus)
     train = read([source], split=settings.train)
     alignment = build("alignment", cfg.get("alignment"))
