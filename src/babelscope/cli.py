@@ -36,6 +36,8 @@ VERBS = {
 }
 FLAGS = ("-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve")
 FLAGS_WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cd", "--config-dir", "-i", "--info")
+NO_NAME = r"null|true|false|\d|[1-9]\d+|\d*\.\d+|\d+\."
+"""What Hydra reads as something else than the name of a choice."""
 KEPT = ("results", "checkpoints", "model")
 """What makes a run folder worth keeping when its job fails."""
 
@@ -177,10 +179,11 @@ def _refuse_no_choice(override: str) -> None:
     """Refuse a value for a group that is no name of a choice; Hydra does, but does not say which group it was."""
     group, _, value = override.lstrip("+").partition("=")
     folder = conf_folder() / group
-    if not group or not folder.is_dir() or not re.fullmatch(r"null|true|false|[\d.]+", value, re.IGNORECASE):
+    if not group or not folder.is_dir() or not re.fullmatch(NO_NAME, value, re.IGNORECASE):
         return
     options = sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "default")
-    remedy = f"write {group}=none" if "none" in options else "choose one, or leave it out"
+    is_none = "none" in options and value.lower() in ("null", "false")
+    remedy = f"write {group}=none" if is_none else "choose one, or leave it out"
     raise ValueError(f"Expected `{group}` to be one of {', '.join(options)}, but got {value}; {remedy}.")
 
 

@@ -70,10 +70,12 @@ def test_a_token_that_may_look_at_none_is_a_number():
     q, k, v = draw(1, 1, 20, 8), draw(1, 1, 20, 8), draw(1, 1, 20, 8)
     seen = torch.ones(1, 1, 20, 20, dtype=torch.bool)
     seen[:, :, 3] = False
-    found, all_seen = attend(q, k, v, seen), attend(q, k, v)
-    assert found.isfinite().all()
-    others = [token for token in range(20) if token != 3]
-    torch.testing.assert_close(found[:, :, others], all_seen[:, :, others], rtol=0, atol=0)
+    added = torch.zeros(1, 1, 20, 20, dtype=BF16).masked_fill(seen.logical_not(), -torch.inf)
+    all_seen, others = attend(q, k, v), [token for token in range(20) if token != 3]
+    for mask in (seen, added):
+        found = attend(q, k, v, mask)
+        assert found.isfinite().all()
+        torch.testing.assert_close(found[:, :, others], all_seen[:, :, others], rtol=0, atol=0)
 
 
 def test_what_does_not_suit_is_left_to_torch(calls):
@@ -86,11 +88,12 @@ def test_what_does_not_suit_is_left_to_torch(calls):
             scaled_dot_product_attention(q, k, v, dropout_p=0.5)
             scaled_dot_product_attention(q[:, :, :7], k[:, :, :7], v[:, :, :7])
             scaled_dot_product_attention(q[0], k[0], v[0])
+            assert scaled_dot_product_attention(q[:0], k[:0], v[:0]).shape == (0, 4, 20, 8)
             scaled_dot_product_attention(q, k[:, :2], v[:, :2], enable_gqa=True)
             with torch.autocast("cpu", dtype=BF16):
                 scaled_dot_product_attention(q, k, v)
     assert leaf.grad is not None
-    assert len(calls) == 7
+    assert len(calls) == 8
     assert not any(calls)
 
 

@@ -51,6 +51,23 @@ def test_environment_and_place_are_those_of_the_moment(tmp_path, monkeypatch):
         assert str(place / "nothing") in (tmp_path / f"{name}.log").read_text()
 
 
+def test_a_job_leaves_what_the_server_made_and_removes_its_own():
+    script = textwrap.dedent("""
+        import tempfile
+        from babelscope.sweeps.pool import _leave_exit_to_server
+
+        servers = tempfile.TemporaryDirectory()
+        _leave_exit_to_server()
+        own = tempfile.TemporaryDirectory()
+        print(servers.name, own.name)
+    """)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    servers, own = map(Path, ended.stdout.split())
+    assert servers.is_dir()
+    assert not own.exists()
+    servers.rmdir()
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_jobs_end_with_who_asked_for_them(tmp_path, how):

@@ -28,3 +28,4 @@ def test_early_stopping_by_what_is_not_logged_is_refused():
     with pytest.raises(ValueError, match=r"`callbacks.stop.monitor` to be one of a, b as nothing is .* got 'c'; "):
         refuse_unknown_monitors({"stop": EarlyStopping(monitor="c")}, ["a", "b"])
     refuse_unknown_monitors({"stop": EarlyStopping(monitor="c", strict=False)}, ["a", "b"])
+    refuse_unknown_monitors({"stop": EarlyStopping(monitor="c"), "own": Logged()}, ["a", "b"])  # which may log it

@@ -81,7 +81,7 @@ def test_languages_of_a_benchmark():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("store=5", ("`store`", "text", "5", "'store=\"5\"'")),
+        ("store=5", ("`store`", "text", "5", "'store=\"...\"'")),
         ("store=null", ("`store`", "text", "null", "leave it out")),
         ("cache=5", ("`cache`", "text", "5")),
         ("cache=null", ("`cache`", "text", "null", "leave it out")),

@@ -14,7 +14,7 @@ from babelscope.data.corpora import Corpus
 from babelscope.data.lab import LANGUAGES, dictionary
 from babelscope.data.pieces import decode_pieces
 
-NAMES = {name: f"token_{name}" for name in ("isoscore", "mean_cosine", "variance")}
+RENAMED = {name: f"token_{name}" for name in ("isoscore", "mean_cosine", "variance")}
 """What a score of layers may be called, too: the input of block 0 has the same number as the token table."""
 
 
@@ -49,7 +49,7 @@ class TokenScorer:
             rows += translate(tokens, self.dictionaries, self.lookup, k=[1], examples=0).rows
         if self.probe:
             rows += script_probe(tokens, minimum=least_tokens(tokens, 10), limit=1000, draws=1)
-        return [{**row, "metric": NAMES.get(row["metric"], row["metric"])} for row in rows if not row["other"]]
+        return [{**row, "metric": RENAMED.get(row["metric"], row["metric"])} for row in rows if not row["other"]]
 
     def _covers(self, tokens: TokenRows) -> bool:
         """Whether a word and a translation of it are both one token; else there is nothing to score."""

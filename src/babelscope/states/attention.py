@@ -19,7 +19,10 @@ from babelscope.metrics.hardware import prefers_plain_attention
 LENGTHS = range(8, 513)
 """Tokens of a text, for which this was measured to be faster."""
 SCORES = 2**18
-"""Scores held at once: a megabyte in float32."""
+"""Scores held at once, or those of one text: a megabyte in float32."""
+
+LEAST = torch.finfo(torch.float32).min
+"""What hides a key: not minus infinity, which gives no number where none may be seen."""
 
 
 @contextmanager
@@ -32,7 +35,8 @@ def fast_attention(stack: nn.Module) -> Iterator[None]:
     Args:
         stack: The model that is run inside.
     """
-    if not prefers_plain_attention(next(stack.parameters()).dtype):
+    weight = next(stack.parameters())
+    if weight.device.type != "cpu" or not prefers_plain_attention(weight.dtype):
         yield
         return
     with _Attention():
@@ -64,6 +68,7 @@ def _suits(
     return (
         q.ndim == k.ndim == v.ndim == 4
         and k.shape[2] in LENGTHS
+        and q.numel() > 0
         and q.shape[:2] == k.shape[:2] == v.shape[:2]  # one head of keys for each of queries
         and q.dtype == k.dtype == v.dtype
         and prefers_plain_attention(q.dtype)
@@ -107,6 +112,7 @@ def attend(
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, *, scale: float) -> Tensor:
     left, right, values = (x.reshape(-1, *x.shape[2:]) for x in (q, k, v))
     scores = torch.bmm(left.float() * scale, right.float().mT)
+    bias = bias.float().clamp_min(LEAST)  # here, where it stays in cache: it may be as large as the scores
     shares = scores.view(*q.shape[:3], -1).add_(bias).softmax(-1)
     return torch.bmm(shares.view_as(scores).to(v.dtype), values).view(*q.shape[:3], -1)
 
@@ -116,6 +122,5 @@ def _bias(mask: Tensor | None) -> Tensor:
     if mask is None:
         return torch.zeros(1, 1, 1, 1)
     if mask.dtype == torch.bool:
-        never = torch.finfo(torch.float32).min  # not minus infinity: where no key may be seen, that gives no number
-        mask = torch.zeros(mask.shape).masked_fill_(mask.logical_not(), never)
-    return mask.float().view((1,) * (4 - mask.ndim) + mask.shape)
+        mask = torch.zeros(mask.shape).masked_fill_(mask.logical_not(), LEAST)
+    return mask.view((1,) * (4 - mask.ndim) + mask.shape)

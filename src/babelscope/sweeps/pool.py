@@ -7,6 +7,7 @@ import runpy
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -90,7 +91,7 @@ def _end(processes: Collection[BaseProcess], how: signal.Signals = signal.SIGINT
 
 def _run(command: Command, n_jobs: int, environment: dict[str, str]) -> None:
     """Be the command."""
-    atexit._clear()  # what the server's imports want at its own exit, such as wandb to remove a folder that jobs share
+    _leave_exit_to_server()
     os.environ.clear()  # it is that of the server's beginning
     os.environ.update(environment)
     if hasattr(os, "setpgid"):
@@ -110,6 +111,14 @@ def _run(command: Command, n_jobs: int, environment: dict[str, str]) -> None:
         runpy.run_module("babelscope", run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()  # of this job: multiprocessing leaves them out before Python 3.14, and wandb wants them
+
+
+def _leave_exit_to_server() -> None:
+    """Forget what the server's imports want at its exit, such as wandb to remove a folder that all jobs share."""
+    atexit._clear()
+    for inherited in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        inherited.atexit = False
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]  # or this job's own would never run
 
 
 def _end_with_parent() -> None:

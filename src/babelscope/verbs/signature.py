@@ -99,8 +99,8 @@ def check_model(model: DictConfig, key: str = "model") -> None:
 def _check_text(key: str, value: Any, *, optional: bool = True) -> None:
     if (value is None and optional) or (isinstance(value, str) and value):
         return
-    is_word = isinstance(value, int | float)
-    remedy = f"in quotes inside the shell's it is text: '{key}=\"{value}\"'" if is_word else "leave it out, or name one"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    remedy = f"as text it has quotes of its own: '{key}=\"...\"'" if is_number else "leave it out, or name one"
     raise ValueError(f"Expected `{key}` to be text{' or null' if optional else ''}, but got {_shown(value)}; {remedy}.")
 
 
