@@ -40,11 +40,3 @@ def _gains_by_onednn(dtype: torch.dtype) -> bool:
         return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
     amd = "AMD" in str(has.get("cpu_name"))
     return dtype == torch.float32 and torch.backends.mkl.is_available() and amd and bool(has.get("avx512_f"))
-
-
-def prefers_plain_attention(dtype: torch.dtype) -> bool:
-    """Whether attention on this processor is faster as plain products than by torch's own kernel.
-
-    In bfloat16 on AVX-512, by a third on Zen 5. The kernel has routines of its own for AMX.
-    """
-    return dtype == torch.bfloat16 and prefers_onednn(dtype) and not torch.cpu.get_capabilities().get("amx_bf16")

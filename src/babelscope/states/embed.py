@@ -12,7 +12,6 @@ from babelscope.data.batches import Batch, batches, token_fingerprint
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerSample
 from babelscope.models.parts import Parts
-from babelscope.states.attention import fast_attention
 from babelscope.states.back_off import BackOff
 from babelscope.states.finite import refuse_non_finite
 from babelscope.states.heap import keep_freed_memory
@@ -214,7 +213,7 @@ def walk(
             take(layer, x.wait(), piece)
 
     last: list[tuple[Batch, dict[str, Return]]] = []
-    with evaluating(parts.model), fast_linear(parts.stack), fast_attention(parts.stack):
+    with evaluating(parts.model), fast_linear(parts.stack):
         for batch in progress(batches):
             for made in pieces.run(batch, forward):
                 last.append(made)
