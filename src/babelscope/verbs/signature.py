@@ -135,6 +135,12 @@ def _name(hint: Any) -> str:
         return " or ".join(_name(option) for option in get_args(hint))
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
-    names[Path] = "a path"
+    names = {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        Path: "a path",
+        bool: "true or false",
+        NoneType: "null",
+    }
     return names.get(hint, getattr(hint, "__name__", str(hint)))
