@@ -80,7 +80,7 @@ def test_a_file_is_no_checkpoint(tmp_path, monkeypatch):
         ("{", r"to be JSON, but .*config\.json is not \("),
         ("{}", r"to have a model_type, but .*config\.json has none"),
         ("[]", r"to have a model_type, but .*config\.json has none"),
-        (json.dumps({"model_type": "unheard-of"}), "one of bert, .* but got 'unheard-of'"),
+        (json.dumps({"model_type": "unheard-of"}), "one of apertus, bert, .* but got 'unheard-of'"),
     ],
 )
 def test_a_configuration_must_name_a_known_model_type(text, message, tmp_path):

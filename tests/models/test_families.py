@@ -17,5 +17,5 @@ def test_a_row_from_a_file_has_lists():
 
 
 def test_an_unknown_model_type_is_refused():
-    with pytest.raises(ValueError, match=r"one of bert, bloom, .* but got 'unheard-of'; describe it by a row"):
+    with pytest.raises(ValueError, match=r"one of apertus, bert, .* but got 'unheard-of'; describe it by a row"):
         family_of("unheard-of")

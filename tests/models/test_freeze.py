@@ -2,12 +2,11 @@ import pytest
 import torch
 
 from babelscope.models.adapters import lora
-from babelscope.models.families import FAMILIES
 from babelscope.models.freeze import freeze
 from babelscope.models.parts import parts_of
 from babelscope.models.policies import FreezePolicy, early, embeddings, last, none
 from babelscope.models.trainable import trainable_map
-from tests.models.tiny import tiny_inputs, tiny_model
+from tests.models.tiny import CLASSIFIERS, tiny_inputs, tiny_model
 
 
 def trained_parts(found):
@@ -30,7 +29,7 @@ def test_eight_blocks_are_blocks_0_to_7():
 
 
 @pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
-@pytest.mark.parametrize("model_type", FAMILIES)
+@pytest.mark.parametrize("model_type", CLASSIFIERS)
 def test_frozen_tensors_stay_bit_identical_under_weight_decay(model_type, adapted):
     model = tiny_model(model_type, "topic", seed=1)
     model = lora(model, r=2) if adapted else model
@@ -49,7 +48,7 @@ def test_frozen_tensors_stay_bit_identical_under_weight_decay(model_type, adapte
     assert trainable_map(parts) == found
 
 
-@pytest.mark.parametrize("model_type", FAMILIES)
+@pytest.mark.parametrize("model_type", CLASSIFIERS)
 def test_early_freezes_what_it_says(model_type):
     found = freeze(parts_of(tiny_model(model_type, "topic")), early)
     expected = {"block 1", "block 2", "block 3", "head", "decoder", "rest"} & {row.part for row in found.rows}

@@ -1,6 +1,5 @@
 import json
 from functools import partial
-from itertools import product
 
 import pytest
 import torch
@@ -10,10 +9,10 @@ from babelscope.models.adapters import lora
 from babelscope.models.families import FAMILIES
 from babelscope.models.load import load
 from babelscope.models.policies import FreezePolicy, early
-from tests.models.tiny import LABELS, save_checkpoint, tiny_inputs, tiny_model, tiny_tokenizer
+from tests.models.tiny import ALL_HEADS, LABELS, NO_CLASSIFIER, save_checkpoint, tiny_inputs, tiny_model, tiny_tokenizer
 
 
-@pytest.mark.parametrize(("model_type", "task"), list(product(FAMILIES, ["base", "lm", "topic"])))
+@pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
 def test_a_language_model_loads_for_every_task(model_type, task, tmp_path):
     save_checkpoint(tmp_path, model_type, "lm")
     loaded = load(tmp_path, task=task, labels=LABELS)
@@ -49,6 +48,14 @@ def test_float16_overflows_in_mt5(model_type, tmp_path):
     with pytest.raises(ValueError, match=rf"of a {model_type} model .* but got float16, .* use model.dtype=bfloat16"):
         load(tmp_path, dtype="float16")
     load(tmp_path, dtype="bfloat16")
+
+
+@pytest.mark.parametrize("model_type", NO_CLASSIFIER)
+def test_a_family_without_a_classifier_is_named(model_type, tmp_path):
+    save_checkpoint(tmp_path, model_type, "lm")
+    message = f"Expected `task` to be one that transformers has a {model_type} model for, but got topic; choose lm"
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path, task="topic", labels=3)
 
 
 @pytest.mark.parametrize("argument", [{"dtype": "fp32"}, {"task": "topics"}])

@@ -29,22 +29,58 @@ _IDS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 _ENCODER = {"intermediate_size": 48, "num_attention_heads": 4, "max_position_embeddings": 520}
 _GATED = {**_ENCODER, "num_key_value_heads": 2, "head_dim": 8}
 _T5 = {"d_kv": 8, "d_ff": 48, "num_heads": 4, "decoder_start_token_id": 1}
-_SIZES: dict[str, dict[str, int]] = {
+# as published; in the configuration's default there are no distances
+_DISTANCES = {
+    "relative_attention": True,
+    "position_buckets": 16,
+    "pos_att_type": ["p2c", "c2p"],
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "position_biased_input": False,
+}
+_SIZES: dict[str, dict[str, Any]] = {
     "xlm-roberta": _ENCODER,
     "xlm-roberta-xl": _ENCODER,
     "bert": _ENCODER,
     "roberta": _ENCODER,
+    "camembert": _ENCODER,
+    "rembert": {**_ENCODER, "input_embedding_size": 24, "output_embedding_size": 40},
+    "deberta-v2": {**_ENCODER, **_DISTANCES},
+    "distilbert": {"n_heads": 4, "hidden_dim": 48, "max_position_embeddings": 520},
+    "modernbert": {**_ENCODER, "local_attention": 16},
+    "eurobert": _GATED,
+    "t5": _T5,
     "mt5": _T5,
     "umt5": _T5,
     "bloom": {"n_head": 4},
     "gpt2": {"n_head": 4, "n_inner": 48, "n_positions": 520},
+    "xglm": {"attention_heads": 4, "ffn_dim": 48, "max_position_embeddings": 520},
+    "gpt_neox": _ENCODER,
     "llama": _GATED,
     "qwen2": {key: value for key, value in _GATED.items() if key != "head_dim"},
     "qwen3": _GATED,
+    "gemma": _GATED,
     "gemma2": _GATED,
+    "gemma3_text": _GATED,
     "mistral": _GATED,
+    "cohere": _GATED,
+    "cohere2": _GATED,
+    "apertus": {**_GATED, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
+    "olmo2": _GATED,
+    "smollm3": _GATED,
+    "phi3": {key: value for key, value in _GATED.items() if key != "head_dim"},
 }
 _LM = {"masked": AutoModelForMaskedLM, "span": AutoModelForSeq2SeqLM, "causal": AutoModelForCausalLM}
+NO_CLASSIFIER = ("xglm", "cohere", "cohere2", "apertus")
+"""Families that transformers has no classifier of."""
+ALL_HEADS = [
+    (name, task)
+    for name in FAMILIES
+    for task in ("base", "lm", "topic")
+    if task != "topic" or name not in NO_CLASSIFIER
+]
+"""Every family with every head that it has."""
+CLASSIFIERS = [name for name, task in ALL_HEADS if task == "topic"]
 
 
 def tiny_config(model_type: str, *, depth: int = DEPTH, **changes: object) -> PreTrainedConfig:

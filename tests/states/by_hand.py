@@ -20,29 +20,38 @@ def neurons_by_hand(parts: Parts, **inputs: Tensor) -> list[tuple[Tensor, Tensor
         parts.stack(**inputs)
         for handle in handles:
             handle.remove()
-        return [compute(ffn_of(block), x) for block, x in zip(parts.blocks, received, strict=True)]
+        return [compute(block, x) for block, x in zip(parts.blocks, received, strict=True)]
 
 
 def ffn_of(block: Any) -> nn.Module:
     if hasattr(block, "intermediate"):
         return block.intermediate
+    if hasattr(block, "fc1"):
+        return block.fc1
+    if hasattr(block, "ffn"):
+        return block.ffn
     return block.mlp if hasattr(block, "mlp") else block.layer[1].DenseReluDense
 
 
-def compute(ffn: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-    if hasattr(ffn, "gate_proj"):
-        gate = ffn.act_fn(ffn.gate_proj(x))
-        return gate, gate * ffn.up_proj(x)
-    if hasattr(ffn, "wi_0"):
-        gate = ffn.act(ffn.wi_0(x))
-        return gate, gate * ffn.wi_1(x)
-    if hasattr(ffn, "dense_h_to_4h"):
-        gate = ffn.gelu_impl(ffn.dense_h_to_4h(x))
-    elif hasattr(ffn, "c_fc"):
-        gate = ffn.act(ffn.c_fc(x))
+def compute(block: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    ffn: Any = ffn_of(block)
+    for gate, up, act in (("gate_proj", "up_proj", "act_fn"), ("wi_0", "wi_1", "act")):
+        if hasattr(ffn, gate):
+            gated = getattr(ffn, act)(getattr(ffn, gate)(x))
+            return gated, gated * getattr(ffn, up)(x)
+    for both, act in (("gate_up_proj", "activation_fn"), ("Wi", "act")):
+        if hasattr(ffn, both):
+            left, right = getattr(ffn, both)(x).chunk(2, dim=-1)
+            gated = getattr(ffn, act)(left)
+            return gated, gated * right
+    if hasattr(block, "fc1"):
+        only = block.activation_fn(block.fc1(x))
     else:
-        gate = ffn.intermediate_act_fn(ffn.dense(x))
-    return gate, gate
+        names = [("dense_h_to_4h", "gelu_impl"), ("dense_h_to_4h", "act"), ("c_fc", "act"), ("lin1", "activation")]
+        names += [("wi", "act"), ("up_proj", "act_fn"), ("dense", "intermediate_act_fn")]
+        up, act = next(pair for pair in names if all(hasattr(ffn, name) for name in pair))
+        only = getattr(ffn, act)(getattr(ffn, up)(x))
+    return only, only
 
 
 def with_lora(model: PreTrainedModel, ffn_out: str) -> nn.Module:

@@ -2,10 +2,9 @@ import pytest
 import torch
 
 from babelscope.models.adapters import lora
-from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
 from babelscope.states import record
-from tests.models.tiny import tiny_inputs, tiny_model
+from tests.models.tiny import ALL_HEADS, tiny_inputs, tiny_model
 
 
 def recorded(model):
@@ -18,8 +17,7 @@ def recorded(model):
 
 
 @pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
-@pytest.mark.parametrize("task", ["base", "lm", "topic"])
-@pytest.mark.parametrize("model_type", FAMILIES)
+@pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
 def test_layers_are_hugging_faces_hidden_states(model_type, task, adapted):
     model = tiny_model(model_type, task)
     if adapted:

@@ -4,12 +4,14 @@ Targets are tokens of the text: what a tokenizer adds around it, and the sentine
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutput
 
 from babelscope.data.batches import Batch
 from babelscope.data.objectives import SpanCorruption
@@ -65,15 +67,14 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, t
         raise ValueError(
             "Expected a tokenizer with a mask token for the loss of a masked language model, but it has none; add one"
         )
-    head = nn.Sequential(*parts.head)
 
     def predict(ids: Tensor, attended: Tensor, position: Tensor) -> Tensor:
         """Return the loss of the token at one position (B,) of every row."""
         row = torch.arange(len(ids))
         masked = ids.clone()
         masked[row, position] = tokenizer.mask_token_id
-        hidden = parts.stack(**_inputs(parts, masked, attended)).last_hidden_state
-        logits = head(hidden[row.to(hidden.device), position.to(hidden.device)])
+        with _only(parts.stack, position):
+            logits = parts.model(**_inputs(parts, masked, attended)).logits[:, 0]
         return F.cross_entropy(logits.float(), ids[row, position].to(logits.device), reduction="none").cpu()
 
     def measure(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -89,6 +90,22 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, t
         return row, torch.cat(losses)
 
     return measure
+
+
+@contextmanager
+def _only(stack: nn.Module, position: Tensor) -> Iterator[None]:
+    """Let the head read one position (B,) of every row: it gets (B, 1, D)."""
+
+    def pick(module: nn.Module, args: Any, output: Any) -> BaseModelOutput:
+        hidden = output.last_hidden_state
+        row = torch.arange(len(hidden), device=hidden.device)
+        return BaseModelOutput(last_hidden_state=hidden[row, position.to(hidden.device)].unsqueeze(1))
+
+    handle = stack.register_forward_hook(pick)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _draw(batch: Batch, targets: int | None, seed: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Where the layers of each model family are: one row of data per family, and nothing else names a family."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Objective = Literal["masked", "span", "causal"]
@@ -79,7 +79,7 @@ def _t5(model_type: str) -> Family:
     )
 
 
-def _llama(model_type: str) -> Family:
+def _llama(model_type: str, objective: Objective = "causal", *, float16: bool = True) -> Family:
     return Family(
         model_type=model_type,
         stack="",
@@ -89,8 +89,9 @@ def _llama(model_type: str) -> Family:
         ffn_out="mlp.down_proj",
         ffn_gate="mlp.act_fn",
         final_norm="norm",
-        objective="causal",
+        objective=objective,
         lora_targets=("q_proj", "v_proj"),
+        float16=float16,
     )
 
 
@@ -99,6 +100,36 @@ _ROWS = (
     _bert("xlm-roberta-xl", final_norm="encoder.LayerNorm"),
     _bert("bert"),
     _bert("roberta"),
+    _bert("camembert"),
+    replace(_bert("rembert"), inputs=("embeddings", "encoder.embedding_hidden_mapping_in")),
+    # the distances that all blocks read are inputs, too
+    replace(
+        _bert("deberta-v2"),
+        inputs=("embeddings", "encoder.rel_embeddings", "encoder.LayerNorm"),
+        positions=None,
+        lora_targets=("query_proj", "value_proj"),
+    ),
+    replace(
+        _bert("distilbert"),
+        blocks="transformer.layer",
+        ffn_out="ffn.lin2",
+        ffn_gate="ffn.activation",
+        lora_targets=("q_lin", "v_lin"),
+    ),
+    Family(
+        model_type="modernbert",
+        stack="",
+        tokens="embeddings.tok_embeddings",
+        inputs=("embeddings",),
+        blocks="layers",
+        ffn_out="mlp.Wo",
+        ffn_gate="mlp.act",
+        final_norm="final_norm",
+        objective="masked",
+        lora_targets=("Wqkv",),
+    ),
+    _llama("eurobert", objective="masked"),
+    _t5("t5"),
     _t5("mt5"),
     _t5("umt5"),
     Family(
@@ -126,11 +157,43 @@ _ROWS = (
         objective="causal",
         lora_targets=("c_attn",),
     ),
+    Family(
+        model_type="xglm",
+        stack="",
+        tokens="embed_tokens",
+        inputs=("embed_tokens",),
+        blocks="layers",
+        ffn_out="fc2",
+        ffn_gate="activation_fn",
+        final_norm="layer_norm",
+        objective="causal",
+        lora_targets=("q_proj", "v_proj"),
+    ),
+    Family(
+        model_type="gpt_neox",
+        stack="",
+        tokens="embed_in",
+        inputs=("embed_in",),
+        blocks="layers",
+        ffn_out="mlp.dense_4h_to_h",
+        ffn_gate="mlp.act",
+        final_norm="final_layer_norm",
+        objective="causal",
+        lora_targets=("query_key_value",),
+    ),
     _llama("llama"),
+    _llama("mistral"),
     _llama("qwen2"),
     _llama("qwen3"),
+    _llama("gemma"),
     _llama("gemma2"),
-    _llama("mistral"),
+    _llama("gemma3_text", float16=False),
+    _llama("cohere"),
+    _llama("cohere2"),
+    _llama("apertus"),
+    _llama("olmo2"),
+    _llama("smollm3"),
+    replace(_llama("phi3"), ffn_gate="mlp.activation_fn", lora_targets=("qkv_proj",)),
 )
 
 FAMILIES: dict[str, Family] = {row.model_type: row for row in _ROWS}

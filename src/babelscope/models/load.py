@@ -97,6 +97,7 @@ def load(
         )
     head = task if found.adapter is None else found.adapter_task
     config, family = _configure(found, labels if head == "topic" else None, family)
+    _refuse_headless(found, config, head, family)
     model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head)
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
@@ -120,6 +121,15 @@ def auto_class(task: Task, config: PreTrainedConfig, family: Family | None = Non
     if task == "lm":
         return _LANGUAGE_MODELS[objective]
     return AutoModelForTextEncoding if objective == "span" else AutoModel
+
+
+def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, task: Task, family: Family) -> None:
+    # code that comes with a checkpoint may have any head
+    if not found.trust_remote_code and type(config) not in auto_class(task, config, family)._model_mapping:
+        raise ValueError(
+            f"Expected `task` to be one that transformers has a {family.model_type} model for, but got {task}; choose "
+            f"{'lm' if task == 'topic' else 'another'}, or a model of another family."
+        )
 
 
 def _choose_dtype(dtype: str, family: Family) -> torch.dtype:

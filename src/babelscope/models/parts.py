@@ -52,8 +52,8 @@ class Parts:
 
     @property
     def width(self) -> int:
-        """D, the size of a hidden state."""
-        return int(self.tokens.weight.shape[1])  # type: ignore[index]
+        """D, the size of a hidden state; rows of the token table may be narrower, and projected."""
+        return _outputs(self.ffn_out[0])
 
     @property
     def length(self) -> int | None:
@@ -175,6 +175,11 @@ def _outermost_unknown(root: nn.Module, known: set[int]) -> Iterator[nn.Module]:
             yield child
 
 
+def _outputs(linear: nn.Module) -> int:
+    # GPT-2's Conv1D calls its output size nf
+    return int(getattr(linear, "out_features", getattr(linear, "nf", 0)))
+
+
 def _check(parts: Parts, whole: PreTrainedModel) -> None:
     """Check the contract without a forward pass."""
     config, name = whole.config, parts.family.model_type
@@ -185,10 +190,8 @@ def _check(parts: Parts, whole: PreTrainedModel) -> None:
             raise ValueError(f"Expected {what} of a {name} model to be {expected}, but got {found}; {remedy}")
 
     require("the number of blocks", config.num_hidden_layers, len(parts.blocks))
-    require("the width", config.hidden_size, parts.width)
     for i, out in enumerate(parts.ffn_out):
-        # GPT-2's Conv1D calls its output size nf
-        require(f"`ffn_out` of block {i}", config.hidden_size, getattr(out, "out_features", getattr(out, "nf", None)))
+        require(f"`ffn_out` of block {i}", config.hidden_size, _outputs(out))
     if parts.tokens is not whole.get_input_embeddings():
         raise ValueError(f"Expected `tokens` of a {name} model to be its input embeddings, but it is not; {remedy}")
     read = parts.stack.get_input_embeddings().weight  # type: ignore[operator]

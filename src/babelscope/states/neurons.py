@@ -83,7 +83,7 @@ def neuron_widths(parts: Parts) -> dict[str, int]:
 
 def _refuse_chunks(parts: Parts) -> None:
     for block in parts.blocks:
-        size = getattr(block, "chunk_size_feed_forward", 0)
+        size = max(getattr(module, "chunk_size_feed_forward", 0) for module in block.modules())
         if size > 0:
             raise ValueError(
                 f"Expected a {parts.family.model_type} model that runs each feed-forward layer on all tokens at once, "
