@@ -1,7 +1,25 @@
 """What all tests share."""
 
 import signal
+from pathlib import Path
+
+import pytest
+
+OUTSIDE = ["HYDRA_FULL_ERROR", "SIB200", "FLORES"]
+OUTSIDE += ["RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_JOB_ID", "SUBMITIT_EXECUTOR"]
 
 # Started in the background by a shell, tests would ignore Ctrl-C, and so would the processes that they send it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder that is not the repository, with a cache of its own and nothing from outside."""
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+    for name in OUTSIDE:
+        monkeypatch.delenv(name, raising=False)
+    return folder

@@ -13,18 +13,9 @@ from babelscope import cli
 from tests.models.tiny import save_checkpoint
 from tests.verbs.command import FIVE, babelscope, written
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    """A folder that is not the repository."""
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ import torch
 from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
 from tests.verbs.command import FIVE, babelscope, refused, says, written
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 TRAIN = ("trainer=smoke", "logger=none", "+corpus.train=40")
 
 
@@ -26,18 +28,6 @@ def checkpoints(tmp_path_factory):
 def small(checkpoints):
     """A probe that ends within a second."""
     return (f"model.checkpoint={checkpoints['xlm-roberta']}", f"languages.codes={FIVE}", "sentences=6", "metrics=ilo")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    for name in ("SIB200", "FLORES"):
-        monkeypatch.delenv(name, raising=False)
-    return folder
 
 
 # what the configuration refuses

@@ -14,6 +14,8 @@ from tests.models.tiny import save_checkpoint
 from tests.verbs import command
 from tests.verbs.command import FIVE, babelscope, says, written
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 refused = partial(command.refused, "evaluate")
 pytest.importorskip("lm_eval")
 OWN = ("harness=own", "benchmark=copy", "+tasks.eng_Latn=because", "output=run")
@@ -28,16 +30,6 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     return write_published(write_published(tmp_path_factory.mktemp("xcopa")), name="tr")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    return folder
 
 
 def evaluate(checkpoint, *overrides, output="run"):

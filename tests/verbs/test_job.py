@@ -13,19 +13,10 @@ from tests.models.tiny import save_checkpoint
 from tests.sweeps.entries import ENTRY
 from tests.verbs.command import FIVE, babelscope, written
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 BASIC = ("hydra/launcher=basic",)
 """Jobs in this process, which is much faster than processes of their own."""
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
-    for name in ("HYDRA_FULL_ERROR", "RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_JOB_ID", "SUBMITIT_EXECUTOR"):
-        monkeypatch.delenv(name, raising=False)
-    return folder
 
 
 @pytest.fixture(scope="module")

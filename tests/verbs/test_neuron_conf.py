@@ -77,7 +77,6 @@ def test_what_makes_sense_passes(changes):
         ({"published__file": ["a"]}, r"`published.file` to be text or null, but got \['a'\]"),
         ({"published__languages": ["eng_Latn"]}, "`published.languages` with `published.file`"),
         ({"task": {"name": "lm"}}, "`task` to be topic"),
-        ({"metrics": ["ilo"], "pivot": "jpn_Jpan"}, "`pivot` to be one of the languages, but got 'jpn_Jpan'"),
         ({"ablation": None, "metrics": ["ilo"]}, "`ablation` to be on for `metrics`"),
         ({"ablation": None, "task": {"name": "topic"}}, "`ablation` to be on for `task`"),
     ],

@@ -22,15 +22,7 @@ from tests.sweeps.entries import ENTRY
 from tests.verbs.command import babelscope
 from tests.verbs.sweep import rows_of, running, states, train, whole_at_every_moment
 
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    for name in ("HYDRA_FULL_ERROR", "RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_JOB_ID", "SUBMITIT_EXECUTOR"):
-        monkeypatch.delenv(name, raising=False)
-    return folder
+pytestmark = pytest.mark.usefixtures("somewhere")
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from babelscope.verbs.conf import conf_folder
 from tests.models.tiny import save_checkpoint
 from tests.verbs.command import FIVE, babelscope, refused, says, written
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 VERBS = ("probe", "train", "tokens", "neurons", "evaluate", "pretrain")
 
 
@@ -25,14 +27,8 @@ def small(checkpoint):
 
 
 @pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    return folder
 
 
 # whose code may run
@@ -68,6 +64,12 @@ def test_languages_are_a_list_of_codes(verb, codes):
 
 def test_a_language_without_brackets_stays_whole(small):
     says(refused("probe", *small, "languages.codes=eng_Latn"), "'eng_Latn'", "a list")
+
+
+@pytest.mark.parametrize("verb", ["probe", "train"])
+def test_a_pivot_is_one_of_the_languages(verb, small):
+    line = refused(verb, *small, "metrics=[ilo,mexa]", "pivot=jpn_Jpan")
+    says(line, "`pivot` of mexa", "one of the languages", "'jpn_Jpan'", "pivot=eng_Latn")
 
 
 def test_languages_of_a_benchmark():

@@ -60,7 +60,15 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
     """Build the chosen metrics and check their arguments before anything slow begins."""
     if not cfg.get("metrics"):
         raise ValueError("Expected `metrics` to choose at least one, but got none; write metrics=[ilo,separability].")
-    return {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
+    metrics = {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
+    for name, metric in metrics.items():
+        pivot = getattr(metric, "keywords", {}).get("pivot")
+        if pivot is not None and pivot not in (codes := languages_of(cfg)):
+            raise ValueError(
+                f"Expected `pivot` of {name} to be one of the languages, but got {pivot!r}; write pivot={codes[0]}, or "
+                "null for all."
+            )
+    return metrics
 
 
 def languages_of(cfg: DictConfig) -> list[str]:

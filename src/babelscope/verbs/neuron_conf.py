@@ -151,11 +151,7 @@ def _check_together(settings: Settings, cfg: DictConfig) -> None:
             f"Expected `task` to be topic, whose accuracy is measured while a region is off, but got {cfg.task.name}; "
             "leave it out for the loss of a language model."
         )
-    pivot, codes = cfg.get("pivot"), list(cfg.languages.codes)
-    if cfg.get("metrics") and pivot is not None and pivot not in codes:
-        raise ValueError(
-            f"Expected `pivot` to be one of the languages, but got {pivot!r}; write pivot={codes[0]}, or null for all."
-        )
+    codes = list(cfg.languages.codes)
     if ablation.languages is not None and (unknown := set(ablation.languages) - set(codes)):
         raise ValueError(
             f"Expected `ablation.languages` to be among the languages, but got {min(unknown)!r}; "

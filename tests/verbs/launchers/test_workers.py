@@ -16,20 +16,15 @@ from tests.models.tiny import save_checkpoint
 from tests.verbs.command import babelscope
 from tests.verbs.sweep import rows_of, running, states, train, whole_at_every_moment
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 SEEDS = "seed=0,1,2,3"
 TWO = ("hydra/launcher=workers", "hydra.launcher.n_jobs=2")
 
 
 @pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
+def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    for name in ("HYDRA_FULL_ERROR", "RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_JOB_ID"):
-        monkeypatch.delenv(name, raising=False)
-    return folder
 
 
 @pytest.fixture(scope="module")

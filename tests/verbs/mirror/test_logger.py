@@ -16,7 +16,16 @@ from babelscope.report.table import read, read_run, write_text
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.task_scores import TaskScores
 from babelscope.verbs.conf import conf_folder
-from babelscope.verbs.mirror.logger import EpochMirror, Mirror, compared, exit_code, log_table, mirrored, sweep_of
+from babelscope.verbs.mirror.logger import (
+    EpochMirror,
+    Mirror,
+    compared,
+    exit_code,
+    log_table,
+    mirrored,
+    run_id,
+    sweep_of,
+)
 from tests.models.tiny import save_checkpoint, tiny_model
 from tests.training.runs import LANGUAGES, layer_scores, make_data, make_module, make_trainer, same, weights_of
 from tests.verbs.command import FIVE, babelscope
@@ -207,6 +216,15 @@ def test_a_sweep_is_the_folder_of_its_run_folders(tmp_path, monkeypatch):
     assert sweep_of("run") == tmp_path.name
 
 
+def test_a_run_is_itself_again_only_in_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = run_id("0badcafe", "outputs/a_sweep/freeze=none")
+    assert here == run_id("0badcafe", f"{tmp_path}/moved/a_sweep/freeze=none")
+    others = ("outputs/a_sweep/setting=none", "outputs/b_sweep/freeze=none")
+    assert len({here, run_id("0badf00d", "outputs/a_sweep/freeze=none"), *(run_id("0badcafe", o) for o in others)}) == 4
+    assert here.startswith("0badcafe-")
+
+
 def test_the_command_names_its_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
@@ -217,7 +235,7 @@ def test_the_command_names_its_run(tmp_path, monkeypatch):
     assert (ended.code, ended.err) == (0, "")
     (folder,) = Path("outputs/train").glob("tiny-*")
     (part,) = offline_parts(folder)
-    assert part.id == folder.name[-8:]
+    assert part.id == run_id(folder.name[-8:], str(folder))
     assert (part.group, part.job_type) == ("train", "train/topic")
     assert part.name == folder.name[:-9]
     assert {"model:tiny", "language:eng_Latn", "freeze:early", "adapter:none", "setting:early"} == set(part.tags)

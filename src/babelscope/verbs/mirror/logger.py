@@ -1,5 +1,6 @@
 """wandb as a mirror of the rows: opened as a run begins, fed once per epoch, closed whatever happens."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +81,13 @@ class EpochMirror(pl.Callback):
 def sweep_of(output: str) -> str:
     """Name the sweep of a run folder: by the folder that all its run folders are in, whatever runs in them when."""
     return Path(output).expanduser().absolute().parent.name
+
+
+def run_id(fingerprint: str, output: str) -> str:
+    """Identify a run for wandb: the same when it is resumed, and another in any other folder of the same command."""
+    folder = Path(output).expanduser().absolute()
+    # not the whole path, so that runs can be resumed where their folders were moved
+    return f"{fingerprint}-{hashlib.sha256(f'{folder.parent.name}/{folder.name}'.encode()).hexdigest()[:8]}"
 
 
 @contextmanager
