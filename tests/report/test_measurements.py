@@ -37,19 +37,36 @@ def test_a_metric_measured_more_rarely_has_a_panel_of_its_own(run, steps):
         # "change" is the only view that may be left out of the product: of what was measured once
         assert len(panel["views"]) == number
     found = by_title(rare)
-    often = found["Every language through the layers, measured 3 times"]
-    times = "once" if len(steps) == 1 else "2 times"
-    own = found[f"Every language through the layers, measured {times}"]
+    often = next(
+        panel for title, panel in found.items() if title.startswith("Every language through the layers: ILO, ")
+    )
+    own = found["Every language through the layers: language by neighbours"]
     assert often.choices[1].options == ["0", "1", "2"]
     assert own.choices[0].options == ["language by neighbours"]
     assert own.choices[1].options == [str(step // 40) for step in steps]
+
+
+def test_metrics_measured_equally_often_at_other_steps_have_titles_of_their_own(run):
+    apart = keep(keep(run, "knn_lid", (0, 80)), "ilo", (0, 40))
+    titles = [panel.title for panel in show_run(apart)]
+    assert len(set(titles)) == len(titles)
+    assert {"Every language through the layers: ILO", "Every language through the layers: language by neighbours"} <= {
+        *titles
+    }
+
+
+def test_notes_are_of_what_the_table_shows(run):
+    assert "ILO and separability: mean over a third" in settings_html([run])
+    assert '"reading">Separability: mean' in settings_html([keep(run, "ilo", ())])
+    task = run.rows[run.rows["layer"] == ""]
+    assert "third of the layers" not in settings_html([Run(run.folder, run.config, run.manifest, task)])
 
 
 def test_moments_are_named_alike_on_the_whole_page(run):
     # measured twice in an epoch, so steps are counted, also where a metric was measured once per epoch
     run.rows.loc[run.rows["step"] == 40, "epoch"] = 2
     found = by_title(keep(run, "knn_lid", (0, 80)))
-    own = found["Every language through the layers, measured 2 times"]
+    own = found["Every language through the layers: language by neighbours"]
     assert (own.choices[1].label, own.choices[1].options) == ("Training steps", ["0", "80"])
     assert "training steps: 80" in own.views["0,1"][0]["layout"]["title"]["text"]
     heat_maps = found["Every layer at every step"].views["0"]
@@ -78,8 +95,10 @@ def test_pairs_measured_more_rarely_have_a_panel_of_their_own(run):
     whole = run.rows[(run.rows["other"] != "") & (run.rows["layer"] == "3")].assign(layer="", metric="z_overlap")
     rows = pd.concat([run.rows, again.assign(metric="rare"), whole], ignore_index=True)
     found = by_title(Run(run.folder, run.config, run.manifest, rows))
-    assert found["Whose sentences are the neighbours, measured 3 times"].choices[0].options == ["share of neighbours"]
-    rare = found["Whose sentences are the neighbours, measured 2 times"]
+    assert found["Whose sentences are the neighbours: share of neighbours"].choices[0].options == [
+        "share of neighbours"
+    ]
+    rare = found["Whose sentences are the neighbours: rare"]
     assert (rare.choices[0].options, rare.choices[1].options) == (["rare"], ["3"])
     for figures in rare.views.values():
         assert any(value is not None for line in figures[0]["data"][0]["z"] for value in line)

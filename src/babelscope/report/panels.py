@@ -208,7 +208,7 @@ def _curves(run: Run) -> list[Panel]:
         }
         panels.append(
             Panel(
-                "Every language through the layers" + (_how_often(len(measured)) if len(offered) > 1 else ""),
+                "Every language through the layers" + (_which(metrics) if len(offered) > 1 else ""),
                 "The bold line is the mean over languages, the band their middle 80 %, each thin line one language "
                 "(point at it for its name). The dotted line is the first measurement, the dashed one what chance "
                 "gives.",
@@ -239,7 +239,7 @@ def _pairs(run: Run) -> list[Panel]:
         }
         panels.append(
             Panel(
-                "Whose sentences are the neighbours" + (_how_often(len(steps)) if len(offered) > 1 else ""),
+                "Whose sentences are the neighbours" + (_which(metrics) if len(offered) > 1 else ""),
                 "Row by row: the share of a language's nearest neighbours that are sentences of each other language, "
                 "grouped by writing system. An even row is a shared space, dark blocks are islands; neighbours need "
                 "not be translations.",
@@ -267,8 +267,10 @@ def _steps(rows: pd.DataFrame) -> tuple[int, ...]:
     return tuple(sorted(map(int, rows["step"].unique())))
 
 
-def _how_often(times: int) -> str:
-    return ", measured once" if times == 1 else f", measured {times} times"
+def _which(metrics: Sequence[str]) -> str:
+    """Tell panels of one kind apart by what they show."""
+    names = [words_of(metric).name for metric in metrics]
+    return ": " + ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
 def _metric_choice(metrics: list[str]) -> Choice:

@@ -1,6 +1,6 @@
 """The table of settings in HTML: alignment by depth before and after, and what the task gained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import pandas as pd
@@ -36,10 +36,19 @@ def settings_html(runs: Sequence[Run]) -> str:
         '<div class="scroll"><table><thead>'
         f'<tr><th rowspan="2">Setting</th>{top}</tr><tr>{second}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-        '<p class="reading">ILO and separability: mean over a third of the layers (the final norm left out) and all '
-        "languages, at the first and at the last measured step, with the change below. Zero-shot is the unweighted "
-        "mean over all languages but the source.</p>"
+        f'<p class="reading">{" ".join(_notes([head for head, names in groups.items() if names], scores))}</p>'
     )
+
+
+def _notes(heads: Sequence[str], scores: Sequence[str]) -> Iterator[str]:
+    if heads:
+        named = " and ".join([heads[0], *map(str.lower, heads[1:])])
+        yield (
+            f"{named}: mean over a third of the layers (the final norm left out) and all languages, at the first and "
+            "at the last measured step, with the change below."
+        )
+    if "zero_shot" in scores:
+        yield "Zero-shot is the unweighted mean over all languages but the source."
 
 
 def _row(row: pd.Series, groups: dict[str, list[str]], scores: list[str], moved: set[str]) -> str:
