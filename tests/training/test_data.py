@@ -1,10 +1,14 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 
-from babelscope.data.tasks import Task
+from babelscope.data.corpora import Corpus
+from babelscope.data.tasks import Task, lm
+from babelscope.models.parts import parts_of
 from babelscope.training.data import TaskData
+from tests.models.tiny import VOCABULARY, tiny_model, tiny_tokenizer
 from tests.training.runs import LANGUAGES, TEST, TRAIN
 
 
@@ -112,3 +116,20 @@ def test_every_process_goes_on_with_its_own_share():
 
 def test_data_that_was_not_asked_for_has_nothing_to_keep():
     assert make().state_dict() == {}
+
+
+@pytest.mark.parametrize("of", ["train", "validation", "test"])
+def test_a_text_that_the_model_cannot_read_is_refused_wherever_it_is(of):
+    parts, tokenizer = parts_of(tiny_model("bert")), tiny_tokenizer()
+    tokenizer.add_tokens(["cat"])
+    strange = Corpus("one", ("0",), {"eng_Latn": ("A cat.",)})
+    plain = Corpus("one", ("0",), {"eng_Latn": ("A dog.",)})
+    task = lm(tokenizer, "masked")
+
+    def data(**corpora: Corpus) -> TaskData:
+        given: Any = {**dict.fromkeys(("train", "validation", "test"), plain), **corpora}
+        return TaskData(task, **given, source="eng_Latn", languages=["eng_Latn"], batch_size=3)
+
+    data().refuse_unreadable_by(parts)
+    with pytest.raises(ValueError, match=f"below the {VOCABULARY} rows .* the tokenizer gives {VOCABULARY}; resize"):
+        data(**{of: strange}).refuse_unreadable_by(parts)

@@ -12,6 +12,7 @@ from babelscope.data.batches import Batch, batches, token_fingerprint
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerSample
 from babelscope.models.parts import Parts
+from babelscope.models.readable import refuse_unreadable
 from babelscope.states.back_off import BackOff
 from babelscope.states.finite import refuse_non_finite
 from babelscope.states.heap import keep_freed_memory
@@ -184,7 +185,11 @@ def walk(
         ValueError: if there is no memory for a single text, a token has no row in the token table, or a text is longer
             than the model can read.
     """
-    _refuse_unreadable(parts, batches)
+    refuse_unreadable(
+        parts,
+        highest=max((int(batch.input_ids.max()) for batch in batches), default=0),
+        longest=max((batch.input_ids.shape[1] for batch in batches), default=0),
+    )
     weight = next(parts.stack.parameters())
     device, room = weight.device, None
     if device.type == "cpu":
@@ -222,23 +227,6 @@ def walk(
         for made in last:
             finish(*made)
     pieces.report()
-
-
-def _refuse_unreadable(parts: Parts, batches: Sequence[Batch]) -> None:
-    # of the weight, which a table wrapped by an adapter has, too
-    rows = int(parts.tokens.weight.shape[0])  # type: ignore[index]
-    highest = max((int(batch.input_ids.max()) for batch in batches), default=0)
-    if highest >= rows:
-        raise ValueError(
-            f"Expected token ids below the {rows} rows of the token table, but the tokenizer gives {highest}; resize "
-            "the model's embeddings, or set model.tokenizer to the model's own."
-        )
-    longest = max((batch.input_ids.shape[1] for batch in batches), default=0)
-    if parts.length is not None and longest > parts.length:  # `load` lets the tokenizer cut them; another may not
-        raise ValueError(
-            f"Expected texts of at most {parts.length} tokens, for the model has no more positions, but got one of "
-            f"{longest}; set model_max_length of the tokenizer to {parts.length}."
-        )
 
 
 def _beside(hidden: Tensor, batch: Batch) -> Batch:

@@ -1,7 +1,7 @@
 """Loaders of a task: one language to train and validate on, every language to test on."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import Task
+from babelscope.models.parts import Parts
+from babelscope.models.readable import refuse_unreadable
 
 
 class Order(DistributedSampler[Any]):
@@ -82,6 +84,12 @@ class TaskData(pl.LightningDataModule):
         self.test_examples = [task.encode(test, language) for language in languages]
         self.loader: TrainLoader | None = None
         self.left: dict[str, int] = {}
+
+    def refuse_unreadable_by(self, parts: Parts) -> None:
+        """Raise a ValueError if the model cannot read a text, before it meets it in the midst of training."""
+        examples = chain(self.train_examples, self.validation_examples, *self.test_examples)
+        lengths, highest = zip(*((len(row["input_ids"]), max(row["input_ids"])) for row in examples), strict=True)
+        refuse_unreadable(parts, highest=max(highest), longest=max(lengths))
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffle by seed and epoch; Lightning sets the sampler's epoch, so a resumed run sees the same order."""

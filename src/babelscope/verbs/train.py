@@ -69,6 +69,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         batch_size=settings.batch_size,
         seed=cfg.seed,
     )
+    data.refuse_unreadable_by(loaded.parts)
     module = FineTuner(
         loaded.model,
         source=source,

@@ -1,0 +1,28 @@
+"""Whether a model can read what a tokenizer gives: said before it runs, for its own error says neither."""
+
+from babelscope.models.parts import Parts
+
+
+def refuse_unreadable(parts: Parts, *, highest: int, longest: int) -> None:
+    """Refuse tokens or positions that the model has no row for.
+
+    Args:
+        parts: Where the layers of the loaded model are.
+        highest: The highest token id that it is to read.
+        longest: The most tokens of a text.
+
+    Raises:
+        ValueError: if a token has no row in the token table, or a text is longer than the model can read.
+    """
+    # of the weight, which a table wrapped by an adapter has, too
+    rows = int(parts.tokens.weight.shape[0])  # type: ignore[index]
+    if highest >= rows:
+        raise ValueError(
+            f"Expected token ids below the {rows} rows of the token table, but the tokenizer gives {highest}; resize "
+            "the model's embeddings, or set model.tokenizer to the model's own."
+        )
+    if parts.length is not None and longest > parts.length:  # `load` lets the tokenizer cut them; another may not
+        raise ValueError(
+            f"Expected texts of at most {parts.length} tokens, for the model has no more positions, but got one of "
+            f"{longest}; set model_max_length of the tokenizer to {parts.length}."
+        )
