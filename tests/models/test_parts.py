@@ -2,12 +2,13 @@ import json
 
 import pytest
 import torch
-from peft import PromptTuningConfig, get_peft_model
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from torch import nn
 
 from babelscope.models.adapters import lora
 from babelscope.models.families import FAMILIES, Family
 from babelscope.models.parts import Parts, parts_of
+from babelscope.models.trainable import trainable_map
 from tests.models.tiny import ALL_HEADS, DEPTH, WIDTH, tiny_inputs, tiny_model
 
 
@@ -202,3 +203,20 @@ def test_a_model_reads_as_many_tokens_as_its_table_of_positions_has_rows_for(mod
         if parts.length is not None:
             with pytest.raises((IndexError, RuntimeError)):
                 parts.stack(input_ids=torch.full((1, parts.length + 1), 9))
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+def test_a_table_of_which_an_adapter_trains_some_rows_is_the_table():
+    model = get_peft_model(tiny_model("llama"), LoraConfig(target_modules=["q_proj"], trainable_token_indices=[3, 5]))
+    parts = parts_of(model)
+    found = trainable_map(parts).rows[0]
+    assert (found.part, found.trainable) == ("inputs", 2 * WIDTH)
+    ids = torch.tensor([[3, 7]])
+    with torch.no_grad():
+        before = hooked_states(parts, {"input_ids": ids})["0"]
+        next(p for name, p in model.named_parameters() if "trainable_tokens" in name).add_(1.0)
+        after = hooked_states(parts, {"input_ids": ids})["0"]
+    torch.testing.assert_close(after - before, torch.tensor([1.0, 0.0])[None, :, None].expand_as(before))
+    encoder = get_peft_model(tiny_model("mt5"), LoraConfig(target_modules=["q"], trainable_token_indices=[3]))
+    with pytest.raises(ValueError, match=r"its embeddings are untied: .* or without an adapter on its table\.$"):
+        parts_of(encoder)
