@@ -20,12 +20,19 @@ def keep(folder: Path, job: str, logs: str) -> None:
 
 
 def find(folder: Path) -> tuple[str, str] | None:
-    """Read what `keep` was given last; None where no job was ever submitted."""
+    """Read what `keep` was given last; None where no job was ever submitted.
+
+    Raises:
+        ValueError: if what is there was not kept by it.
+    """
     place = _place(folder)
     if not place.is_file():
         return None
-    kept = json.loads(place.read_text(encoding="utf-8"))
-    return kept["job"], kept["logs"]
+    try:
+        kept = json.loads(place.read_text(encoding="utf-8"))
+        return str(kept["job"]), str(kept["logs"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"Expected {place} to name a job of Slurm, but got: {error!r}; remove it.") from error
 
 
 def waiting(places: Iterable[Path], queue: Mapping[str, str]) -> dict[Path, str]:
