@@ -24,7 +24,7 @@ def test_a_torn_file_is_named(text, tmp_path):
     keep(tmp_path / "run", "1", "logs")
     (file,) = tmp_path.rglob("*.slurm")
     file.write_text(text)
-    with pytest.raises(ValueError, match="to name a job of Slurm, but got: .*; remove it") as caught:
+    with pytest.raises(ValueError, match=r"to name a job of Slurm, but got: .*; remove it") as caught:
         find(tmp_path / "run")
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
