@@ -16,6 +16,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
+from babelscope.analyses.documents import check_documents
 from babelscope.analyses.published_files import read_published
 from babelscope.models.families import Family
 from babelscope.models.load import Loaded
@@ -53,6 +54,7 @@ def load_tasks(
     data: Path | None = None,
     num_fewshot: int | None = None,
     seed: int = 0,
+    limit: int | None = None,
 ) -> dict[str, Any]:
     """Find tasks of the harness by name and read their data; gives the harness's task of each language.
 
@@ -64,10 +66,11 @@ def load_tasks(
         data: A folder of published files to read instead of the Hub's.
         num_fewshot: Worked examples before each question; by default what the task says, else none.
         seed: Of the choice of worked examples.
+        limit: How many documents of a task are to be answered; None for all.
 
     Raises:
         ValueError: if the harness is not installed, a name is unknown or of a group, a task cannot be built or its data
-            cannot be read, or it has a fixed number of examples and another is asked for.
+            cannot be read or do not fit, or it has a fixed number of examples and another is asked for.
     """
     require_harness()
     found = {language: _find(name, language, include, folders) for language, name in names.items()}
@@ -77,7 +80,8 @@ def load_tasks(
         if data is not None:
             own = str(manager.task_index[name].cfg.get("dataset_name"))
             changes = {"custom_dataset": read_published(name, own, files or {}, data)}
-        tasks[language] = _build(manager, name, changes)
+        tasks[language] = _build(manager, name, changes, published=bool(files))
+        check_documents(tasks[language], limit)
         _set_examples(tasks[language], name, num_fewshot)
         tasks[language].set_fewshot_seed(seed=seed)
     return tasks
@@ -109,18 +113,17 @@ def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores
     """Let a model answer a task's documents, the first `limit` of them or all.
 
     Raises:
-        ValueError: if a document does not fit the task's prompt, or no answer to the model's length.
+        ValueError: if an answer has no tokens, or none that fit into the model's length.
     """
     name = task.config.task
     before = model.truncated
     try:
         with _quiet():
             found = import_module("lm_eval.evaluator").evaluate(model, {"tasks": {name: task}}, limit=limit)
-    except (LookupError, AssertionError) as error:  # of the harness, on documents that are not what the task expects
+    except (LookupError, AssertionError) as error:  # of the harness, where an answer leaves no room for a prompt
         raise ValueError(
-            f"Expected the documents of task {name!r} to fit its prompts and the model's length, but got "
-            f"{type(error).__name__}: {str(error) or 'an answer without tokens, or longer than the model reads'}; "
-            "correct the data, or raise max_length."
+            f"Expected the answers of task {name!r} to have tokens, and fewer than the model reads, but got "
+            f"{type(error).__name__}: {str(error) or 'one that has not'}; raise max_length, or correct the data."
         ) from error
     samples = found["samples"][name]
     hashes = "".join(sample["doc_hash"] + sample["prompt_hash"] + sample["target_hash"] for sample in samples)
@@ -213,7 +216,7 @@ def _index(folder: Path) -> Any:
         return import_module("lm_eval.tasks").TaskManager(include_path=str(folder), include_defaults=False)
 
 
-def _build(manager: Any, name: str, changes: Mapping[str, Any]) -> Any:
+def _build(manager: Any, name: str, changes: Mapping[str, Any], *, published: bool) -> Any:
     # an existing task with changes can only be named inside a group
     wanted = {"group": "babelscope", "task": [{"task": name, **changes}]} if changes else name
     try:
@@ -221,9 +224,10 @@ def _build(manager: Any, name: str, changes: Mapping[str, Any]) -> Any:
             return manager.load(wanted)["tasks"][name]
     except Exception as error:  # whatever the Hub, its client, the user's YAML and the functions it names may raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        instead = "give published files by data=FOLDER" if published else "give a task on files by include=FOLDER"
         raise ValueError(
             f"Expected task {name!r} and its data to be readable, but got {reason}; connect to the Hub once, after "
-            "which the data are on this machine, give published files by data=FOLDER, or correct the task file."
+            f"which the data are on this machine, {instead}, or correct the task file."
         ) from error
 
 

@@ -1,6 +1,6 @@
 """A benchmark's published files in place of the Hub's data set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ def read_published(task: str, language: str, files: Mapping[str, str], folder: P
         folder: The published folder.
 
     Raises:
-        ValueError: if the benchmark has no such files, or one is missing or torn.
+        ValueError: if the benchmark has no such files, or one is missing or torn, or lacks a field in some line.
     """
     if not files:
         raise ValueError(
@@ -33,9 +33,23 @@ def read_published(task: str, language: str, files: Mapping[str, str], folder: P
             f"{missing[0]}; correct the path, or choose other languages."
         )
     splits = {split: read_json_lines(path) for split, path in paths.items()}
+    for split, rows in splits.items():
+        _refuse_holes(paths[split], rows)
 
     def read(**_: Any) -> Any:
         datasets = import_module("datasets")
         return datasets.DatasetDict({split: datasets.Dataset.from_list(rows) for split, rows in splits.items()})
 
     return read
+
+
+def _refuse_holes(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a row without a field of the others, which would be filled by nothing, and answered."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    for number, row in enumerate(rows, start=1):
+        for name in names:
+            if row.get(name) is None:
+                raise ValueError(
+                    f"Expected every row of {path} to have the field {name!r}, but row {number} has none; correct it, "
+                    "or fetch the file again."
+                )

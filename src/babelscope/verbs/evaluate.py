@@ -44,6 +44,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         data=None if cfg.data is None else Path(cfg.data).expanduser(),
         num_fewshot=cfg.num_fewshot,
         seed=cfg.seed,
+        limit=cfg.limit,
     )
     loaded = build_model(cfg, task="lm")
     loaded.model.to(device)
