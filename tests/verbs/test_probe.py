@@ -128,6 +128,16 @@ def test_a_folder_that_training_made(tiny, tmp_path):
     assert seen.to_numpy() == pytest.approx(values(offline), abs=1e-6)
 
 
+def test_the_table_shows_every_chosen_metric(tiny):
+    chosen = "metrics=[ilo,retrieval,mexa,language_subspace,isotropy]"
+    small = ("sentences=12", f"languages.codes={FIVE}", "output=run")
+    ended = babelscope("probe", f"model.checkpoint={tiny}", chosen, *small)
+    assert (ended.code, ended.err) == (0, "")
+    (head,) = [line.split() for line in ended.out.splitlines() if line.split()[:1] == ["layer"]]
+    assert head[1:6] == ["ilo", "retrieval", "mexa", "language_variance", "isoscore"]
+    assert len(head) == 8
+
+
 def test_drift_between_two_checkpoints(tiny, tmp_path):
     ended = babelscope(
         *("train", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=12", "metrics=[ilo,drift]"),

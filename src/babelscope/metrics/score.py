@@ -15,7 +15,11 @@ COLUMNS = ("layer", "metric", "language", "other", "value")
 
 
 def score(
-    layers: Iterable[tuple[str, LayerSample]], metrics: Mapping[str, LayerMetric], **keys: Any
+    layers: Iterable[tuple[str, LayerSample]],
+    metrics: Mapping[str, LayerMetric],
+    *,
+    wrote: dict[str, str] | None = None,
+    **keys: Any,
 ) -> Iterator[dict[str, Any]]:
     """Measure every layer with every metric, as tidy rows of `keys`, layer, metric, language, other and value.
 
@@ -25,6 +29,7 @@ def score(
     Args:
         layers: Layer names with their samples; drawn one at a time, so one layer is in memory.
         metrics: Configured name of each metric function.
+        wrote: Receives the configured name of the metric that wrote each column.
         keys: Columns that every row repeats, such as step and epoch.
 
     Raises:
@@ -53,6 +58,8 @@ def score(
                         "other": other,
                         "value": value,
                     }
+        if wrote is not None:
+            wrote.update(owner)
 
 
 def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) -> dict[str, Tensor]:

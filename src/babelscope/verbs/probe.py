@@ -46,7 +46,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
             "reads others; give the checkpoint that this one was trained from."
         )
     samples = now.pooled.samples(None if start is None else start.pooled)
-    rows = list(score(samples, metrics, run=folder.name, step=0, epoch=0))
+    wrote: dict[str, str] = {}
+    rows = list(score(samples, metrics, wrote=wrote, run=folder.name, step=0, epoch=0))
     manifest = describe(
         loaded,
         corpus,
@@ -63,8 +64,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     write(folder, "layers-00000000", rows)
     run = read_run(folder)
     page = write_page([run], folder / "report.html")
-    # the chosen metrics first, then as many of their companions as a terminal holds
-    print_layers(run, list(dict.fromkeys([*metrics, *(row["metric"] for row in rows if not row["language"])]))[:7])
+    # the first of what every metric wrote, then as many of the companions as a terminal holds
+    first = {metric: column for column, metric in reversed(wrote.items())}
+    print_layers(run, list(dict.fromkeys([*(first[metric] for metric in metrics), *wrote]))[: max(7, len(first))])
     print(f"Wrote {page}")
 
 
