@@ -87,6 +87,20 @@ def test_results_without_scope_or_value_are_refused(result):
         list(score([("0", SAMPLE)], {"<lambda>": lambda sample: {"odd": result}}))
 
 
+@pytest.mark.parametrize(("result", "kind"), [(0.5, "float"), ({"odd": 0.5}, "float in it"), (None, "NoneType")])
+def test_results_that_are_no_tensors_by_name_are_refused(result, kind):
+    with pytest.raises(ValueError, match=f"Metric 'odd', layer '0': .* dict of tensors by column, but got {kind};"):
+        list(score([("0", SAMPLE)], {"odd": lambda sample: result}))
+
+
+def test_columns_are_told_with_the_metric_that_wrote_them():
+    wrote: dict[str, str] = {}
+    rows = list(score([("0", SAMPLE), ("1", SAMPLE)], {"scopes": scopes, "ilo": partial(ilo, k=2, threshold=1)}, wrote=wrote))
+    assert list(wrote) == list(dict.fromkeys(row["metric"] for row in rows))
+    assert {wrote[name] for name in ("ilo", "bridge")} == {"ilo"}
+    assert wrote[rows[0]["metric"]] == "scopes"
+
+
 def test_layers_are_drawn_one_at_a_time():
     drawn = []
 

@@ -124,7 +124,7 @@ def test_a_wrong_attribute_is_named_with_the_right_one(tmp_path):
 
 
 def test_measuring_never_is_refused():
-    with pytest.raises(ValueError, match=r"`every_n_epochs` to be at least 1, but got 0"):
+    with pytest.raises(ValueError, match=r"`every_n_epochs` to be a whole number from 1, but got 0"):
         layer_scores(every_n_epochs=0)
 
 

@@ -181,7 +181,7 @@ def test_states_that_are_not_finite_end_the_run_in_every_process(tmp_path, monke
 
 
 def test_arguments_are_checked():
-    with pytest.raises(ValueError, match=r"`every_n_epochs` to be at least 1, but got 0"):
+    with pytest.raises(ValueError, match=r"`every_n_epochs` to be a whole number from 1, but got 0"):
         neuron_scores(every_n_epochs=0)
     with pytest.raises(ValueError, match=r"`reading` to be 'down_input' or 'gate', but got 'states'"):
         neuron_scores(reading="states")

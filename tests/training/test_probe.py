@@ -6,7 +6,7 @@ import torch
 from babelscope.report.table import read
 from babelscope.training.probe import Probe
 from tests.models.tiny import tiny_model, tiny_tokenizer
-from tests.training.runs import METRICS, PROBED
+from tests.training.runs import METRICS, PROBED, size
 
 
 def make(folder=None, **options):
@@ -50,7 +50,7 @@ def test_a_step_measured_again_replaces_its_rows(tmp_path):
 
 def test_when_it_is_due():
     assert [epoch for epoch in range(1, 7) if make(every_n_epochs=3).due(epoch)] == [3, 6]
-    with pytest.raises(ValueError, match=r"`every_n_epochs` to be at least 1, but got -1"):
+    with pytest.raises(ValueError, match=r"`every_n_epochs` to be a whole number from 1, but got -1"):
         make(every_n_epochs=-1)
 
 
@@ -87,3 +87,10 @@ def test_after_step_0_all_is_measured_again():
     for _ in range(2):
         probe.measure(probe.embed(model), step=0, epoch=0)
     assert len(measured) == 12
+
+
+@pytest.mark.parametrize("given", [{"every_n_epochs": 1.5}, {"metrics": [size]}])
+def test_arguments_of_a_wrong_type_are_refused(given):
+    options = {"metrics": METRICS, "folder": None, **given}
+    with pytest.raises(ValueError, match=r"got 1\.5; leave|functions by name, but got list; write"):
+        Probe.of(PROBED, tiny_tokenizer(), **options)

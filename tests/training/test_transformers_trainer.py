@@ -59,5 +59,5 @@ def test_every_second_epoch(tmp_path):
 
 
 def test_measuring_never_is_refused():
-    with pytest.raises(ValueError, match=r"`every_n_epochs` to be at least 1, but got 0"):
+    with pytest.raises(ValueError, match=r"`every_n_epochs` to be a whole number from 1, but got 0"):
         twin(every_n_epochs=0)

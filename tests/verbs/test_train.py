@@ -252,3 +252,16 @@ def test_what_a_user_can_mend_is_one_line(overrides, message, tmp_path):
     assert ended.code == 2
     (line,) = ended.lines
     assert re.search(message, line), line
+
+
+def test_what_was_measured_is_shown_with_the_step_it_is_of(tmp_path):
+    checkpoint = save_checkpoint(tmp_path / "tiny", "xlm-roberta", "lm")
+    given = (f"languages.codes=[{','.join(LANGUAGES)}]", "sentences=12", "trainer=smoke", "logger=none", "page=false")
+    ended = in_process(
+        *("train", f"model.checkpoint={checkpoint}", *given, "metrics=[mexa]", "trainer.max_steps=1"),
+        f"output={tmp_path / 'run'}",
+    )
+    assert (ended.code, ended.err) == (0, "")
+    assert "mexa" in next(line for line in ended.out.splitlines() if line.split()[:1] == ["layer"])
+    assert "Layers were last measured at step 0 of 1: " in ended.out
+    assert read_run(tmp_path / "run").rows["step"].max() == 1

@@ -64,7 +64,7 @@ def score(
 
 def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) -> dict[str, Tensor]:
     try:
-        return metric(sample)
+        return _tensors(metric(sample))
     except torch.OutOfMemoryError:
         if not sample.x.is_cuda:
             raise
@@ -75,6 +75,15 @@ def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) ->
     # after the except, by whose end all that the failed call held is freed
     logger.warning("Metric %r, layer %r: not enough memory on the GPU, so it is measured on the host.", name, layer)
     return _measure(layer, sample.to("cpu"), name, metric)
+
+
+def _tensors(found: Any) -> dict[str, Tensor]:
+    kind = type(found).__name__
+    if isinstance(found, dict):
+        kind = next((f"{type(value).__name__} in it" for value in found.values() if not isinstance(value, Tensor)), "")
+    if kind:
+        raise ValueError(f"Expected a dict of tensors by column, but got {kind}; return one from the metric")
+    return found
 
 
 def _column(name: str, metric: LayerMetric, key: str) -> str:

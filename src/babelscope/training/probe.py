@@ -44,10 +44,15 @@ class Probe:
     unchanged: Unchanged = field(init=False, default_factory=Unchanged)
 
     def __post_init__(self) -> None:
-        if self.every_n_epochs < 1:
+        if not isinstance(self.every_n_epochs, int) or self.every_n_epochs < 1:
             raise ValueError(
-                f"Expected argument `every_n_epochs` to be at least 1, but got {self.every_n_epochs}; "
+                f"Expected argument `every_n_epochs` to be a whole number from 1, but got {self.every_n_epochs}; "
                 "leave the callback out to measure nothing."
+            )
+        if not isinstance(self.metrics, Mapping):
+            raise ValueError(
+                f"Expected argument `metrics` to be functions by name, but got {type(self.metrics).__name__}; "
+                'write {"ilo": ilo}.'
             )
         file = None if self.folder is None else self.folder / "states" / f"{self.name}.safetensors"
         object.__setattr__(self, "start", StartStates(file, self.prepared.tokens))

@@ -126,19 +126,26 @@ def main(cfg: DictConfig, folder: Path) -> None:
             trainer.fit(module, data, ckpt_path=last)
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
-            _show(folder, loggers, page=cfg.page)
+            _show(folder, loggers, list(metrics), steps=trainer.global_step, page=cfg.page)
             keep(cfg, folder, {**manifest, "finished": True})
 
 
-def _show(folder: Path, loggers: Sequence[Logger], *, page: bool) -> None:
+def _show(folder: Path, loggers: Sequence[Logger], metrics: Sequence[str], *, steps: int, page: bool) -> None:
     """Make what is made of rows; a run may have chosen no callback that writes any."""
     run = read_run(folder) if (folder / "results").is_dir() else None
     if run is None or run.rows.empty:
         print("No callback wrote rows, so there are no tables and no page; add layer_scores or task_scores for them.")
         return
     log_table(loggers, run)
-    print_layers(run, ["ilo", "separability"])
+    layers = run.rows[run.rows["layer"] != ""]
+    columns = [str(name) for name in layers["metric"].unique()]
+    print_layers(run, [name for name in metrics if name in columns] or columns[:7])
     print_settings([run])
+    if len(layers) and (last := int(layers["step"].max())) < steps:
+        print(
+            f"Layers were last measured at step {last} of {steps}: they are at every n-th validation, "
+            "so let training end with one, or validate more often (trainer.val_check_interval)."
+        )
     if page:
         print(f"Wrote {write_page([run], folder / 'report.html')}")
 
