@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +10,8 @@ from babelscope.data import vocabulary
 from babelscope.data.lab import lab_text
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import load
-from babelscope.training.pretraining import Recipe, pretrain
+from babelscope.training.new_tokenizer import new_tokenizer
+from babelscope.training.pretraining import Pretrainer, Recipe, pretrain
 
 CORPUS = lab_text(["eng_Latn", "rus_Cyrl", "zho_Hans"], sentences=120)
 SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
@@ -84,6 +86,44 @@ def test_a_failure_leaves_nothing(tmp_path):
     broken = {**KINDS["xlm-roberta"][0], "model_type": "xlm-roberta", "num_attention_heads": 5}
     with pytest.raises(ValueError, match="heads"):
         pretrain(recipe(config=broken), CORPUS, tmp_path / "made", trainer=TRAINER)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("values", [{"contrast": 1e300}, {"temperature": 1e-45}])
+def test_a_model_that_is_not_finite_is_not_kept(values, tmp_path):
+    with pytest.raises(ValueError, match=r"`model\.recipe` to keep .*finite.*; lower its learning_rate .*") as raised:
+        pretrain(recipe(**{"keep": (0, 1), **values}), CORPUS, tmp_path / "made", trainer=TRAINER)
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_the_last_step_made_infinite(tmp_path, monkeypatch):
+    def spoil(self):
+        next(self.parameters()).data.view(-1)[0] = float("inf")
+
+    monkeypatch.setattr(Pretrainer, "on_train_end", spoil)
+    with pytest.raises(ValueError, match="others at the end"):
+        pretrain(recipe(), CORPUS, tmp_path / "made", trainer=TRAINER)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("model_type", KINDS)
+@pytest.mark.parametrize("size", [0, 10])
+def test_a_vocabulary_without_room_names_a_size_that_has(model_type, size, tmp_path):
+    tokenizer = KINDS[model_type][1]
+    with pytest.raises(ValueError, match=r"`model\.recipe\.tokenizer\.size` to leave room .* got \d+; write") as raised:
+        pretrain(recipe(model_type, tokenizer=partial(tokenizer, size=size)), CORPUS, tmp_path / "a", trainer=TRAINER)
+    assert not list(tmp_path.iterdir())
+    enough = int(re.search(r"size=(\d+)", str(raised.value))[1])
+    new_tokenizer(partial(tokenizer, size=enough), [text for texts in CORPUS.texts.values() for text in texts])
+
+
+def test_texts_longer_than_the_model_reads(tmp_path):
+    config = {**KINDS["xlm-roberta"][0], "model_type": "xlm-roberta", "max_position_embeddings": 8}
+    with pytest.raises(
+        ValueError, match=r"`model\.recipe\.config\.max_position_embeddings` to be at least \d+.* got 8"
+    ):
+        pretrain(recipe(config=config), CORPUS, tmp_path / "made", trainer=TRAINER)
     assert not list(tmp_path.iterdir())
 
 

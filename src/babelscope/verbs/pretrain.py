@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from babelscope.report.files import write_text
 from babelscope.training.pretraining import pretrain
 from babelscope.verbs.building import begin, build, languages_of, pretrain_once
+from babelscope.verbs.signature import check_arguments
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -20,6 +21,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
             "lab_mt5, lab_bloom or lab_llama, and change its recipe by overrides."
         )
     recipe = instantiate(cfg.model.recipe)
+    check_arguments("model.recipe.tokenizer", recipe.tokenizer)
+    if late := [str(step) for step in recipe.keep if step > recipe.steps]:
+        print(f"Not kept, for the last step is {recipe.steps}: {', '.join(late)}")
     target = None if cfg.folder is None else _new(Path(cfg.folder).expanduser())
     corpus = build("corpus", cfg.corpus)(languages_of(cfg), split="train")
     weights = dict(instantiate(cfg.weights) or {})

@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import uint8
@@ -156,27 +158,25 @@ def _fingerprint(table: TokenTable) -> str:
 
 
 def _compose(model: str) -> DictConfig:
-    """Compose a file of conf/model as Hydra would, or take a Hub id or a folder with the defaults."""
-    folders = [
-        Path(source.path) / "model" for source in HydraConfig.get().runtime.config_sources if source.schema == "file"
-    ]
-    files = {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))}
-    default: Any = OmegaConf.load(files["default"])
-    if model in files and model != "default":
-        own: Any = OmegaConf.load(files[model])
+    """Compose a file of conf/model by Hydra, or take a Hub id or a folder with the defaults."""
+    options = sorted({*GlobalHydra.instance().config_loader().get_group_options("model")} - {"default"})
+    default = _choose("default")
+    if model in options:
+        plain = {**default, **_choose(model)}
     elif "/" in model:
-        own = OmegaConf.create({"checkpoint": model})
+        plain = {**default, "checkpoint": model}
     else:
-        options = sorted(set(files) - {"default"})
         raise ValueError(
             f"Expected `models` to be names of conf/model, Hub ids or folders, but got {model!r}; "
             f"nearest: {nearest(model, options)}."
         )
-    own.pop("defaults", None)
-    plain: dict[str, Any] = {
-        **OmegaConf.to_container(default, resolve=False),  # type: ignore[dict-item]
-        **OmegaConf.to_container(own, resolve=False),  # type: ignore[dict-item]
-    }
-    if "name" not in own:
+    if plain["name"] == default["name"]:  # the choice that it asks Hydra for is that of `model`
         plain["name"] = name_of(plain["checkpoint"], model)
     return OmegaConf.create(plain)
+
+
+def _choose(model: str) -> dict[str, Any]:
+    """Compose what this verb has under `model` with one choice of it."""
+    node = compose(HydraConfig.get().job.config_name, overrides=[f"model={model}"]).model
+    plain: Any = OmegaConf.to_container(node, resolve=False)
+    return plain
