@@ -95,7 +95,9 @@ def test_results_that_are_no_tensors_by_name_are_refused(result, kind):
 
 def test_columns_are_told_with_the_metric_that_wrote_them():
     wrote: dict[str, str] = {}
-    rows = list(score([("0", SAMPLE), ("1", SAMPLE)], {"scopes": scopes, "ilo": partial(ilo, k=2, threshold=1)}, wrote=wrote))
+    rows = list(
+        score([("0", SAMPLE), ("1", SAMPLE)], {"scopes": scopes, "ilo": partial(ilo, k=2, threshold=1)}, wrote=wrote)
+    )
     assert list(wrote) == list(dict.fromkeys(row["metric"] for row in rows))
     assert {wrote[name] for name in ("ilo", "bridge")} == {"ilo"}
     assert wrote[rows[0]["metric"]] == "scopes"

@@ -6,7 +6,7 @@ from plotly.offline import get_plotlyjs
 from tests.report.test_page import browse, needs_browser, panels, parse
 
 from babelscope.report import table
-from babelscope.report.token_summary import pair_table, token_table
+from babelscope.report.token_summary import names_of, pair_table, token_table
 from babelscope.report.tokens_page import is_of_tokens, render_tokens, write_tokens_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -137,3 +137,42 @@ def test_the_explorer_lists_neighbours(runs, tmp_path):
     tags = browse(render_tokens(runs), tmp_path, "#all")
     assert len([1 for tag, attributes in tags if tag == "li" and attributes.get("class") == "hit"]) == 2
     assert not [tag for tag, _ in tags if tag == "img"]
+
+
+def twin(runs, name, **manifest):
+    """The first table once more, from another folder, and with one number fewer."""
+    described = {**runs[0].manifest, **manifest}
+    folder = runs[0].folder.parent / name
+    write_run(folder, [one for one in table_rows() if one["metric"] != "script_probe"], described)
+    table.write_json(folder, "explorer", explorer("x"))
+    return table.read_run(folder)
+
+
+def test_tables_of_one_name_are_told_apart_and_lose_nothing(runs):
+    other, step = twin(runs, "more/one"), twin(runs, "later", revision="step=100")
+    assert names_of([runs[0], runs[1]]) == ["one", "two"]
+    assert names_of([runs[0], step]) == ["one", "one step=100"]
+    assert names_of([runs[0], other, runs[1]])[1:] == ["one (more)", "two"]
+    tables = [runs[0], other, step]
+    first, second, third = names_of(tables)
+    values = token_table(tables)
+    line = values.loc["script probe, mean accuracy"]
+    assert (line[first], line[second], line[third]) == ("90.00%", "", "")
+    assert set(values.loc["width"]) == {"8", ""}
+    html = render_tokens(tables)
+    for name in (first, second, third):
+        assert f">{name}</button>" in html
+        assert f"<th>{name}</th>" in html
+    found = panels(html)
+    (data,) = [panel for panel in found if isinstance(panel, list)]
+    assert [one["name"] for one in data] == [first, second, third]
+    counts = next(panel["views"]["0"][0] for panel in found if "views" in panel and "Neighbours" in str(panel))
+    assert [trace["name"] for trace in counts["data"]] == [first, second, third]
+
+
+def test_pairs_of_several_folders_say_whence(runs):
+    folder = write_run(runs[0].folder.parent / "more" / "pairs", pair_rows("one", "two"), dict(runs[2].manifest))
+    html = render_tokens([*runs, table.read_run(folder)])
+    assert html.count("on the tokens that both have (more)") == 1
+    assert html.count("span the same space? (more)") == 1
+    assert "both have (" not in render_tokens(runs)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from babelscope.verbs.errors import one_line
 from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
 from tests.verbs.command import FIVE, babelscope, refused, says, written
 
@@ -244,6 +245,11 @@ def test_output_below_a_file(small, somewhere):
     says(refused("probe", *small, "output=file/run"), "file/run", "Not a directory", "output=FOLDER")
     says(refused("probe", *small, "output=file"), "file", "output=FOLDER")
     says(refused("probe", *small, "output=/proc/nothing/run"), "/proc/nothing", "output=FOLDER")
+
+
+def test_a_temporary_name_is_not_the_users():
+    line = one_line(IsADirectoryError(errno.EISDIR, "Is a directory", "runs/.rows.parquet.4711.tmp", None, "x"))
+    says(line, "Expected runs/rows.parquet to be", "Is a directory")
 
 
 @pytest.mark.parametrize("place", ["files", "store"])

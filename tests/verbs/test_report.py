@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 import yaml
 
@@ -153,3 +156,67 @@ def test_jobs_that_all_failed_are_a_page(tmp_path, monkeypatch):
     ended = babelscope("report", "runs=sweep")
     assert (ended.code, ended.err) == (0, "")
     assert "no room" in (tmp_path / "sweep" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("runs", ("page=runs/report.html",)), ("/proc/x.html", ("page=FILE",)), ("runs/one/run.yaml/x", ("page=FILE",))],
+)
+def test_a_page_that_cannot_be_written_is_named(runs, tmp_path, place, words):
+    before = written(tmp_path)
+    ended = babelscope("report", "runs=runs", f"page={place}")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert all(word in ended.err for word in ("`page`", place, *words))
+    assert ".tmp" not in ended.err
+    assert "output=" not in ended.err
+    assert written(tmp_path) == before
+
+
+def test_a_full_disk_is_said_of_the_page(runs, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    ended = babelscope("report", "runs=runs")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert all(word in ended.err for word in ("`page`", "full disk", "page=FILE"))
+
+
+def test_a_file_and_a_bare_path_are_no_folder_of_runs(runs):
+    ended = babelscope("report", "runs=runs/one/run.yaml")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert "got a file; give its folder, as runs=runs/one." in ended.err
+    ended = babelscope("report", "runs")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert "runs=runs of babelscope report" in ended.err
+
+
+def test_a_run_without_rows_is_named_and_left_out(runs):
+    for part in (runs / "two" / "results").iterdir():
+        part.unlink()
+    ended = babelscope("report", "runs=runs")
+    assert (ended.code, ended.err) == (0, "")
+    assert "Left out runs/two, whose results/ has no rows" in ended.out
+    assert "seed=1" not in ended.out
+    alone = babelscope("report", "runs=runs/two")
+    assert (alone.code, len(alone.lines)) == (2, 1)
+    assert "a run with rows" in alone.err
+    assert "Left out" not in alone.out
+
+
+def test_runs_that_are_not_comparable_are_said_to_be(runs):
+    assert "not comparable" not in babelscope("report", "runs=runs").out
+    for name, k in (("one", 5), ("two", 9)):
+        (runs / name / "run.yaml").write_text(f"seed: 0\nmetrics: {{ilo: {{k: {k}}}}}\n")
+    said = [line for line in babelscope("report", "runs=runs").out.splitlines() if "not comparable" in line]
+    assert len(said) == 1
+    assert "ilo.k (5 in one, 9 in two)" in said[0]
+
+
+def test_a_manifest_of_another_kind_is_one_line(runs):
+    (runs / "one" / "manifest.json").write_text('{"trainable": 3, "layers": null}')
+    for given in ("runs", "runs/one"):
+        ended = babelscope("report", f"runs={given}")
+        assert (ended.code, len(ended.lines)) == (2, 1)
+        assert "`trainable` in runs/one/manifest.json" in ended.err
+        assert not list(runs.rglob("report.html"))

@@ -1,10 +1,12 @@
 """Key numbers: the few that answer what a reader came for."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from babelscope.report.comparable import differing, shorten, tested_as
 from babelscope.report.runs import gather, labels
 from babelscope.report.summary import best_layers, change_by_layer, settings_table
 from babelscope.report.table import Run
@@ -23,37 +25,43 @@ class Card:
 def key_numbers(runs: Sequence[Run]) -> list[Card]:
     """Choose the key numbers: the best scores, the layer that moved most, and where languages meet most."""
     rows, table = gather(runs), settings_table(runs)
-    cards = [card for name in ("zero_shot", "test") if (card := _score(table, name))]
+    cards = [card for name in ("zero_shot", "test") if (card := _score(runs, table, name))]
+    apart = "; the runs are not comparable" if differing(runs) else ""
     for metric in [metric for metric in layer_metrics(rows) if metric in ("ilo", "separability")]:
-        cards += _layers(rows, metric, several=len(labels(runs)) > 1)
+        cards += _layers(rows, metric, several=len(labels(runs)) > 1, apart=apart)
     return cards
 
 
-def _score(table: pd.DataFrame, name: str) -> Card | None:
+def _score(runs: Sequence[Run], table: pd.DataFrame, name: str) -> Card | None:
+    """Rank the runs that were tested alike: in the same languages, on the same task, by the same score."""
     known = table.dropna(subset=[name])
     if known.empty:
         return None
-    score = str(known["score"].iloc[0])
-    ranked = known.sort_values(name, ascending=score == "loss", kind="stable")
+    tested = pd.Series([tested_as(runs[place], name) for place in known.index], known.index)
+    alike = tested == Counter(tested).most_common(1)[0][0]
+    ranked, apart = known[alike], [str(label) for label in known.loc[~alike, "label"]]
+    score = str(ranked["score"].iloc[0])
+    ranked = ranked.sort_values(name, ascending=score == "loss", kind="stable")
     best, others = ranked.iloc[0], ranked.iloc[1:4]
     what = f"mean zero-shot {score}" if name == "zero_shot" else f"test {score} in {best['source_language']}"
-    if len(ranked) == 1:
-        return Card(f"{best[name]:.2f}", what)
     rest = ", ".join(f"{row['label']} {row[name]:.2f}" for _, row in others.iterrows())
-    return Card(f"{best[name]:.2f}", what, f"with {best['label']} ({rest})")
+    notes = [f"with {best['label']}" + (f" ({rest})" if rest else "")] if len(known) > 1 else []
+    notes += [f"tested otherwise and not ranked with it: {shorten(apart)}"] if apart else []
+    return Card(f"{best[name]:.2f}", what, "; ".join(notes))
 
 
-def _layers(rows: pd.DataFrame, metric: str, *, several: bool) -> list[Card]:
+def _layers(rows: pd.DataFrame, metric: str, *, several: bool, apart: str) -> list[Card]:
     name, changes = words_of(metric).name, change_by_layer(rows, metric).dropna()
     changes = changes[changes["change"] != 0]
     if len(changes):
         most = changes.iloc[int(changes["change"].abs().to_numpy().argmax())]
         where = f"layer {most['layer']}, {most['run']}" if several else f"layer {most['layer']}"
-        note = f"from {most['first']:.2f} to {most['last']:.2f}: the layer that moved most ({where})"
+        note = f"from {most['first']:.2f} to {most['last']:.2f}: the layer that moved most ({where}){apart}"
         return [Card(f"{most['change']:+.2f}".replace("-", "−"), f"change of {name}", note)]
     best = best_layers(rows, metric)
     if best.empty:
         return []
     top = best.iloc[int(best["highest"].to_numpy().argmax())]
-    note = f"lowest is {top['lowest']:.2f} in layer {top['lowest_layer']}"
+    whose = f"{top['run']}: " if apart else ""
+    note = f"{whose}lowest is {top['lowest']:.2f} in layer {top['lowest_layer']}{apart}"
     return [Card(f"{top['highest']:.2f}", f"highest {name}, in layer {top['highest_layer']}", note)]

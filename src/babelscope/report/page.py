@@ -10,11 +10,13 @@ import yaml
 from plotly.utils import PlotlyJSONEncoder
 
 from babelscope.report.cards import Card, key_numbers
+from babelscope.report.comparable import say_alone, say_differing
+from babelscope.report.comparison_panels import compare_runs
 from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.style import RUNS
 from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
-from babelscope.report.panels import Choice, Figure, Panel, compare_runs, show_run
+from babelscope.report.panels import Choice, Figure, Panel, show_run
 from babelscope.report.runs import baseline_first, facts_of, labels
 from babelscope.report.settings import settings_html
 from babelscope.report.table import Run
@@ -55,11 +57,15 @@ def _sections(runs: Sequence[Run]) -> list[str]:
     return [
         cards_html(key_numbers(runs)),
         section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
-        section_html(
-            "comparison", "Comparison" if len(runs) > 1 else "Training", "".join(map(panel_html, compare_runs(runs)))
-        ),
+        section_html("comparison", "Comparison" if len(runs) > 1 else "Training", _comparison(runs)),
         section_html("runs", "Layer by layer", _tabs(runs)),
     ]
+
+
+def _comparison(runs: Sequence[Run]) -> str:
+    """Show the runs together, and say first where that is no fair comparison."""
+    shown, said = "".join(map(panel_html, compare_runs(runs))), say_differing(runs)
+    return f'<p class="reading"><b>{escape(said)}</b> {escape(say_alone(runs))}</p>{shown}' if said else shown
 
 
 def _title(runs: Sequence[Run]) -> str:

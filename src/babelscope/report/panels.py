@@ -8,15 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.comparison import draw_difference, draw_third
-from babelscope.report.figures.freezing import draw_freezing
 from babelscope.report.figures.guard import describe_decision, draw_guard
 from babelscope.report.figures.layers import draw_curves, draw_heat_map
 from babelscope.report.figures.neighbours import draw_pairs
-from babelscope.report.figures.style import fit_beside, moments
-from babelscope.report.figures.task import draw_task, draw_transfer
-from babelscope.report.runs import gather, labels, scores_of, source_of
-from babelscope.report.summary import THIRDS, by_layer, by_third, score_of, transfer_table
+from babelscope.report.figures.style import moments
+from babelscope.report.runs import scores_of, source_of
+from babelscope.report.summary import by_layer
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import layer_metrics, words_of
 
@@ -56,109 +53,11 @@ class Panel:
     """Names of the runs in the figures, in the order of their colours."""
 
 
-def compare_runs(runs: Sequence[Run]) -> list[Panel]:
-    """Make the panels that show all runs together; those without rows are left out."""
-    runs = [replace(run, rows=scores_of(run.rows)) for run in runs]
-    panels = [_thirds(runs), _differences(runs), _task(runs), _transfer(runs), _freezing(runs)]
-    return [panel for panel in panels if panel and panel.views]
-
-
 def show_run(run: Run) -> list[Panel]:
     """Make the panels that show one run layer by layer; those without rows are left out."""
     scored = replace(run, rows=scores_of(run.rows))
     panels = [_guard(run), _heat_maps(scored), *_curves(scored), *_pairs(scored)]
     return [panel for panel in panels if panel and panel.views]
-
-
-def _thirds(runs: Sequence[Run]) -> Panel | None:
-    rows = gather(runs)
-    metrics = [metric for metric in layer_metrics(rows) if not by_third(rows, metric).empty]
-    if rows["step"].nunique() < 2 or not metrics:
-        return None
-    views = {
-        str(place): [
-            draw_third(rows, metric, third) for third in THIRDS if third in set(by_third(rows, metric)["third"])
-        ]
-        for place, metric in enumerate(metrics)
-    }
-    return Panel(
-        "What training did to early, middle and last layers",
-        "Each line is one run; each point the mean over a third of the layers (without the final norm) and over all "
-        "languages. A dashed line is what chance gives.",
-        views,
-        [_metric_choice(metrics)],
-        "grid",
-        labels(runs),
-    )
-
-
-def _differences(runs: Sequence[Run]) -> Panel | None:
-    rows, (base, *others) = gather(runs), labels(runs)
-    metrics = layer_metrics(rows)
-    views: dict[str, list[go.Figure]] = {}
-    for place, metric in enumerate(metrics):
-        figures = [draw_difference(rows, metric, other, base) for other in others]
-        if found := [figure for figure in figures if figure]:
-            views[str(place)] = found
-    return Panel(
-        "Where the settings differ",
-        f"Every cell is a layer at a step: the value in the named run minus the value in {base}. "
-        "Blue is higher than there, orange lower; a single seed stands behind every cell, so read patterns, not cells.",
-        views,
-        [Choice("Metric", [words_of(metric).name for metric in metrics])],
-        "pairs",
-    )
-
-
-def _task(runs: Sequence[Run]) -> Panel | None:
-    rows = gather(runs)
-    titles = {
-        "validation_accuracy": "Validation accuracy, source language",
-        "test_accuracy": "Test accuracy, mean over all tested languages",
-        "train_loss": "Training loss (nats)",
-        "validation_loss": "Validation loss, source language (nats)",
-    }
-    of_task = rows[(rows["layer"] == "") & rows["metric"].isin(titles)]
-    steps = of_task.groupby("metric")["step"].nunique()
-    shown = [metric for metric in titles if steps.get(metric, 0) > 1]
-    if not shown:
-        return None
-    return Panel(
-        "How the task was learnt",
-        "Each line is one run, measured at every validation in the language it was trained on unless the title says "
-        "otherwise. Compare alignment between runs only where they have learnt the task about equally well.",
-        {"": [draw_task(rows, metric, titles[metric]) for metric in shown]},
-        shape="grid",
-        legend=[] if fit_beside(labels(runs)) else labels(runs),
-    )
-
-
-def _transfer(runs: Sequence[Run]) -> Panel | None:
-    table = transfer_table(runs)
-    if table.empty:
-        return None
-    sources = {label: source_of(run) for label, run in zip(labels(runs), runs, strict=True)}
-    score = next(filter(None, (score_of(run.rows) for run in runs)))
-    return Panel(
-        "How far the task carries into other languages",
-        "Only the source language was seen in training: every other language is tested as it is (zero-shot). "
-        "Languages are sorted by their mean over the runs, and a stem joins the runs of one language.",
-        {"": [draw_transfer(table, sources, score)]},
-    )
-
-
-def _freezing(runs: Sequence[Run]) -> Panel | None:
-    maps = {label: run.manifest.get("trainable") or [] for label, run in zip(labels(runs), runs, strict=True)}
-    maps = {label: parts for label, parts in maps.items() if parts}
-    if not maps or all(run.rows["step"].nunique() < 2 for run in runs):
-        return None
-    return Panel(
-        "What was trained and what was frozen",
-        "Blue parts were trained, grey ones kept their weights bit by bit; a paler blue was trained in part, as with "
-        "adapters. Every part has the same height, whatever its size: the numbers are parameters.",
-        {"": [draw_freezing(maps)]},
-        shape="narrow",
-    )
 
 
 def _guard(run: Run) -> Panel | None:
@@ -214,7 +113,7 @@ def _curves(run: Run) -> list[Panel]:
                 "gives.",
                 views,
                 [
-                    _metric_choice(metrics),
+                    metric_choice(metrics),
                     Choice(counted.capitalize(), [names[step] for step in steps], "slider", len(steps) - 1),
                 ],
             )
@@ -273,7 +172,8 @@ def _which(metrics: Sequence[str]) -> str:
     return ": " + ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
-def _metric_choice(metrics: list[str]) -> Choice:
+def metric_choice(metrics: Sequence[str]) -> Choice:
+    """Offer metrics by name, each with how it is read."""
     words = [words_of(metric) for metric in metrics]
     return Choice("Metric", [word.name for word in words], notes=[word.reading for word in words])
 

@@ -107,12 +107,14 @@ def labels(runs: Sequence[Run]) -> list[str]:
     shown = differing or ["freeze"]
     found = [", ".join(trait[name] for name in shown if trait[name]) for trait in traits]
     found = [label or run.folder.name for label, run in zip(found, runs, strict=True)]
-    twice = {label for label, count in Counter(found).items() if count > 1}
-    found = [
-        f"{label} ({run.folder.name})" if label in twice else label for label, run in zip(found, runs, strict=True)
-    ]
-    twice = {label for label, count in Counter(found).items() if count > 1}
-    return [f"{label} #{place}" if label in twice else label for place, label in enumerate(found, start=1)]
+    found = tell_apart(found, [f" ({run.folder.name})" for run in runs])
+    return tell_apart(found, [f" #{place}" for place, _ in enumerate(runs, start=1)])
+
+
+def tell_apart(names: Sequence[str], marks: Sequence[str]) -> list[str]:
+    """Put its mark behind every name that is there twice."""
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name}{mark}" if name in twice else name for name, mark in zip(names, marks, strict=True)]
 
 
 def baseline_first(runs: Sequence[Run]) -> list[Run]:

@@ -5,6 +5,7 @@ from html import escape
 
 import pandas as pd
 
+from babelscope.report.comparable import say_differing, targets_of
 from babelscope.report.summary import THIRDS, by_layer, settings_table
 from babelscope.report.table import Run
 
@@ -36,11 +37,11 @@ def settings_html(runs: Sequence[Run]) -> str:
         '<div class="scroll"><table><thead>'
         f'<tr><th rowspan="2">Setting</th>{top}</tr><tr>{second}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-        f'<p class="reading">{" ".join(_notes([head for head, names in groups.items() if names], scores))}</p>'
+        f'<p class="reading">{" ".join(_notes(runs, [head for head, names in groups.items() if names], scores))}</p>'
     )
 
 
-def _notes(heads: Sequence[str], scores: Sequence[str]) -> Iterator[str]:
+def _notes(runs: Sequence[Run], heads: Sequence[str], scores: Sequence[str]) -> Iterator[str]:
     if heads:
         named = " and ".join([heads[0], *map(str.lower, heads[1:])])
         yield (
@@ -49,6 +50,10 @@ def _notes(heads: Sequence[str], scores: Sequence[str]) -> Iterator[str]:
         )
     if "zero_shot" in scores:
         yield "Zero-shot is the unweighted mean over all languages but the source."
+        if len({tuple(found) for run in runs if (found := targets_of(run))}) > 1:
+            yield "The runs were not all tested in the same languages, so these means do not rank them."
+    if said := say_differing(runs):
+        yield f"<b>{escape(said)}</b>"
 
 
 def _row(row: pd.Series, groups: dict[str, list[str]], scores: list[str], moved: set[str]) -> str:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from babelscope.report.files import replace, write_json, write_text
+from babelscope.report.manifest import check_manifest
 
 __all__ = [
     "COLUMNS",
@@ -158,6 +159,9 @@ def read_head(folder: Path) -> Run:
         raise ValueError(
             f"Expected run.yaml and manifest.json in {folder} to be readable, but got: {reason}."
         ) from error
+    if not (isinstance(config, Mapping) and isinstance(manifest, Mapping)):
+        raise ValueError(f"Expected run.yaml and manifest.json in {folder} to be mappings, but got others; mend them.")
+    check_manifest(manifest, folder)
     return Run(folder=folder, config=config, manifest=manifest, rows=SCHEMA.empty_table().to_pandas())
 
 
@@ -174,9 +178,9 @@ def run_folders(root: Path) -> list[Path]:
     """
     found = sorted(path.parent for path in root.rglob("run.yaml") if _is_run(path.parent))
     if not found:
+        remedy = f"its folder, as runs={root.parent}" if root.is_file() else "a folder that holds runs, as runs=outputs"
         raise ValueError(
-            f"Expected run folders (run.yaml and results/) under {root}, but got {_contents(root)}; give a folder "
-            "that holds runs, as runs=outputs."
+            f"Expected run folders (run.yaml and results/) under {root}, but got {_contents(root)}; give {remedy}."
         )
     return found
 
@@ -211,6 +215,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _contents(folder: Path) -> str:
+    if folder.is_file():
+        return "a file"
     if not folder.is_dir():
         return "no such folder"
     names = sorted(path.name for path in folder.iterdir())

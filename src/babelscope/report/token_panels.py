@@ -13,18 +13,18 @@ from babelscope.report.figures.tokens import (
 )
 from babelscope.report.panels import Choice, Panel
 from babelscope.report.table import Run
-from babelscope.report.token_summary import name_of, numbers_at, pairs_of
+from babelscope.report.token_summary import numbers_at, pairs_of, place_of
 
 
 def compare_tables(tables: Sequence[Run], pairs: Sequence[Run]) -> list[Panel]:
     """Make the panels that show all tables together; those without rows are left out."""
-    panels = [_probe(tables), _counts(tables), *(_angles(run) for run in pairs)]
+    panels = [_probe(tables), _counts(tables), *(_angles(run, several=len(pairs) > 1) for run in pairs)]
     return [panel for panel in panels if panel and panel.views]
 
 
-def show_table(run: Run, explorer: dict[str, Any] | None) -> list[Panel]:
+def show_table(run: Run, name: str, explorer: dict[str, Any] | None) -> list[Panel]:
     """Make the panels of one table; those without rows are left out."""
-    panels = [_map(run, explorer), _scripts(run), _translations(run)]
+    panels = [_map(name, explorer), _scripts(run), _translations(run)]
     return [panel for panel in panels if panel and panel.views]
 
 
@@ -62,12 +62,12 @@ def _counts(tables: Sequence[Run]) -> Panel | None:
     )
 
 
-def _angles(run: Run) -> Panel | None:
+def _angles(run: Run, *, several: bool) -> Panel | None:
     figure = draw_angles(run, pairs_of(run))
     if figure is None:
         return None
     return Panel(
-        "Do two tables span the same space?",
+        "Do two tables span the same space?" + (f" ({place_of(run)})" if several else ""),
         "Canonical angles between the columns of two tables on the tokens that both have: 1 is a direction that both "
         "have in common. Uncentred, the mean row is one such direction (solid); centred, it is taken out (dotted). "
         "The cross is what the first angle is for two random tables of the same sizes.",
@@ -75,14 +75,14 @@ def _angles(run: Run) -> Panel | None:
     )
 
 
-def _map(run: Run, explorer: dict[str, Any] | None) -> Panel | None:
+def _map(name: str, explorer: dict[str, Any] | None) -> Panel | None:
     if not explorer:
         return None
     return Panel(
         "The table as a map",
         "Each point is a token, coloured by its script. Two dimensions of many: what is apart here is apart, what "
         "lies together may not be.",
-        {"": [draw_map(explorer, name_of(run))]},
+        {"": [draw_map(explorer, name)]},
     )
 
 

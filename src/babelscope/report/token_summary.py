@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from babelscope.report.runs import tell_apart
 from babelscope.report.table import Run
 
 NUMBERS = {
@@ -40,6 +41,20 @@ def name_of(run: Run) -> str:
     return str(run.manifest.get("token_table") or run.folder.name)
 
 
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """Give each table a distinct name: its model, where several have that its revision, too, else its folder."""
+    revisions = [run.manifest.get("revision") for run in runs]
+    found = tell_apart([name_of(run) for run in runs], [f" {revision}" if revision else "" for revision in revisions])
+    found = tell_apart(found, [f" ({place_of(run)})" for run in runs])
+    return tell_apart(found, [f" #{place}" for place, _ in enumerate(runs, start=1)])
+
+
+def place_of(run: Run) -> str:
+    """Name the folder that a run was written to; one command writes several tables, and pairs, below one folder."""
+    below = run.folder.name in (str(run.manifest.get("token_table")), "pairs")
+    return run.folder.absolute().parent.name if below else run.folder.name
+
+
 def value_of(run: Run, metric: str) -> float | None:
     """The value of a metric over all scripts or language pairs."""
     rows = run.rows
@@ -60,11 +75,11 @@ def published(run: Run, metric: str) -> float | None:
 
 
 def token_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One column per model, and one more for each model of which figures were published."""
+    """One column per table, and one more for each table of whose model figures were published."""
     lines: dict[tuple[str, str], tuple[str, str]] = {}
-    for metric, (name, form) in NUMBERS.items():
+    for metric, (words, form) in NUMBERS.items():
         if not metric.endswith("@"):
-            lines[metric, ""] = (name, form)
+            lines[metric, ""] = (words, form)
             continue
         # a number of neighbours stands with its null and its spread
         if metric in ("neighbour_scripts@", "translation_p@"):
@@ -72,12 +87,12 @@ def token_table(runs: Sequence[Run]) -> pd.DataFrame:
             for k in sorted({k for run in runs for k in numbers_at(run, metric)}):
                 lines |= {(f"{other}{k}", ""): (NUMBERS[other][0].format(k=k), NUMBERS[other][1]) for other in family}
     columns: dict[str, list[str]] = {}
-    for run in runs:
-        columns[name_of(run)] = [_form(value_of(run, metric), form) for (metric, _), (_, form) in lines.items()]
+    for name, run in zip(names_of(runs), runs, strict=True):
+        columns[name] = [_form(value_of(run, metric), form) for (metric, _), (_, form) in lines.items()]
         theirs = [_form(published(run, metric), form) for (metric, _), (_, form) in lines.items()]
         if any(theirs):
-            columns[f"{name_of(run)}, published"] = theirs
-    table = pd.DataFrame(columns, index=pd.Index([name for name, _ in lines.values()], name="measure"))
+            columns[f"{name}, published"] = theirs
+    table = pd.DataFrame(columns, index=pd.Index([words for words, _ in lines.values()], name="measure"))
     return table[(table != "").any(axis=1)]
 
 

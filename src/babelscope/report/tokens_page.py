@@ -11,7 +11,7 @@ from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.page import details_html, embed_json, panel_html, section_html
 from babelscope.report.table import Run
 from babelscope.report.token_panels import compare_tables, show_table
-from babelscope.report.token_summary import name_of, numbers_at, pair_table, token_table, value_of
+from babelscope.report.token_summary import name_of, names_of, numbers_at, pair_table, place_of, token_table, value_of
 
 
 def write_tokens_page(runs: Sequence[Run], path: Path) -> Path:
@@ -43,7 +43,7 @@ def render_tokens(runs: Sequence[Run]) -> str:
     title = f"What {name_of(tables[0]) if len(tables) == 1 else f'{len(tables)} token tables'} know of scripts"
     if len(tables) == 1:
         title = title.replace(" know ", " knows ")
-    between = "".join(_table(pair_table(run), "Between two tables, on the tokens that both have") for run in pairs)
+    between = "".join(_table(pair_table(run), _between(run, several=len(pairs) > 1)) for run in pairs)
     sections = [
         _header(tables, title),
         _cards(tables),
@@ -63,6 +63,10 @@ _NOTE = (
 )
 
 
+def _between(run: Run, *, several: bool) -> str:
+    return "Between two tables, on the tokens that both have" + (f" ({place_of(run)})" if several else "")
+
+
 def _read_explorer(run: Run) -> dict[str, Any] | None:
     file = run.folder / "explorer.json"
     try:
@@ -73,13 +77,11 @@ def _read_explorer(run: Run) -> dict[str, Any] | None:
 
 def _header(tables: Sequence[Run], title: str) -> str:
     facts: dict[str, list[str]] = {}
-    for run in tables:
+    for name, run in zip(names_of(tables), tables, strict=True):
         tensor = run.manifest.get("tensor") or {}
         tied = {True: "tied to the output", False: "not tied", None: "tied or not: unknown"}[tensor.get("tied")]
         labels = {"script": "Unicode scripts", "legacy": "S1's labels"}.get(str(run.manifest.get("labels")), "")
-        facts.setdefault("Tables", []).append(
-            f"{name_of(run)} {tensor.get('rows', 0):,} × {tensor.get('width', 0)}, {tied}"
-        )
+        facts.setdefault("Tables", []).append(f"{name} {tensor.get('rows', 0):,} × {tensor.get('width', 0)}, {tied}")
         facts.setdefault("Labels", []).append(labels)
         facts.setdefault("Tokens with another label under S1's rule", []).append(
             f"{run.manifest.get('label_changes', 0):,}"
@@ -102,29 +104,34 @@ def _cards(tables: Sequence[Run]) -> str:
     ]
     chosen += [
         (f"neighbour_scripts@{k}", "{:.1f}", f"scripts among {k} neighbours", f"neighbour_scripts_null@{k}")
-        for k in numbers_at(tables[0], "neighbour_scripts@")[:1]
+        for k in _least(tables, "neighbour_scripts@")
     ]
     chosen += [
         (f"translation_p@{k}", "{:.0%}", f"translation P@{k}", f"translation_null@{k}")
-        for run in tables[:1]
-        for k in numbers_at(run, "translation_p@")[:1]
+        for k in _least(tables, "translation_p@")
     ]
     cards = []
     for metric, form, what, null in chosen:
-        known = [(value, run) for run in tables if (value := value_of(run, metric)) is not None]
+        named = zip(names_of(tables), tables, strict=True)
+        known = [(value, name, run) for name, run in named if (value := value_of(run, metric)) is not None]
         if not known:
             continue
-        value, run = max(known, key=lambda pair: pair[0])
-        low = min(known, key=lambda pair: pair[0])
+        value, name, run = max(known, key=lambda found: found[0])
+        low = min(known, key=lambda found: found[0])
         chance = value_of(run, null)
-        notes = [name_of(run), f"chance {form.format(chance)}" if chance is not None else ""]
-        if len(known) > 1:
-            notes.append(f"lowest: {form.format(low[0])} in {name_of(low[1])}")
+        notes = [name, f"chance {form.format(chance)}" if chance is not None else ""]
+        if low[1] != name:
+            notes.append(f"lowest: {form.format(low[0])} in {low[1]}")
         cards.append(
             f'<div class="card"><strong>{escape(form.format(value))}</strong><span>{escape(what)}</span>'
             f"<em>{escape('; '.join(filter(None, notes)))}</em></div>"
         )
     return f'<section class="cards" aria-label="Key numbers">{"".join(cards)}</section>' if cards else ""
+
+
+def _least(tables: Sequence[Run], metric: str) -> list[int]:
+    """The smallest number of neighbours at which any table was measured, if one was."""
+    return sorted({k for run in tables for k in numbers_at(run, metric)})[:1]
 
 
 def _table(values: Any, note: str) -> str:
@@ -143,7 +150,7 @@ def _table(values: Any, note: str) -> str:
 
 def _explorer(tables: Sequence[Run], explorers: Sequence[dict[str, Any] | None]) -> str:
     """The explorer's form with its data; explorer.js fills it."""
-    found = [(name_of(run), explorer) for run, explorer in zip(tables, explorers, strict=True) if explorer]
+    found = [(name, explorer) for name, explorer in zip(names_of(tables), explorers, strict=True) if explorer]
     if not found:
         return ""
     keys = ("scripts", "pieces", "script", "tokens", "near", "cosine", "translation")
@@ -161,11 +168,12 @@ def _explorer(tables: Sequence[Run], explorers: Sequence[dict[str, Any] | None])
 
 
 def _tabs(tables: Sequence[Run], explorers: Sequence[dict[str, Any] | None]) -> str:
+    names = names_of(tables)
     bodies = [
-        "".join(map(panel_html, show_table(run, explorer))) + _examples(explorer) + details_html(run)
-        for run, explorer in zip(tables, explorers, strict=True)
+        "".join(map(panel_html, show_table(run, name, explorer))) + _examples(explorer) + details_html(run)
+        for run, name, explorer in zip(tables, names, explorers, strict=True)
     ]
-    return tabs_html("Table", [name_of(run) for run in tables], bodies)
+    return tabs_html("Table", names, bodies)
 
 
 def _examples(explorer: dict[str, Any] | None, most: int = 24) -> str:

@@ -60,10 +60,14 @@ def _choice(error: BaseException) -> str | None:
 def _override(error: BaseException) -> str | None:
     if not isinstance(error, OverrideParseException):
         return None
-    return (
-        f"Expected an override as KEY=VALUE, but got {error.override!r}; "
-        "put a value with special characters in quotes inside the shell's, as in 'model.name=\"a, b\"'."
-    )
+    return f"Expected an override as KEY=VALUE, but got {error.override!r}; {_given(str(error.override))}."
+
+
+def _given(override: str) -> str:
+    """Say how to write what has no key, or a value that Hydra cannot read."""
+    if "=" not in override and Path(override).expanduser().exists():
+        return f"write which key the path is for, as runs={override} of babelscope report"
+    return "put a value with special characters in quotes inside the shell's, as in 'model.name=\"a, b\"'"
 
 
 def _missing(error: BaseException) -> str | None:
@@ -90,8 +94,10 @@ def _disk(error: BaseException) -> str | None:
             "output=FOLDER for results and cache=FOLDER for checkpoints and states."
         )
     if isinstance(error, OSError) and error.errno is not None:
+        # what was to be written has another name until it is whole
+        place = re.sub(r"\.([^/]+)\.\d+\.tmp$", r"\1", str(error.filename or "a file"))
         return (
-            f"Expected {error.filename or 'a file'} to be a place to read and write, but got: {error.strerror}; "
+            f"Expected {place} to be a place to read and write, but got: {error.strerror}; "
             "correct the path, or choose another folder by output=FOLDER for results and cache=FOLDER for checkpoints "
             "and states."
         )

@@ -1,10 +1,13 @@
 """`babelscope report`: one self-contained page over all runs below a folder."""
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from babelscope.report.comparable import say_differing
 from babelscope.report.downstream import is_of_tasks
 from babelscope.report.neurons_page import is_of_neurons, write_neurons_page
 from babelscope.report.page import write_page
@@ -30,6 +33,10 @@ def main(cfg: DictConfig, folder: Path) -> None:
     root, path = Path(cfg.runs).expanduser(), Path(cfg.page).expanduser()
     if not isinstance(cfg.study, bool):
         raise ValueError(f"Expected `study` to be true or false, but got {cfg.study!r}; write study=true.")
+    if path.is_dir():
+        raise ValueError(
+            f"Expected `page` to be a file to write, but got the folder {path}; give page={path}/report.html."
+        )
     jobs = read_jobs(root, queued())
     heads, unreadable = read_heads(run_folders(root) if not jobs or any(root.rglob("run.yaml")) else [])
     tasks = [read_run(head.folder) for head in heads if is_of_tasks(head)]
@@ -38,27 +45,35 @@ def main(cfg: DictConfig, folder: Path) -> None:
     shown = [*runs, *tasks] or neurons or heads
     if apart := len(heads) - len(shown):
         print(f"Left out {apart} runs of token tables or neurons, which have pages of their own: give their folders")
-    if is_sweep(runs) or not heads:
+    if is_sweep(runs) or not (heads or unreadable):
         _write_sweep(runs, [*jobs, *unreadable], path, tasks, study=cfg.study)
         return
     if unreadable:
         raise ValueError(unreadable[0].error)
     if not runs and not tasks:
         whole = [read_run(head.folder) for head in shown]
-        print(f"Wrote {write_neurons_page(whole, path) if neurons else write_tokens_page(whole, path)}")
+        _name_empty(whole)
+        with _writing(path):
+            print(f"Wrote {write_neurons_page(whole, path) if neurons else write_tokens_page(whole, path)}")
         return
     print_trouble(jobs)
     if is_study(runs):  # hundreds of runs: each is cut down before the next is read
         replicates = [reduce(read_run(head.folder, pairs=False)) for head in track_runs(runs)]
         if studies_of(replicates):
-            page = write_study_page(replicates, path, downstream=tasks)
+            with _writing(path):
+                page = write_study_page(replicates, path, downstream=tasks)
             print_study(replicates)
             print(f"Wrote {page}")
             return
     found = [read_run(head.folder) for head in runs]
-    page = write_page(found, path, downstream=tasks)
+    _name_empty([*found, *tasks])
+    found = [run for run in found if len(run.rows)]
+    with _writing(path):
+        page = write_page(found, path, downstream=tasks)
     if found:
         print_settings(found)
+        if said := say_differing(found):
+            print(said)
     print(f"Wrote {page}")
 
 
@@ -83,9 +98,10 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
         found.append(cut(run))
         replicates += [reduce(run)] if study else []
     beside = path.with_name(f"{path.stem}_study{path.suffix}") if studies_of(replicates) else None
-    if beside is not None:
-        write_study_page(replicates, beside, downstream=tasks)
-    page = write_sweep_page(found, jobs, path, study=beside, downstream=tasks)
+    with _writing(path):
+        if beside is not None:
+            write_study_page(replicates, beside, downstream=tasks)
+        page = write_sweep_page(found, jobs, path, study=beside, downstream=tasks)
     print_sweep(found)
     print_trouble(jobs)
     if is_study(tuned) and not study:
@@ -93,3 +109,23 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
             "To see which layers to freeze, model by model, add study=true, which writes the page of the study beside"
         )
     print(f"Wrote {page}{f' and {beside}' if beside else ''}")
+
+
+def _name_empty(runs: Sequence[Run]) -> None:
+    """Name the runs that a page leaves out, as nothing was measured in them; where that is all, there is no page."""
+    empty = [run for run in runs if run.rows.empty]
+    for run in empty if len(empty) < len(runs) else []:
+        print(f"Left out {run.folder}, whose results/ has no rows: finish that run, or remove its folder")
+
+
+@contextmanager
+def _writing(page: Path) -> Iterator[None]:
+    """Say of a page that cannot be written which key names it."""
+    try:
+        yield
+    except OSError as error:
+        reason = "a full disk" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise ValueError(
+            f"Expected `page` to be a file that can be written, but got {page} ({reason}); give another place as "
+            "page=FILE."
+        ) from error

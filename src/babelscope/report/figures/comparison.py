@@ -9,21 +9,28 @@ from babelscope.report.summary import by_layer, by_third
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain, words_of
 
+ALIKE = 0.005
+"""Values of chance that are no further apart are one, beside what they spread over the steps of either run."""
+
 
 def draw_third(rows: pd.DataFrame, metric: str, third: str) -> go.Figure:
     """Draw one metric's mean over the early, middle or last layers against the steps, one line per run."""
     words, values = words_of(metric), by_third(rows, metric)
-    here = values[values["third"] == third]
-    traces = []
-    if words.null in rows["metric"].unique():
-        null = by_third(rows, words.null)
-        by_step = null[null["third"] == third].groupby("step")["value"].mean()
-        dashed = {"color": MUTED, "width": 1.5, "dash": "dash"}
-        hover = "chance, step %{x}: %{y:.3f}<extra></extra>"
+    here, places = values[values["third"] == third], {run: place for place, run in enumerate(rows["run"].unique())}
+    traces, nulls = [], null_lines(rows, metric, third)
+    for runs, null in nulls:
+        colour = MUTED if len(nulls) == 1 else RUNS[places[runs[0]] % len(RUNS)]
+        whose = "" if len(nulls) == 1 else f" for {plain(', '.join(runs))}"
         traces.append(
-            go.Scatter(x=by_step.index.tolist(), y=clean(by_step), mode="lines", line=dashed, hovertemplate=hover)
+            go.Scatter(
+                x=null.index.tolist(),
+                y=clean(null),
+                mode="lines",
+                line={"color": colour, "width": 1.5, "dash": "dash"},
+                hovertemplate=f"chance{whose}, step %{{x}}: %{{y:.3f}}<extra></extra>",
+            )
         )
-    for place, run in enumerate(rows["run"].unique()):
+    for run, place in places.items():
         line = here[here["run"] == run]
         traces.append(
             go.Scatter(
@@ -43,6 +50,23 @@ def draw_third(rows: pd.DataFrame, metric: str, third: str) -> go.Figure:
         xaxis={"title": {"text": "training steps"}, "showgrid": False, "nticks": 5},
         yaxis={"title": {"text": plain(words.name)}, **limits},
     )
+
+
+def null_lines(rows: pd.DataFrame, metric: str, third: str) -> list[tuple[list[str], pd.Series]]:
+    """Group the runs by what chance gives a metric over a third of their layers: their names, and one line by step."""
+    null = by_third(rows, words_of(metric).null)
+    by_run = null[null["third"] == third].pivot_table(index="step", columns="run", values="value")
+    means, spreads = by_run.mean(), by_run.std().fillna(0)
+    groups: list[list[str]] = []
+    for run in [run for run in rows["run"].unique() if run in by_run]:
+        for group in groups:
+            if abs(means[group[0]] - means[run]) <= ALIKE + spreads[group[0]] + spreads[run]:
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    # runs need not be measured at the same steps: each keeps its value until the next, or the mean would jump
+    return [(group, by_run[group].dropna(how="all").ffill().bfill().mean(axis=1)) for group in groups]
 
 
 def draw_difference(rows: pd.DataFrame, metric: str, run: str, base: str) -> go.Figure | None:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.style import MUTED, RUNS, SEQUENTIAL, SYMBOLS, clean, draw
 from babelscope.report.table import Run
-from babelscope.report.token_summary import name_of, value_of
+from babelscope.report.token_summary import names_of, value_of
 from babelscope.report.words import plain
 
 CATEGORIES = {"type": "category", "showgrid": False, "dtick": 1, "ticks": "", "tickfont": {"size": 10}}
@@ -23,14 +23,14 @@ def by_language(run: Run, metric: str) -> pd.Series:
 
 def draw_probe(runs: Sequence[Run], end: str = "") -> go.Figure | None:
     """Draw the accuracy of the probe by script, one point per model with its interval, beside its two controls."""
-    scores = {name_of(run): by_language(run, f"script_probe{end}") for run in runs}
+    names = names_of(runs)
+    scores = {name: by_language(run, f"script_probe{end}") for name, run in zip(names, runs, strict=True)}
     scores = {name: values for name, values in scores.items() if len(values)}
     if not scores:
         return None
     scripts = list(pd.DataFrame(scores).mean(axis=1).sort_values(ascending=False).index)
     traces: list[Any] = []
-    for place, run in enumerate(runs):
-        name = name_of(run)
+    for place, (name, run) in enumerate(zip(names, runs, strict=True)):
         if name not in scores:
             continue
         values = scores[name].reindex(scripts)
@@ -47,7 +47,8 @@ def draw_probe(runs: Sequence[Run], end: str = "") -> go.Figure | None:
             )
         )
     for kind, symbol in (("random", "line-ew-open"), ("shuffled", "x-thin-open")):
-        points = pd.DataFrame({name_of(run): by_language(run, f"script_probe_{kind}{end}") for run in runs})
+        controls = [by_language(run, f"script_probe_{kind}{end}") for run in runs]
+        points = pd.DataFrame(dict(zip(names, controls, strict=True)))
         if points.empty:
             continue
         traces.append(
@@ -77,20 +78,22 @@ def draw_probe(runs: Sequence[Run], end: str = "") -> go.Figure | None:
 def draw_counts(runs: Sequence[Run], k: int) -> go.Figure:
     """Draw how many scripts are among k neighbours: the distribution, with its mean and that of random neighbours."""
     traces, shapes, notes = [], [], []
-    for place, run in enumerate(runs):
+    for place, (name, run) in enumerate(zip(names_of(runs), runs, strict=True)):
         rows = run.rows[run.rows["metric"] == f"neighbour_scripts_share@{k}"]
+        if rows.empty:
+            continue
         shares = pd.Series(rows["value"].to_numpy(), index=rows["other"].astype(int)).sort_index()
         colour = RUNS[place % len(RUNS)]
         traces.append(
             go.Scatter(
                 x=list(shares.index),
                 y=clean(shares),
-                name=plain(name_of(run)),
+                name=plain(name),
                 mode="lines+markers",
                 line={"color": colour, "width": 2, "shape": "hvh" if len(runs) == 1 else "linear"},
                 marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
                 fill="tozeroy" if len(runs) == 1 else "none",
-                hovertemplate=f"{plain(name_of(run))}: %{{x}} scripts, %{{y:.1%}} of tokens<extra></extra>",
+                hovertemplate=f"{plain(name)}: %{{x}} scripts, %{{y:.1%}} of tokens<extra></extra>",
             )
         )
         for metric, dash in (("neighbour_scripts", "solid"), ("neighbour_scripts_null", "dash")):

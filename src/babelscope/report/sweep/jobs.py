@@ -47,8 +47,6 @@ def read_heads(folders: Collection[Path]) -> tuple[list[Run], list[Job]]:
     for folder in folders:
         try:
             head = read_head(folder)
-            if not (isinstance(head.config, Mapping) and isinstance(head.manifest, Mapping)):
-                raise ValueError(f"Expected run.yaml and manifest.json in {folder} to be mappings, but got others.")
         except (ValueError, OSError) as error:
             unreadable.append(Job(folder, "unreadable", str(error)))
         else:
