@@ -28,26 +28,23 @@ def settings_html(runs: Sequence[Run]) -> str:
     words = {"validation": "source, validation", "test": "source, test", "zero_shot": "zero-shot mean"}
     second = "".join(f"<th>{third}</th>" for names in groups.values() for third in names)
     second += "".join(f"<th>{words[name]}</th>" for name in scores)
-    rows = [
-        # what was measured once has not changed by 0
-        _row(row, groups, scores, {metric for metric in HEADS if by_layer(run.rows, metric)["step"].nunique() > 1})
-        for run, (_, row) in zip(runs, table.iterrows(), strict=True)
-    ]
+    # what was measured once has not changed by 0
+    moved = [{metric for metric in HEADS if by_layer(run.rows, metric)["step"].nunique() > 1} for run in runs]
+    rows = [_row(row, groups, scores, of) for of, (_, row) in zip(moved, table.iterrows(), strict=True)]
+    heads = [head for head, names in groups.items() if names]
     return (
         '<div class="scroll"><table><thead>'
         f'<tr><th rowspan="2">Setting</th>{top}</tr><tr>{second}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-        f'<p class="reading">{" ".join(_notes(runs, [head for head, names in groups.items() if names], scores))}</p>'
+        f'<p class="reading">{" ".join(_notes(runs, heads, scores, moved=any(moved)))}</p>'
     )
 
 
-def _notes(runs: Sequence[Run], heads: Sequence[str], scores: Sequence[str]) -> Iterator[str]:
+def _notes(runs: Sequence[Run], heads: Sequence[str], scores: Sequence[str], *, moved: bool) -> Iterator[str]:
     if heads:
         named = " and ".join([heads[0], *map(str.lower, heads[1:])])
-        yield (
-            f"{named}: mean over a third of the layers (the final norm left out) and all languages, at the first and "
-            "at the last measured step, with the change below."
-        )
+        twice = ", at the first and at the last measured step, with the change below" if moved else ""
+        yield f"{named}: mean over a third of the layers (the final norm left out) and all languages{twice}."
     if "zero_shot" in scores:
         yield "Zero-shot is the unweighted mean over all languages but the source."
         if len({tuple(found) for run in runs if (found := targets_of(run))}) > 1:
