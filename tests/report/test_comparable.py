@@ -51,8 +51,27 @@ def test_arguments_that_change_no_value_are_no_difference(runs):
     plain = measured(none, metrics=ilo(k=5, seed=0, search={"_target_": "torch"}))
     assert not comparable.differing([plain, measured(early, metrics=ilo(k=5, seed=1, search={"_target_": "faiss"}))])
     assert not comparable.differing([plain, early])  # does not say
+    assert not comparable.differing([plain, measured(early, metrics=ilo(k=5.0))])
     found = comparable.differing([plain, measured(early, metrics=ilo(k=9))])
     assert found == {"ilo.k": {"5": [0], "9": [1]}}
+
+
+def test_arguments_matter_to_their_own_metric(runs):
+    pair = [
+        measured(run, metrics={**ilo(k=5), "mexa": {"pivot": code}}) for run, code in zip(runs, LANGUAGES, strict=False)
+    ]
+    assert comparable.comparable_pairs(pair) == []
+    assert comparable.comparable_pairs(pair, "ilo") == comparable.comparable_pairs(pair, "ilo_null") == [(1, 0)]
+    assert comparable.comparable_pairs(pair, "mexa") == comparable.comparable_pairs(pair, "mexa_null") == []
+    assert "mexa.pivot (" in comparable.say_differing(pair)
+    assert comparable.say_differing(pair, ["ilo", "separability"]) == ""
+    html = page.render(pair)
+    assert "Where the settings differ" in html
+    assert html.count("not comparable where they depend on mexa.pivot") == 1
+    layers = [
+        measured(run, metrics={"mine": {"layers": value}}) for run, value in zip(runs, (["2"], ["3", "4"]), strict=True)
+    ]
+    assert comparable.differing(layers) == {"mine.layers": {"['2']": [0], "['3', '4']": [1]}}
 
 
 def test_languages_count_by_number_and_then_by_name(make_run):
@@ -70,7 +89,7 @@ def test_the_page_says_so_and_leaves_differences_out(runs):
     like = page.render(runs)
     assert "not comparable" not in like
     html = page.render([none, measured(early, sentences=20)])
-    assert html.count("These runs are not comparable") == 2
+    assert html.count("Scores of these runs are not comparable") == 2
     assert "No difference to another run is shown for freeze=none; freeze=early." in html
     assert "Where the settings differ" in like
     assert "Where the settings differ" not in html

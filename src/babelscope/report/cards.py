@@ -26,8 +26,8 @@ def key_numbers(runs: Sequence[Run]) -> list[Card]:
     """Choose the key numbers: the best scores, the layer that moved most, and where languages meet most."""
     rows, table = gather(runs), settings_table(runs)
     cards = [card for name in ("zero_shot", "test") if (card := _score(runs, table, name))]
-    apart = "; the runs are not comparable" if differing(runs) else ""
     for metric in [metric for metric in layer_metrics(rows) if metric in ("ilo", "separability")]:
+        apart = "; the runs are not comparable" if differing(runs, [metric]) else ""
         cards += _layers(rows, metric, several=len(labels(runs)) > 1, apart=apart)
     return cards
 

@@ -1,6 +1,6 @@
 """Which runs may be read against each other: scores depend on how many languages and sentences they are of, and how."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -15,37 +15,51 @@ MOST = 3
 """More names than this are counted."""
 
 
-def differing(runs: Sequence[Run]) -> dict[str, dict[str, list[int]]]:
+def differing(runs: Sequence[Run], metrics: Iterable[str] | None = None) -> dict[str, dict[str, list[int]]]:
     """Group runs by what makes their scores comparable, wherever that differs: condition, value, places of the runs.
 
     What a run does not say is no difference, and a run without scores of layers has none.
+
+    Args:
+        runs: To be read against each other.
+        metrics: Columns that are; arguments of other metrics do not matter to them. None: all.
     """
-    found: dict[str, dict[str, list[int]]] = {}
+    found: dict[str, list[tuple[Any, list[int]]]] = {}
+    wanted = None if metrics is None else list(metrics)
     for place, conditions in enumerate(map(_conditions, runs)):
         for name, value in conditions.items():
-            found.setdefault(name, {}).setdefault(value, []).append(place)
-    found = {name: values for name, values in found.items() if len(values) > 1}
-    if "languages" in found:  # that other ones are among them goes without saying
-        found.pop(LANGUAGES, None)
-    return found
+            if _matters(name, wanted):
+                groups = found.setdefault(name, [])
+                of = next((places for other, places in groups if other == value), None)
+                if of is None:
+                    groups.append((value, [place]))
+                else:
+                    of.append(place)
+    apart = {name: groups for name, groups in found.items() if len(groups) > 1}
+    if "languages" in apart:  # that other ones are among them goes without saying
+        apart.pop(LANGUAGES, None)
+    return {name: dict(_named(name, groups)) for name, groups in apart.items()}
 
 
-def comparable_pairs(runs: Sequence[Run]) -> list[tuple[int, int]]:
-    """Pair every run with the first before it that it is comparable with: places of both."""
+def comparable_pairs(runs: Sequence[Run], metric: str | None = None) -> list[tuple[int, int]]:
+    """Pair every run with the first before it that it is comparable with, by one metric or by all: places of both."""
     bases: dict[int, int] = {}
     for base, place in combinations(range(len(runs)), 2):
-        if place not in bases and not differing([runs[base], runs[place]]):
+        if place not in bases and not differing([runs[base], runs[place]], None if metric is None else [metric]):
             bases[place] = base
     return sorted(bases.items())
 
 
-def say_differing(runs: Sequence[Run]) -> str:
-    """Say why runs are not comparable; "" where they are."""
-    found, names = differing(runs), labels(runs)
+def say_differing(runs: Sequence[Run], metrics: Iterable[str] | None = None) -> str:
+    """Say in what runs are not comparable; "" where they are."""
+    found, names = differing(runs, metrics), labels(runs)
     if not found:
         return ""
-    said = "; ".join(f"{name} ({_say(of, names)})" for name, of in found.items())
-    return f"These runs are not comparable, as scores depend on what they differ in: {said}."
+    said = "; ".join(
+        f"{name} ({', '.join(f'{value} in {shorten([names[place] for place in of])}' for value, of in groups.items())})"
+        for name, groups in found.items()
+    )
+    return f"Scores of these runs are not comparable where they depend on {said}."
 
 
 def say_alone(runs: Sequence[Run]) -> str:
@@ -72,32 +86,36 @@ def shorten(names: Sequence[str]) -> str:
     return "; ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 
-def _say(of: Mapping[str, Sequence[int]], names: Sequence[str]) -> str:
-    """Say every value and who has it; of lists only what is not in all of them."""
-    lists = [value.split(", ") for value in of]
-    shared = set.intersection(*map(set, lists))
-    own = ["+".join([item for item in items if item not in shared][:MOST]) or "no others" for items in lists]
-    return ", ".join(
-        f"{value} in {shorten([names[place] for place in places])}"
-        for value, places in zip(own, of.values(), strict=True)
-    )
+def _matters(condition: str, metrics: Sequence[str] | None) -> bool:
+    """Whether one of some columns hangs on a condition: on an argument only of the metric whose name it begins with."""
+    of, dot, _ = condition.partition(".")
+    return metrics is None or not dot or any(f"{metric}_".startswith(f"{of}_") for metric in metrics)
 
 
-def _conditions(run: Run) -> dict[str, str]:
+def _named(name: str, groups: Sequence[tuple[Any, list[int]]]) -> Iterator[tuple[str, list[int]]]:
+    """Name the values; of lists of languages only what is not in all of them."""
+    shared = set.intersection(*(set(value) for value, _ in groups)) if name == LANGUAGES else set()
+    for value, places in groups:
+        own = "+".join([code for code in value if code not in shared][:MOST]) if name == LANGUAGES else str(value)
+        yield own or "no others", places
+
+
+def _conditions(run: Run) -> dict[str, Any]:
     """Say what the scores of a run's layers depend on beside the model, as far as the run says it."""
     if not (scores_of(run.rows)["layer"] != "").any():
         return {}
-    corpus, found = run.manifest.get("corpus") or {}, {}
+    corpus: Any = run.manifest.get("corpus") or {}
+    found: dict[str, Any] = {}
     if languages := corpus.get("languages"):
-        found["languages"] = str(languages if isinstance(languages, int) else len(languages))
+        found["languages"] = languages if isinstance(languages, int) else len(languages)
         if not isinstance(languages, int):
-            found[LANGUAGES] = ", ".join(sorted(languages))
+            found[LANGUAGES] = sorted(languages)
     if corpus.get("sentences"):
-        found["sentences per language"] = str(corpus["sentences"])
+        found["sentences per language"] = corpus["sentences"]
     metrics: Any = run.config.get("metrics")
     for name, arguments in metrics.items() if isinstance(metrics, Mapping) else ():
         given = arguments.items() if isinstance(arguments, Mapping) else ()
         found |= {
-            f"{name}.{key}": str(value) for key, value in given if not str(key).startswith("_") and key not in NO_MATTER
+            f"{name}.{key}": value for key, value in given if not str(key).startswith("_") and key not in NO_MATTER
         }
     return found

@@ -49,13 +49,15 @@ def _thirds(runs: Sequence[Run]) -> Panel | None:
 
 
 def _differences(runs: Sequence[Run]) -> Panel | None:
-    rows, names, pairs = gather(runs), labels(runs), comparable_pairs(runs)
+    rows, names = gather(runs), labels(runs)
     drawn: dict[str, list[go.Figure]] = {}
+    bases: set[str] = set()
     for metric in layer_metrics(rows):
+        pairs = comparable_pairs(runs, metric)
         figures = [draw_difference(rows, metric, names[run], names[base]) for run, base in pairs]
         if found := [figure for figure in figures if figure]:
             drawn[metric] = found
-    bases = {names[base] for _, base in pairs}
+            bases |= {names[base] for _, base in pairs}
     than = bases.pop() if len(bases) == 1 else "the run named after it"
     return Panel(
         "Where the settings differ",

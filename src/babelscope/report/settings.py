@@ -49,7 +49,7 @@ def _notes(runs: Sequence[Run], heads: Sequence[str], scores: Sequence[str], *, 
         yield "Zero-shot is the unweighted mean over all languages but the source."
         if len({tuple(found) for run in runs if (found := targets_of(run))}) > 1:
             yield "The runs were not all tested in the same languages, so these means do not rank them."
-    if said := say_differing(runs):
+    if heads and (said := say_differing(runs, HEADS)):
         yield f"<b>{escape(said)}</b>"
 
 

@@ -67,12 +67,12 @@ def main(cfg: DictConfig, folder: Path) -> None:
             return
     found = [read_run(head.folder) for head in runs]
     _name_empty([*found, *tasks])
-    found = [run for run in found if len(run.rows)]
+    found, tasks = ([run for run in some if len(run.rows)] for some in (found, tasks))
     with _writing(path):
         page = write_page(found, path, downstream=tasks)
     if found:
         print_settings(found)
-        if said := say_differing(found):
+        if said := say_differing(found, ["ilo"]):
             print(said)
     print(f"Wrote {page}")
 
