@@ -253,35 +253,6 @@ def test_tasks_that_cannot_be_built(tmp_path, monkeypatch, change, words):
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        (("Hujan turun.", "Basah.", "Kering.", "why", 0), "KeyError: 'why'"),
-        (("Hujan turun.", "", "Kering.", "effect", 0), "IndexError"),
-        (("Hujan turun.", "Basah.", "Kering.", "effect", 7), "answer is 7, .* number from 0 to 1 nor one of the"),
-        (("Hujan turun.", "Basah.", "Kering.", "effect", -1), "answer is -1"),
-        (("Hujan turun.", "Basah.", "Kering.", "effect", "0"), "answer is '0'"),
-    ],
-)
-def test_documents_that_do_not_fit(tmp_path, row, words):
-    rows = [(*one[:-1], str(one[-1])) if isinstance(row[-1], str) else one for one in INDONESIAN]
-    data = write_published(tmp_path, [row, *rows] if isinstance(row[-1], str) else [*rows, row])
-    number = 1 if isinstance(row[-1], str) else len(rows) + 1
-    message = rf"document {number} of task 'xcopa_id' to fit its prompts, but .*{words}.*; correct the data\.$"
-    with pytest.raises(ValueError, match=message) as caught:
-        load_tasks({"ind_Latn": "xcopa_id"}, folders=["xcopa"], files=FILES, data=data)
-    assert "\n" not in str(caught.value)
-    if number > 1:  # those that are not asked may be anything
-        load_tasks({"ind_Latn": "xcopa_id"}, folders=["xcopa"], files=FILES, data=data, limit=len(rows))
-
-
-def test_labels_may_be_words(tmp_path):
-    mine = write_task(tmp_path, doc_to_target="{{[choice1, choice2][label]}}")
-    load_tasks({"eng_Latn": "because"}, include=mine)
-    with pytest.raises(ValueError, match="answer is 'The', which is neither"):
-        load_tasks({"eng_Latn": "because"}, include=write_task(tmp_path, doc_to_target="The"))
-
-
-@pytest.mark.parametrize(
     ("content", "words"),
     [
         (None, "`data` .* finds no .*test.id.jsonl"),
@@ -290,9 +261,8 @@ def test_labels_may_be_words(tmp_path):
         ("[1]\n", "JSON object"),
         ('{"premise": "Hujan turun."}\n', "task 'xcopa_id' and its data .* KeyError"),
         ('{"premise": "Hujan.", "label": 0}\n{"premise": "Hujan."}\n', "the field 'label', but row 2 has none"),
-        ('{"premise": null, "label": 0}\n', "the field 'premise', but row 1 has none"),
     ],
-    ids=["none", "empty", "torn", "list", "field", "missing", "null"],
+    ids=["none", "empty", "torn", "list", "field", "missing"],
 )
 def test_published_files_that_are_wrong(tmp_path, content, words):
     file = write_published(tmp_path) / "id" / "test.id.jsonl"

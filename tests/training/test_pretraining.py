@@ -107,7 +107,7 @@ def test_weights_that_the_last_step_made_infinite(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("model_type", KINDS)
+@pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5"])  # the others make as many tokens as they need
 @pytest.mark.parametrize("size", [0, 10])
 def test_a_vocabulary_without_room_names_a_size_that_has(model_type, size, tmp_path):
     tokenizer = KINDS[model_type][1]

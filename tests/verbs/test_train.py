@@ -258,10 +258,10 @@ def test_what_was_measured_is_shown_with_the_step_it_is_of(tmp_path):
     checkpoint = save_checkpoint(tmp_path / "tiny", "xlm-roberta", "lm")
     given = (f"languages.codes=[{','.join(LANGUAGES)}]", "sentences=12", "trainer=smoke", "logger=none", "page=false")
     ended = in_process(
-        *("train", f"model.checkpoint={checkpoint}", *given, "metrics=[mexa]", "trainer.max_steps=1"),
+        *("train", f"model.checkpoint={checkpoint}", *given, "metrics=[mexa,isotropy]", "trainer.max_steps=1"),
         f"output={tmp_path / 'run'}",
     )
     assert (ended.code, ended.err) == (0, "")
-    assert "mexa" in next(line for line in ended.out.splitlines() if line.split()[:1] == ["layer"])
+    assert ["layer", "mexa", "isoscore"] in [line.split() for line in ended.out.splitlines()]
     assert "Layers were last measured at step 0 of 1: " in ended.out
     assert read_run(tmp_path / "run").rows["step"].max() == 1

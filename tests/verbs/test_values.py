@@ -1,11 +1,13 @@
 """Values that Python or a library would take for something else: refused with one line, or taken as what is meant."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
+from babelscope.verbs import building
 from babelscope.verbs.conf import conf_folder
 from tests.models.tiny import save_checkpoint
 from tests.verbs.command import FIVE, babelscope, refused, says, written
@@ -70,6 +72,14 @@ def test_a_language_without_brackets_stays_whole(small):
 def test_a_pivot_is_one_of_the_languages(verb, small):
     line = refused(verb, *small, "metrics=[ilo,mexa]", "pivot=jpn_Jpan")
     says(line, "`pivot` of mexa", "one of the languages", "'jpn_Jpan'", "pivot=eng_Latn")
+
+
+def test_a_pivot_of_ones_own_is_what_it_likes():
+    own = partial(lambda sample, pivot: {}, pivot=0)
+    cfg = OmegaConf.create({"metrics": {"mine": {}}, "languages": {"codes": ["eng_Latn"]}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "build", lambda key, node: own)
+        assert building.build_metrics(cfg) == {"mine": own}
 
 
 def test_languages_of_a_benchmark():

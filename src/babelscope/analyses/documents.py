@@ -3,8 +3,9 @@
 The harness counts a label that is no choice as a wrong answer, and ends in an error of its own language at the rest.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import islice
+from numbers import Integral
 from typing import Any
 
 
@@ -19,21 +20,22 @@ def check_documents(task: Any, limit: int | None = None) -> None:
         ValueError: naming the first document that does not fit.
     """
     name = task.config.task
+    # a task with scoring of its own may do without a right answer
+    asks = task.OUTPUT_TYPE == "multiple_choice" and not callable(task.config.process_results)
     for number, document in enumerate(islice(task.eval_docs, limit), start=1):
         try:
             prompt, target = task.doc_to_text(document), task.doc_to_target(document)
-            choices = task.doc_to_choice(document) if task.OUTPUT_TYPE == "multiple_choice" else None
+            choices = task.doc_to_choice(document) if asks else []
+            wrong = asks and not _is_right(prompt if task.multiple_input else target, choices)
         except Exception as error:  # of a template, or of a function that the task file names
             raise _misfit(name, number, f"got {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
-        if choices is None:
-            continue
-        right = prompt if task.multiple_input else target
-        if wrong := [label for label in _each(right) if not _is_choice(label, choices)]:
+        if wrong:
+            right = prompt if task.multiple_input else target
             raise _misfit(
                 name,
                 number,
-                f"its right answer is {wrong[0]!r}, which is neither a whole number from 0 to {len(choices) - 1} nor "
-                "one of the choices",
+                f"its right answer is {right!r}, which is neither a whole number from 0 to {len(choices) - 1} nor one "
+                "of the choices",
             )
 
 
@@ -43,9 +45,12 @@ def _misfit(name: str, number: int, reason: str) -> ValueError:
     )
 
 
-def _each(right: Any) -> Iterable[Any]:
-    return right if isinstance(right, list) else [right]
+def _is_right(answer: Any, choices: Sequence[str]) -> bool:
+    """Whether the harness can find the answer: by its place, one of several places, or its text."""
+    if isinstance(answer, list):
+        return bool(answer) and all(_is_place(label, choices) for label in answer)
+    return answer in choices if isinstance(answer, str) else _is_place(answer, choices)
 
 
-def _is_choice(label: Any, choices: list[str]) -> bool:
-    return 0 <= label < len(choices) if isinstance(label, int) else label in choices
+def _is_place(label: Any, choices: Sequence[str]) -> bool:
+    return isinstance(label, Integral) and 0 <= int(label) < len(choices)

@@ -48,7 +48,7 @@ def _refuse_holes(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     names = dict.fromkeys(name for row in rows for name in row)
     for number, row in enumerate(rows, start=1):
         for name in names:
-            if row.get(name) is None:
+            if name not in row:
                 raise ValueError(
                     f"Expected every row of {path} to have the field {name!r}, but row {number} has none; correct it, "
                     "or fetch the file again."

@@ -24,7 +24,7 @@ class Parts:
     stack: nn.Module
     """Call this one for hidden states."""
     tokens: nn.Module
-    """The token table; `tokens.weight` is (V, D)."""
+    """The token table; `tokens.weight` is (V, D), in RemBERT (V, less), with a projection behind it."""
     inputs: tuple[nn.Module, ...]
     """All before block 0."""
     blocks: tuple[nn.Module, ...]

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, PreTrainedModel
+from transformers.utils import logging
 
 from babelscope.models.families import family_of
 from babelscope.models.load import auto_class
@@ -53,17 +54,23 @@ def refuse_unfit(options: Mapping[str, Any], layers: Sequence[str]) -> None:
     Raises:
         ValueError: naming the key of `model.recipe`, its value and the remedy.
     """
-    with warnings.catch_warnings():  # of weights without elements, refused below
-        warnings.simplefilter("ignore")
-        model = new_model(options, size=1000, special=SPECIAL).eval()
+    ids = [value for name, value in options.items() if name.endswith("token_id") and isinstance(value, int)]
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # of ids in the configuration's defaults, beyond a vocabulary of this size
+    try:
+        with warnings.catch_warnings():  # of weights without elements, refused below
+            warnings.simplefilter("ignore")
+            model = new_model(options, size=1 + max([1000, *ids]), special=SPECIAL).eval()
+    finally:
+        logging.set_verbosity(verbosity)
     refuse_short(model, 1)
     with _in_one_line(options):
         for name, weight in model.named_parameters():
             if not weight.numel():
                 raise ValueError(f"{name} has the shape {tuple(weight.shape)}")
-        ids = torch.tensor([[3]])
+        text = torch.tensor([[3]])
         with torch.no_grad():
-            model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids)
+            model(input_ids=text, attention_mask=torch.ones_like(text), labels=text)
     known = parts_of(model).layers
     if unknown := [layer for layer in layers if layer not in known]:
         raise ValueError(

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from transformers import PreTrainedTokenizerBase
 
 TrainTokenizer = Callable[[Iterable[str]], PreTrainedTokenizerBase]
-ROOM = 100
-"""For special tokens, and for characters that normalization adds."""
+ROOM = 400
+"""For special tokens, of which mT5 has 100 sentinels, and for characters that normalization adds."""
 
 
 def new_tokenizer(train: TrainTokenizer, texts: Sequence[str]) -> PreTrainedTokenizerBase:
@@ -19,17 +19,13 @@ def new_tokenizer(train: TrainTokenizer, texts: Sequence[str]) -> PreTrainedToke
     Raises:
         ValueError: if `size` has no room for the characters of the texts.
     """
-    size = getattr(train, "keywords", {}).get("size")
     try:
-        tokenizer = train(iter(texts))
-        least = len(tokenizer)
-    except RuntimeError:  # sentencepiece's; the others make as many tokens as they need
-        least = len({*"".join(texts)}) + ROOM
-        if size is None or size >= least:
-            raise
-    if size is not None and size < least:
+        return train(iter(texts))
+    except RuntimeError as error:  # sentencepiece's; the others make as many tokens as they need
+        size = getattr(train, "keywords", {}).get("size")
+        enough = len({*"".join(texts)}) + ROOM
+        wanted = "a larger one" if size is None or size >= enough else f"model.recipe.tokenizer.size={enough}, or more"
         raise ValueError(
-            f"Expected `model.recipe.tokenizer.size` to leave room for special tokens and all characters of the text, "
-            f"but got {size}; write model.recipe.tokenizer.size={least}, or more."
-        )
-    return tokenizer
+            "Expected `model.recipe.tokenizer.size` to leave room for special tokens and all characters of the text, "
+            f"but got {size}; write {wanted}."
+        ) from error

@@ -23,7 +23,7 @@ from babelscope.training.new_tokenizer import new_tokenizer
 from babelscope.training.pairs import TranslationPairs
 from babelscope.training.recipe import Recipe
 
-__all__ = ["Pretrainer", "Recipe", "pretrain"]
+__all__ = ["Pretrainer", "Recipe", "pretrain"]  # configurations name the recipe by this module
 
 
 class Pretrainer(pl.LightningModule):

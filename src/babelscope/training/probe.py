@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,13 @@ class Probe:
     """Of the files that are written."""
     reading: Reading = STATES
     """What a layer holds."""
+    wrote: dict[str, str] = field(init=False, default_factory=dict)
+    """Of every column, the name of the metric that wrote it; empty before something is measured."""
     start: StartStates = field(init=False)
     unchanged: Unchanged = field(init=False, default_factory=Unchanged)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.every_n_epochs, int) or self.every_n_epochs < 1:
+        if not isinstance(self.every_n_epochs, Integral) or self.every_n_epochs < 1:
             raise ValueError(
                 f"Expected argument `every_n_epochs` to be a whole number from 1, but got {self.every_n_epochs}; "
                 "leave the callback out to measure nothing."
@@ -104,7 +107,9 @@ class Probe:
 
     def _rows(self, layer: str, sample: LayerSample, pooled: Pooled) -> Rows:
         found = self.unchanged.find(layer, pooled.layers[layer])
-        return self.unchanged.keep(layer, list(score([(layer, sample)], self.metrics))) if found is None else found
+        if found is None:
+            found = self.unchanged.keep(layer, list(score([(layer, sample)], self.metrics, wrote=self.wrote)))
+        return found
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score every layer; rows of one step are one file, so a step measured again replaces it."""

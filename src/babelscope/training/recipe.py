@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 from babelscope.data.corpora import Corpus
@@ -51,12 +52,12 @@ class Recipe:
         for key in ("steps", "pairs", "texts"):
             _expect(key, value := getattr(self, key), "a whole number from 1", _is_whole(value, 1))
         rate, temperature = self.learning_rate, self.temperature
-        _expect("learning_rate", rate, "a number above 0, at most 1", _is_number(rate) and 0 < rate <= 1)
+        _expect("learning_rate", rate, "a number above 0", _is_number(rate) and rate > 0)
         _expect("temperature", temperature, "a number above 0", _is_number(temperature) and temperature > 0)
         _expect("contrast", self.contrast, "a number from 0", _is_number(self.contrast) and self.contrast >= 0)
         spread = self.token_spread
-        is_spread = spread is None or (_is_number(spread) and spread > 0)
-        _expect("token_spread", spread, "null or a number above 0", is_spread, "null")
+        is_spread = spread is None or (_is_number(spread) and spread >= 0)
+        _expect("token_spread", spread, "null or a number from 0", is_spread, "null")
         layers = self.contrast_layers
         are_names = _is_list(layers, lambda layer: isinstance(layer, str)) and len(layers) > 0
         _expect("contrast_layers", layers, "a list of layers, whose names are text", are_names, "['3']")
@@ -86,11 +87,11 @@ def _expect(key: str, value: Any, contract: str, holds: bool, usual: str | None 
 
 
 def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
 def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:

@@ -4,7 +4,7 @@ import os
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytorch_lightning as pl
 import torch
@@ -62,13 +62,18 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
         raise ValueError("Expected `metrics` to choose at least one, but got none; write metrics=[ilo,separability].")
     metrics = {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
     for name, metric in metrics.items():
-        pivot = getattr(metric, "keywords", {}).get("pivot")
+        pivot = metric.keywords.get("pivot") if _is_ours(metric) else None
         if pivot is not None and pivot not in (codes := languages_of(cfg)):
             raise ValueError(
                 f"Expected `pivot` of {name} to be one of the languages, but got {pivot!r}; write pivot={codes[0]}, or "
                 "null for all."
             )
     return metrics
+
+
+def _is_ours(metric: Any) -> TypeGuard[partial[Any]]:
+    """Whether a metric's keywords mean what they do here."""
+    return isinstance(metric, partial) and metric.func.__module__.startswith("babelscope.")
 
 
 def languages_of(cfg: DictConfig) -> list[str]:

@@ -1,6 +1,7 @@
 """One line for what a user can mend."""
 
 import errno
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -65,7 +66,7 @@ def _override(error: BaseException) -> str | None:
 
 def _given(override: str) -> str:
     """Say how to write what has no key, or a value that Hydra cannot read."""
-    if "=" not in override and Path(override).expanduser().exists():
+    if "=" not in override and os.path.exists(os.path.expanduser(override)):  # which, unlike Path's, never raise
         return f"write which key the path is for, as runs={override} of babelscope report"
     return "put a value with special characters in quotes inside the shell's, as in 'model.name=\"a, b\"'"
 

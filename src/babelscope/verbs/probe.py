@@ -29,7 +29,7 @@ from babelscope.verbs.building import (
     languages_of,
 )
 from babelscope.verbs.manifest import describe
-from babelscope.verbs.terminal.console import print_layers, progress
+from babelscope.verbs.terminal.console import first_columns, print_layers, progress
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -64,9 +64,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     write(folder, "layers-00000000", rows)
     run = read_run(folder)
     page = write_page([run], folder / "report.html")
-    # the first of what every metric wrote, then as many of the companions as a terminal holds
-    first = {metric: column for column, metric in reversed(wrote.items())}
-    print_layers(run, list(dict.fromkeys([*(first[metric] for metric in metrics), *wrote]))[: max(7, len(first))])
+    # one column of every metric, then as many of the companions as a terminal holds
+    first = first_columns(metrics, wrote)
+    print_layers(run, list(dict.fromkeys([*first, *wrote]))[: max(7, len(first))])
     print(f"Wrote {page}")
 
 

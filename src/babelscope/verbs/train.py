@@ -19,8 +19,10 @@ from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names, lm, topic
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.report.page import write_page
+from babelscope.report.runs import scores_of
 from babelscope.report.table import read_run
 from babelscope.states import prepare
+from babelscope.training.callbacks import LayerScores
 from babelscope.training.checkpoint import find_last
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
@@ -31,7 +33,7 @@ from babelscope.verbs.building import begin, build, build_corpus, build_metrics,
 from babelscope.verbs.manifest import describe
 from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
 from babelscope.verbs.signature import check_arguments
-from babelscope.verbs.terminal.console import print_layers, print_settings, print_trainable
+from babelscope.verbs.terminal.console import first_columns, print_layers, print_settings, print_trainable
 
 logger = logging.getLogger(__name__)
 
@@ -126,20 +128,20 @@ def main(cfg: DictConfig, folder: Path) -> None:
             trainer.fit(module, data, ckpt_path=last)
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
-            _show(folder, loggers, list(metrics), steps=trainer.global_step, page=cfg.page)
+            wrote = next((found.probe.wrote for found in callbacks if isinstance(found, LayerScores)), {})
+            _show(folder, loggers, first_columns(metrics, wrote), steps=trainer.global_step, page=cfg.page)
             keep(cfg, folder, {**manifest, "finished": True})
 
 
-def _show(folder: Path, loggers: Sequence[Logger], metrics: Sequence[str], *, steps: int, page: bool) -> None:
+def _show(folder: Path, loggers: Sequence[Logger], columns: Sequence[str], *, steps: int, page: bool) -> None:
     """Make what is made of rows; a run may have chosen no callback that writes any."""
     run = read_run(folder) if (folder / "results").is_dir() else None
     if run is None or run.rows.empty:
         print("No callback wrote rows, so there are no tables and no page; add layer_scores or task_scores for them.")
         return
     log_table(loggers, run)
-    layers = run.rows[run.rows["layer"] != ""]
-    columns = [str(name) for name in layers["metric"].unique()]
-    print_layers(run, [name for name in metrics if name in columns] or columns[:7])
+    layers = scores_of(run.rows[run.rows["layer"] != ""])
+    print_layers(run, columns or [str(name) for name in layers["metric"].unique()][:7])
     print_settings([run])
     if len(layers) and (last := int(layers["step"].max())) < steps:
         print(

@@ -1,6 +1,7 @@
 """wandb as a mirror of the rows: opened as a run begins, fed once per epoch, closed whatever happens."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +86,7 @@ def sweep_of(output: str) -> str:
 
 def run_id(fingerprint: str, output: str) -> str:
     """Identify a run for wandb: the same when it is resumed, and another in any other folder of the same command."""
-    folder = Path(output).expanduser().absolute()
+    folder = Path(os.path.abspath(Path(output).expanduser()))
     # not the whole path, so that runs can be resumed where their folders were moved
     return f"{fingerprint}-{hashlib.sha256(f'{folder.parent.name}/{folder.name}'.encode()).hexdigest()[:8]}"
 

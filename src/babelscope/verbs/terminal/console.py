@@ -1,6 +1,6 @@
 """What the terminal shows: results go where people look."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,6 +51,12 @@ def print_trainable(rows: Sequence[dict[str, Any]]) -> None:
         share = row["trainable"] / row["parameters"] if row["parameters"] else 0.0
         table.add_row(row["part"], f"{row['parameters']:,}", f"{row['trainable']:,}", f"{share:.1%}")
     _show("What trains", table)
+
+
+def first_columns(metrics: Iterable[str], wrote: Mapping[str, str]) -> list[str]:
+    """Choose a column of every metric, the first that it wrote: `wrote` is in their order, as `score` fills it."""
+    first = {metric: column for column, metric in reversed(list(wrote.items()))}
+    return [first[metric] for metric in metrics if metric in first]
 
 
 def print_layers(run: Run, metrics: Sequence[str]) -> None:
