@@ -65,8 +65,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     run = read_run(folder)
     page = write_page([run], folder / "report.html")
     # one column of every metric, then as many of the companions as a terminal holds
-    first = first_columns(metrics, wrote)
-    print_layers(run, list(dict.fromkeys([*first, *wrote]))[: max(7, len(first))])
+    first, means = first_columns(metrics, wrote), {row["metric"] for row in rows if not row["language"]}
+    others = [column for column in wrote if column in means and column not in first]
+    print_layers(run, [*first, *others][: max(7, len(first))])
     print(f"Wrote {page}")
 
 
