@@ -68,6 +68,7 @@ def test_arguments_matter_to_their_own_metric(runs):
     html = page.render(pair)
     assert "Where the settings differ" in html
     assert html.count("not comparable where they depend on mexa.pivot") == 1
+    assert "No difference to another run" not in html  # that of ILO is
     layers = [
         measured(run, metrics={"mine": {"layers": value}}) for run, value in zip(runs, (["2"], ["3", "4"]), strict=True)
     ]

@@ -25,12 +25,11 @@ def check_documents(task: Any, limit: int | None = None) -> None:
     for number, document in enumerate(islice(task.eval_docs, limit), start=1):
         try:
             prompt, target = task.doc_to_text(document), task.doc_to_target(document)
-            choices = task.doc_to_choice(document) if asks else []
-            wrong = asks and not _is_right(prompt if task.multiple_input else target, choices)
+            right, choices = prompt if task.multiple_input else target, task.doc_to_choice(document) if asks else []
+            wrong = asks and not _is_right(right, choices)
         except Exception as error:  # of a template, or of a function that the task file names
             raise _misfit(name, number, f"got {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
         if wrong:
-            right = prompt if task.multiple_input else target
             raise _misfit(
                 name,
                 number,

@@ -62,9 +62,9 @@ def say_differing(runs: Sequence[Run], metrics: Iterable[str] | None = None) -> 
     return f"Scores of these runs are not comparable where they depend on {said}."
 
 
-def say_alone(runs: Sequence[Run]) -> str:
-    """Name the runs that are comparable with none of the others; "" without any."""
-    pairs = comparable_pairs(runs)
+def say_alone(runs: Sequence[Run], metrics: Iterable[str | None] = (None,)) -> str:
+    """Name the runs that are comparable with none of the others by any of the metrics; "" without any."""
+    pairs = {pair for metric in metrics for pair in comparable_pairs(runs, metric)}
     alone = [name for place, name in enumerate(labels(runs)) if not any(place in pair for pair in pairs)]
     return f"No difference to another run is shown for {shorten(alone)}." if alone and len(runs) > 1 else ""
 

@@ -17,9 +17,10 @@ from babelscope.report.figures.style import RUNS
 from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.panels import Choice, Figure, Panel, show_run
-from babelscope.report.runs import baseline_first, facts_of, labels
+from babelscope.report.runs import baseline_first, facts_of, gather, labels
 from babelscope.report.settings import settings_html
 from babelscope.report.table import Run
+from babelscope.report.words import layer_metrics
 
 
 def write_page(runs: Sequence[Run], path: Path, *, downstream: Sequence[Run] = ()) -> Path:
@@ -65,7 +66,8 @@ def _sections(runs: Sequence[Run]) -> list[str]:
 def _comparison(runs: Sequence[Run]) -> str:
     """Show the runs together, and say first where that is no fair comparison."""
     shown, said = "".join(map(panel_html, compare_runs(runs))), say_differing(runs)
-    return f'<p class="reading"><b>{escape(said)}</b> {escape(say_alone(runs))}</p>{shown}' if said else shown
+    alone = say_alone(runs, layer_metrics(gather(runs))) if said else ""
+    return f'<p class="reading"><b>{escape(said)}</b> {escape(alone)}</p>{shown}' if said else shown
 
 
 def _title(runs: Sequence[Run]) -> str:

@@ -110,9 +110,8 @@ def _cards(tables: Sequence[Run]) -> str:
         (f"translation_p@{k}", "{:.0%}", f"translation P@{k}", f"translation_null@{k}")
         for k in _least(tables, "translation_p@")
     ]
-    cards = []
+    cards, named = [], list(zip(names_of(tables), tables, strict=True))
     for metric, form, what, null in chosen:
-        named = zip(names_of(tables), tables, strict=True)
         known = [(value, name, run) for name, run in named if (value := value_of(run, metric)) is not None]
         if not known:
             continue
