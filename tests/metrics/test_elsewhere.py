@@ -61,13 +61,15 @@ def test_neighbours_are_found_where_the_points_are(case, distance, monkeypatch):
         x[::7] = 0
     if case == "all equal":
         x = x[:1].expand(900, -1).contiguous()
-    expected = find_neighbours(x, 5, distance=distance)
-    with pretended(monkeypatch):
-        found = find_neighbours(x.to(GPU), 5, distance=distance, block=256)
-        assert found.indices.is_cuda
-        assert found.distances.is_cuda
-    assert torch.equal(found.indices.here, expected.indices)
-    assert torch.equal(found.distances.here, expected.distances)
+    for kin in (None, torch.arange(900) % 300):
+        expected = find_neighbours(x, 5, distance=distance, kin=kin)
+        with pretended(monkeypatch):
+            there = None if kin is None else kin.to(GPU)
+            found = find_neighbours(x.to(GPU), 5, distance=distance, kin=there, block=256)
+            assert found.indices.is_cuda
+            assert found.distances.is_cuda
+        assert torch.equal(found.indices.here, expected.indices)
+        assert torch.equal(found.distances.here, expected.distances)
 
 
 def test_mixed_devices_are_an_error_here_as_there(monkeypatch):

@@ -7,7 +7,7 @@ from babelscope.metrics import faiss_neighbours as module
 from babelscope.metrics import ilo, nearest_neighbours
 from babelscope.metrics.faiss_neighbours import faiss_neighbours
 from tests.metrics.planted import plant
-from tests.metrics.test_neighbours import CASES
+from tests.metrics.test_neighbours import CASES, KIN
 
 
 @pytest.mark.parametrize("distance", ["cosine", "euclidean"])
@@ -18,6 +18,16 @@ def test_equals_torch_to_the_bit(case, distance):
     for k in (1, 5, len(x) - 1):
         expected = nearest_neighbours(x, k, distance=distance)
         found = faiss_neighbours(x, k, distance=distance, block=128)
+        assert torch.equal(found[0], expected[0])
+        assert torch.equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("kin", KIN)
+def test_kin_are_left_out_as_there(kin):
+    pytest.importorskip("faiss")
+    for x in CASES.values():
+        expected = nearest_neighbours(x, 5, kin=KIN[kin])
+        found = faiss_neighbours(x, 5, kin=KIN[kin], block=128)
         assert torch.equal(found[0], expected[0])
         assert torch.equal(found[1], expected[1])
 

@@ -76,6 +76,30 @@ def test_no_path_changes_a_bit(case, distance, products, monkeypatch):
             assert torch.equal(one.indices, expected.indices)
 
 
+KIN = {
+    "translations": torch.arange(300) % 100,
+    "one of many": torch.arange(300).clamp(max=150) - 7,
+    "unlike sizes": torch.arange(300).float().sqrt().long().flip(0),
+}
+
+
+@pytest.mark.parametrize("case", CASES | MORE)
+def test_kin_are_left_out(case, products, monkeypatch):
+    x = (CASES | MORE)[case]
+    for number, (name, kin) in enumerate(KIN.items()):
+        distance = ("cosine", "euclidean")[number % 2]
+        with monkeypatch.context() as patch:
+            patch.setattr(neighbours, "SMALL", 10**9)
+            every, order = nearest_neighbours(x, 299, distance=distance)
+            plain = nearest_neighbours(x, 5, distance=distance, kin=kin)
+        counts = kin[order] != kin[:, None]
+        first = counts & (counts.cumsum(1) <= 5)
+        expected = every[first].view(300, 5), order[first].view(300, 5)
+        for found in (plain, *(nearest_neighbours(x, 5, distance=distance, kin=kin, block=b) for b in (1, 100, 2048))):
+            assert torch.equal(found[0], expected[0]), name
+            assert torch.equal(found[1], expected[1]), name
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(2, 150),
@@ -189,6 +213,9 @@ def test_the_folded_sum_does_not_depend_on_position():
         ({"k": 10}, "argument `k`"),
         ({"k": 2, "distance": "manhattan"}, "argument `distance`"),
         ({"k": 2, "block": 0}, "argument `block`"),
+        ({"k": 2, "kin": torch.arange(9)}, "argument `kin`"),
+        ({"k": 2, "kin": torch.arange(10.0)}, "argument `kin`"),
+        ({"k": 6, "kin": torch.arange(10) // 5}, "of which 5 do not count"),
     ],
 )
 def test_impossible_arguments_are_refused(options, message):

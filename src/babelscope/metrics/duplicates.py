@@ -7,14 +7,14 @@ from babelscope.metrics.rerank import PAIR_ELEMENTS, Points, sum_folded
 
 
 def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
-    """Find all points that coincide with at least k others, as many do where a layer collapses.
+    """Find all points that coincide with at least k others besides kin, as many do where a layer collapses.
 
     Args:
         points: N prepared points; those with the same `directions` are at distance zero, and no others are.
         k: Neighbours per point.
 
     Returns:
-        (R,) rows and (R, k) the lowest indices of other points that coincide with each.
+        (R,) rows and (R, k) the lowest indices of points that coincide with each and count as its neighbours.
     """
     device, width = points.x.device, points.x.shape[1]
     every = torch.arange(len(points.x), device=device)
@@ -25,15 +25,22 @@ def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
     order = mark.argsort(stable=True)
     _, many = torch.unique_consecutive(mark[order], return_counts=True)
     first = many.cumsum(0) - many
-    chosen = (many > k).repeat_interleave(many)
+    few = k + points.largest
+    chosen = (many >= few).repeat_interleave(many)
     start, rows = first.repeat_interleave(many)[chosen], order[chosen]
-    place = torch.arange(len(every), device=device)[chosen] - start
     same = torch.ones_like(rows, dtype=torch.bool)
     for some, heads, out in zip(rows.split(step), order[start].split(step), same.split(step), strict=True):
         out.copy_((points.directions(some) == points.directions(heads)).all(1))
     # Where one of the same mark is no copy, the whole group is left to a search.
     bad = torch.zeros(len(every), dtype=torch.bool, device=device).index_fill_(0, start[~same], value=True)
     kept = ~bad[start]
-    ahead = torch.arange(k, device=device)
-    ahead = ahead + (ahead >= place[kept].unsqueeze(1))
-    return rows[kept], order[start[kept].unsqueeze(1) + ahead]
+    first = start[kept].unsqueeze(1) + torch.arange(few, device=device)
+    rows = rows[kept]
+    return rows, lowest(points, order[first], k, rows)
+
+
+def lowest(points: Points, others: Tensor, k: int, rows: Tensor | None = None) -> Tensor:
+    """Return the first k (R, k) of `others` (R, m) that count as neighbours of rows (R,), all if omitted."""
+    kin = points.kin if rows is None else points.kin[rows]
+    counts = points.kin[others] != kin.unsqueeze(1)
+    return others[counts & (counts.cumsum(1) <= k)].view(-1, k)

@@ -11,13 +11,16 @@ from babelscope.metrics.rerank import Distance, prepare, rerank
 
 
 @torch.no_grad()
-def faiss_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", block: int = 2048) -> tuple[Tensor, Tensor]:
+def faiss_neighbours(
+    x: Tensor, k: int, *, distance: Distance = "cosine", kin: Tensor | None = None, block: int = 2048
+) -> tuple[Tensor, Tensor]:
     """Return what `nearest_neighbours` returns, to the bit, with faiss looking for the candidates.
 
     Args:
         x: (N, D) float32 points.
-        k: Neighbours per point, 1 <= k < N.
+        k: Neighbours per point.
         distance: "cosine" or "euclidean".
+        kin: (N,) int64; points of the same number do not count as neighbours of each other.
         block: Points sought per call of faiss.
 
     Returns:
@@ -27,18 +30,18 @@ def faiss_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", block:
         ValueError: As `nearest_neighbours`, or if faiss cannot be imported.
     """
     faiss = _faiss()
-    points = prepare(x, k, distance)
-    few = min(k + MARGIN + 1, len(x))
+    points = prepare(x, k, distance, kin)
+    few = min(k + MARGIN + 1, len(x) - points.largest + 1)
     one = torch.ones(len(x), 1)
     # The score p_i . p_j - |p_j|^2 / 2 as one inner product
     queries = torch.cat([points.p.cpu(), one], dim=1).numpy()
     keys = torch.cat([points.p.cpu(), -points.half_squares.cpu().unsqueeze(1)], dim=1).numpy()
     found = []
     for rows in torch.arange(len(x), device=x.device).split(block):
-        scores, candidates = _knn(faiss, queries[rows[0] : rows[-1] + 1], keys, min(few + 1, len(x)))
+        scores, candidates = _knn(faiss, queries[rows[0] : rows[-1] + 1], keys, min(few + points.largest, len(x)))
         scores, candidates = scores.to(x.device), candidates.to(x.device)
-        # Self by index, wherever it is, to the end; faiss orders the rest.
-        scores = scores.masked_fill(candidates == rows.unsqueeze(1), -torch.inf)
+        # Self and kin by index, wherever they are, to the end; faiss orders the rest.
+        scores = scores.masked_fill(points.kin[candidates] == points.kin[rows].unsqueeze(1), -torch.inf)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         found.append(rerank(points, rows, candidates.gather(1, order)[:, :few], scores[:, :few], k))
     return torch.cat([distances for distances, _ in found]), torch.cat([indices for _, indices in found])

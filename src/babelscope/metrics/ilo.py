@@ -12,7 +12,7 @@ from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
 
 Search = Callable[..., tuple[Tensor, Tensor]]
-"""A function of (x, k, *, distance) that returns (N, k) distances and indices, such as `nearest_neighbours`."""
+"""A function of (x, k, *, distance, kin) that returns (N, k) distances and indices, such as `nearest_neighbours`."""
 
 
 def ilo(

@@ -46,18 +46,15 @@ def knn_lid(
     centred = sample.x - means.float()[sample.language]
 
     def accuracy(x: Tensor) -> Tensor:
-        _, neighbours = search(x, k + translations, distance=distance)
-        hit = _vote(sample, neighbours, k) == sample.language
+        _, voters = search(x, k, distance=distance, kin=sample.sentence)
+        hit = _vote(sample, voters) == sample.language
         return torch.bincount(sample.language[hit], minlength=sample.languages).double() / size
 
     return {"knn_lid": accuracy(sample.x), "knn_lid_centred": accuracy(centred)}
 
 
-def _vote(sample: LayerSample, neighbours: Tensor, k: int) -> Tensor:
-    """Return the language (S,) of most of the k nearest `neighbours` (S, k + translations) in other sentences."""
-    own = sample.sentence[neighbours] == sample.sentence.unsqueeze(1)
-    # False sorts before True and equals keep their order: the first k columns are the nearest that may vote.
-    voters = neighbours.gather(1, own.to(torch.uint8).argsort(dim=1, stable=True)[:, :k])
+def _vote(sample: LayerSample, voters: Tensor) -> Tensor:
+    """Return the language (S,) of most of the voters (S, k), the nearest first."""
     theirs = sample.language[voters]
     votes = theirs.new_zeros(len(voters), sample.languages).scatter_add_(1, theirs, torch.ones_like(theirs))
     # The first maximum belongs to the nearest voter.

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours in blocks: no N x N matrix, self excluded by index, ties by (distance, index)."""
+"""Exact nearest neighbours in blocks: no N x N matrix, self and kin excluded by index, ties by (distance, index)."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.centres import find_centres
-from babelscope.metrics.duplicates import copies
+from babelscope.metrics.duplicates import copies, lowest
 from babelscope.metrics.hardware import product_type
 from babelscope.metrics.precision import full_precision, product
 from babelscope.metrics.products import encode
@@ -42,7 +42,9 @@ class Found:
 
 
 @torch.no_grad()
-def nearest_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", block: int = 2048) -> tuple[Tensor, Tensor]:
+def nearest_neighbours(
+    x: Tensor, k: int, *, distance: Distance = "cosine", kin: Tensor | None = None, block: int = 2048
+) -> tuple[Tensor, Tensor]:
     """Return the k nearest other points of every point, as a float64 search of all pairs would.
 
     Candidates come from products in the type that the machine is fastest in (`product_type`); their distances are
@@ -51,29 +53,33 @@ def nearest_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", bloc
 
     Args:
         x: (N, D) float32 points. Under cosine a zero row has distance 1 to every point.
-        k: Neighbours per point, 1 <= k < N.
+        k: Neighbours per point, at least 1 and at most the points that count for every one.
         distance: "cosine" (1 - cosine) or "euclidean".
+        kin: (N,) int64; points of the same number do not count as neighbours of each other, as translations may not.
+            Each point is only its own kin if omitted.
         block: Rows multiplied at a time; changes no result.
 
     Returns:
         (N, k) float64 distances, ascending, and (N, k) int64 indices; equal distances are in order of index.
 
     Raises:
-        ValueError: If x is not finite (N, D) float32, k does not fit N, or the distance is unknown.
+        ValueError: If x is not finite (N, D) float32, k does not fit N, or the distance or kin is none.
     """
-    found = find_neighbours(x, k, distance=distance, block=block)
+    found = find_neighbours(x, k, distance=distance, kin=kin, block=block)
     return found.distances, found.indices
 
 
 @torch.no_grad()
-def find_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", block: int = 2048) -> Found:
+def find_neighbours(
+    x: Tensor, k: int, *, distance: Distance = "cosine", kin: Tensor | None = None, block: int = 2048
+) -> Found:
     """Return what `nearest_neighbours` returns and raises, with the share of rows that each product type proved."""
     if block < 1:
         raise ValueError(f"Expected argument `block` to be at least 1, but got {block}; leave the default")
-    points = prepare(x, k, distance)
+    points = prepare(x, k, distance, kin)
     equal = bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())
     if equal or bool(points.zero.any()):
-        distances, indices = _all_equal(points.zero, k)
+        distances, indices = _all_equal(points, k)
     else:
         distances, indices = points.length.new_empty(len(x), k), points.zero.new_empty(len(x), k, dtype=torch.int64)
     doubtful = ~points.zero & (not equal)
@@ -99,8 +105,10 @@ def find_neighbours(x: Tensor, k: int, *, distance: Distance = "cosine", block: 
 
 def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[Tensor, Tensor, Tensor]:
     """Neighbours of all rows from products of pairs of blocks, and (N,) for which rows these are proven."""
-    # The same on every device: a random order of the points.
-    order = torch.randperm(len(points.x), generator=torch.Generator().manual_seed(0)).to(points.x.device)
+    # The same on every device: a random order of the points, kin side by side.
+    kinds, kin = points.kin.unique(return_inverse=True)
+    place = torch.randperm(len(kinds), generator=torch.Generator().manual_seed(0)).to(points.x.device)
+    order = place[kin].argsort(stable=True)
     coded = encode(points, order, dtype, find_centres(points.p))
     return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, NEAR + 4 * k), k)
 
@@ -108,13 +116,12 @@ def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[T
 def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Neighbours of some rows (B,), from their products with all points in float32."""
     scores = product(points.p[rows], points.p).sub_(points.half_squares)
-    scores[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
-    best = scores.topk(min(k + MARGIN + 1, len(points.x)))
+    scores.masked_fill_(points.kin[rows].unsqueeze(1) == points.kin, -torch.inf)
+    best = scores.topk(min(k + MARGIN + 1, len(points.x) - points.largest + 1))
     return rerank(points, rows, best.indices, best.values, k)
 
 
-def _all_equal(zero: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Neighbours where all points are one, as in a collapsed layer: the lowest other indices."""
-    rows = torch.arange(len(zero), device=zero.device).unsqueeze(1)
-    indices = torch.arange(k, device=zero.device).expand(len(zero), k)
-    return zero.double().unsqueeze(1).expand(-1, k).contiguous(), indices + (indices >= rows)
+def _all_equal(points: Points, k: int) -> tuple[Tensor, Tensor]:
+    """Neighbours where all points are one, as in a collapsed layer: the lowest indices that count."""
+    indices = lowest(points, torch.arange(k + points.largest, device=points.x.device).expand(len(points.x), -1), k)
+    return points.zero.double().unsqueeze(1).expand(-1, k).contiguous(), indices

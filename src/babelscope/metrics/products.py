@@ -35,6 +35,10 @@ class Coded:
     """(M, W) coded rows, bfloat16 or float32; W is D + 2 PARTS K, padded to a multiple of 32."""
     order: Tensor
     """(N,) the point that each row codes."""
+    kin: Tensor
+    """(M,) int32 number of each row's kin, whose rows are side by side; -1 for padding."""
+    largest: int
+    """Rows of one number at most."""
     size: Tensor
     """(M,) float64 |a|, 0 for padding."""
     placed: Tensor
@@ -123,7 +127,10 @@ def _solve(most: Tensor, share: float) -> Tensor:
 
 
 def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -> Coded:
-    """Code prepared points (N, D), taken in `order` (N,), for products in `dtype`, around centres (K, D)."""
+    """Code prepared points (N, D) for products in `dtype`, around centres (K, D).
+
+    They are taken in `order` (N,), in which kin are side by side.
+    """
     count, width = points.p.shape
     padded, some = -count % GROUP + count, PARTS * len(centres)
     right = points.p.new_zeros(padded, -(width + 2 * some) % 32 + width + 2 * some, dtype=dtype)
@@ -163,9 +170,12 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
     # Products with zeros add nothing; what the parts leave counts as 128 terms. Twice the unit of rounding to nearest
     # on a processor, and room for the truncated sums of tensor cores.
     gamma = (width + 2 * PARTS + 140) * SINGLE * (2 if order.device.type == "cpu" else 16)
+    kin = points.kin[order].unique_consecutive(return_inverse=True)[1].int()
     return Coded(
         right,
         order,
+        torch.nn.functional.pad(kin, (0, padded - count), value=-1),
+        points.largest,
         size,
         placed,
         moved + placed,

@@ -37,6 +37,10 @@ class Points:
     size: Tensor
     """(N,) float64 |p|."""
     distance: Distance
+    kin: Tensor
+    """(N,) int64; points of the same number are no neighbours of each other."""
+    largest: int = 1
+    """Points of the most frequent number."""
 
     def directions(self, index: Tensor) -> Tensor:
         """Return u (..., D) in float64 for an index of any shape."""
@@ -48,8 +52,8 @@ class Points:
         return (self.size.square() / 2).float()
 
 
-def prepare(x: Tensor, k: int, distance: Distance) -> Points:
-    """Check the arguments of a neighbour search and prepare x (N, D) for it."""
+def prepare(x: Tensor, k: int, distance: Distance, kin: Tensor | None = None) -> Points:
+    """Check the arguments of a neighbour search, as of `nearest_neighbours`, and prepare x (N, D) for it."""
     if x.ndim != 2 or x.dtype != torch.float32 or 0 in x.shape:
         raise ValueError(
             f"Expected argument `x` to be a non-empty float32 tensor of shape (N, D), but got {x.dtype} of shape "
@@ -59,11 +63,19 @@ def prepare(x: Tensor, k: int, distance: Distance) -> Points:
         raise ValueError(
             f"Expected argument `distance` to be 'cosine' or 'euclidean', but got {distance!r}; choose one"
         )
-    if not 1 <= k < len(x):
+    if kin is not None and (kin.shape != x.shape[:1] or kin.dtype != torch.int64):
+        raise ValueError(
+            f"Expected argument `kin` to be an int64 tensor of one number for each of {len(x)} points, but got "
+            f"{kin.dtype} of shape {tuple(kin.shape)}; pass the number of each point's sentence"
+        )
+    largest = 1 if kin is None else int(kin.unique(return_counts=True)[1].max())
+    if not 1 <= k <= len(x) - largest:
+        beside = "" if kin is None else f", of which {largest} do not count for one of them"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of points, but got k={k} with "
-            f"{len(x)} points; change k or add sentences"
+            f"{len(x)} points{beside}; change k or add sentences"
         )
+    kin = torch.arange(len(x), device=x.device) if kin is None else kin.to(x.device)
     step = max(1, PAIR_ELEMENTS // x.shape[1])
     chunks = torch.arange(len(x), device=x.device).split(step)
     norm = torch.cat([sum_folded(some.double().square_()).sqrt() for some in x.split(step)])
@@ -73,14 +85,14 @@ def prepare(x: Tensor, k: int, distance: Distance) -> Points:
     zero = (norm == 0) if distance == "cosine" else torch.zeros_like(norm, dtype=torch.bool)
     length = torch.where(zero, 1.0, norm) if distance == "cosine" else torch.ones_like(norm)
     scale = float((norm / length).max()) or 1.0
-    points = Points(x, length, zero, x.new_zeros(0).double(), scale, x, norm, distance)
+    points = Points(x, length, zero, x.new_zeros(0).double(), scale, x, norm, distance, kin)
     centre = torch.stack([points.directions(rows).sum(0) for rows in chunks]).sum(0) / len(x)
     p = torch.empty_like(x, memory_format=torch.contiguous_format)
     size = torch.empty_like(norm)
     for rows, part in zip(chunks, p.split(step), strict=True):
         part.copy_(points.directions(rows).sub_(centre).div_(scale))
         size[rows] = torch.linalg.vector_norm(part, dim=1, dtype=torch.float64)
-    return Points(x, length, zero, centre, scale, p, size, distance)
+    return Points(x, length, zero, centre, scale, p, size, distance, kin, largest)
 
 
 def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -90,7 +102,7 @@ def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: 
         points: N prepared points.
         rows: (B,) indices of the points whose neighbours are sought.
         candidates: (B, m) indices, m > k, by descending score; no point that is left out scores above the last, and
-            the row itself is left out or last.
+            the row itself and its kin are left out or last.
         scores: (B, m) scores p_i . p_j - |p_j|^2 / 2, computed in float32 in any order of summation.
         k: Neighbours to keep.
 
@@ -192,7 +204,7 @@ def _search(points: Points, rows: Tensor, reach: Tensor, k: int) -> tuple[Tensor
     for columns in torch.arange(len(points.x), device=rows.device).split(max(1, PAIR_ELEMENTS // points.x.shape[1])):
         other = (points.directions(columns) - points.centre) / points.scale
         score = own @ other.T - other.square().sum(1) / 2
-        score.masked_fill_(columns == rows.unsqueeze(1), -torch.inf)
+        score.masked_fill_(points.kin[columns] == points.kin[rows].unsqueeze(1), -torch.inf)
         row, column = (score >= bound.unsqueeze(1)).nonzero(as_tuple=True)
         left.append(row)
         right.append(columns[column])

@@ -23,7 +23,7 @@ def is_closed(bound: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs within the bound of their row, in no order; columns are never the row itself, nor padding."""
+    """Pairs within the bound of their row, in no order; columns are never the row itself, its kin or padding."""
 
     row: Tensor
     """(P,) int64 coded rows."""
@@ -93,15 +93,17 @@ class _Search:
         self._close(slice(None), self.pairs // 8)
 
     def _multiply(self, start: int, stop: int) -> list[tuple[int, Tensor]]:
-        """First column and keys of every tile right of the diagonal; a point is infinitely far from itself."""
-        left = self.coded.left(start, stop)
+        """First column and keys of every tile right of the diagonal; a point is infinitely far from its kin."""
+        left, kin = self.coded.left(start, stop), self.coded.kin
         tiles = []
         for first in range(start, len(self.coded.right), 2 * self.block):
             right = self.coded.right[first : first + 2 * self.block]
             place = self.buffer[(first - start) * len(left) :][: len(left) * len(right)].view(len(left), len(right))
             multiply(left, right, place)
-            if first == start:
-                place.fill_diagonal_(torch.inf)
+            near = slice(first, min(first + place.shape[1], stop + self.coded.largest - 1))  # where kin may be
+            if near.start < near.stop:
+                own = kin[start:stop].unsqueeze(1) == kin[near]
+                place[:, : near.stop - near.start].masked_fill_(own, torch.inf)
             tiles.append((first, place.view(self.best.dtype)))
         return tiles
 

@@ -80,6 +80,7 @@ def _prepare(x: Tensor, rows: Tensor) -> Points:
         p=torch.empty(0),
         size=torch.zeros(len(x), dtype=torch.float64),  # filled by the first pass over the table
         distance="cosine",
+        kin=torch.arange(len(x)),
     )
 
 
