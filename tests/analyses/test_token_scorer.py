@@ -3,6 +3,7 @@
 import torch
 
 from babelscope.analyses.token_scorer import TokenScorer
+from babelscope.analyses.translations import single_tokens
 from babelscope.metrics import isotropy, score
 from babelscope.metrics.sample import LayerSample
 from babelscope.report.table import read, write
@@ -14,6 +15,7 @@ from tests.training.runs import PROBED
 def test_rows_of_tokens_and_of_layers_share_a_folder(tmp_path):
     scorer = TokenScorer(PROBED, tiny_tokenizer(), k=5, probe=True)
     scorer.dictionaries = {("eng_Latn", "deu_Latn"): {"a": {"b"}}}
+    scorer.lookup = single_tokens(tiny_tokenizer(), scorer.vocabulary.pieces, ["a", "b"])
     draw = torch.Generator().manual_seed(0)
     tokens = scorer(torch.randn(len(scorer.vocabulary.labels), 8, generator=draw))
     place = torch.arange(6)

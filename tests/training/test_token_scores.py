@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from babelscope.analyses.token_scorer import TokenScorer
+from babelscope.analyses.translations import single_tokens
 from babelscope.models.load import load
 from babelscope.models.table import read_table
 from babelscope.report.table import read
@@ -58,6 +59,7 @@ def test_translations_of_the_lab_are_scored():
     scores = TokenScorer(PROBED, tokenizer, k=5)
     words = [text for text in scores.vocabulary.texts if text]
     scores.dictionaries = {("eng_Latn", "deu_Latn"): {words[0]: {words[1]}}}
+    scores.lookup = single_tokens(tokenizer, scores.vocabulary.pieces, words)
     rows = scores(torch.randn(len(scores.vocabulary.labels), 8, generator=torch.Generator().manual_seed(0)))
     assert "translation_p@1" in {row["metric"] for row in rows}
 

@@ -34,9 +34,10 @@ class TokenScorer:
         self, corpus: Corpus, tokenizer: Any, *, k: int = 50, sample: float = 0.1, probe: bool = False, seed: int = 0
     ):
         self.vocabulary = label_tokens(decode_pieces(tokenizer))
-        self.lookup = single_tokens(self.vocabulary.texts, self.vocabulary.starts_word)
         languages = [code for code in corpus.languages if code in LANGUAGES] if corpus.name == "lab" else []
         self.dictionaries = {(a, b): dictionary(a, b) for a in languages for b in languages if a != b}
+        words = (word for pair in self.dictionaries.values() for own, gold in pair.items() for word in (own, *gold))
+        self.lookup = single_tokens(tokenizer, self.vocabulary.pieces, words)
         self.k, self.sample, self.probe, self.seed = k, sample, probe, seed
 
     def __call__(self, table: Tensor) -> list[dict[str, Any]]:

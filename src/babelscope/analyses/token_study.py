@@ -13,7 +13,7 @@ from babelscope.analyses.token_map import Layout, map_tokens
 from babelscope.analyses.token_neighbours import TokenNeighbours, count_scripts, draw_tokens
 from babelscope.analyses.token_rows import TokenRows, describe
 from babelscope.analyses.token_vocabulary import TokenVocabulary
-from babelscope.analyses.translations import Dictionaries, Example, Lookup, single_tokens, translate
+from babelscope.analyses.translations import Dictionaries, Example, Lookup, translate
 
 Rows = list[dict[str, Any]]
 SHARE, LEAST = 0.01, 2000
@@ -51,6 +51,7 @@ def study_tokens(
     sample: float | None = None,
     counts: Sequence[int] | None = None,
     dictionaries: Dictionaries | None = None,
+    words: Lookup,
     lookup: Lookup | None = None,
     whole_vocabulary: bool = False,
     layout: Layout = "pca",
@@ -67,7 +68,8 @@ def study_tokens(
         sample: Share of the tokens whose neighbours are sought; None for 1 %, but at least 2,000 tokens.
         counts: Frequency of every token.
         dictionaries: Gold translations; None for no scores.
-        lookup: Tokens of a word; by default words that are one token.
+        words: The token of a word that is one.
+        lookup: Tokens of a word; by default of words that are one.
         whole_vocabulary: Score translations among all tokens, too, which reads the table once per language pair.
         layout: Of the map.
         seed: Of the sample.
@@ -79,18 +81,17 @@ def study_tokens(
     """
     share = min(1.0, max(SHARE, LEAST / len(tokens.ids))) if sample is None else sample
     drawn = draw_tokens(tokens, share, seed=seed)
-    gold = _all_pairs(dictionaries or {})
-    words = _word_tokens(tokens, vocabulary, gold)
-    ids = torch.cat([drawn, words]).unique()
+    gold = _all_pairs(dictionaries or {}, words)
+    known = torch.tensor(list(gold)[:WORDS], dtype=torch.int64)
+    known = known[torch.isin(known, tokens.ids)]
+    ids = torch.cat([drawn, known]).unique()
     blocks = find_blocks(tokens, ids, max(*k, SHOWN), store=store, nearest=SHOWN, progress=progress)
     rows = describe(tokens) + count_scripts(tokens, (block.among(drawn) for block in blocks), k=k, counts=counts)
     examples: tuple[Example, ...] = ()
     if dictionaries:
-        texts = vocabulary.texts
-        look = lookup or single_tokens(texts, vocabulary.starts_word)
-        done = translate(tokens, dictionaries, look, texts=texts if whole_vocabulary else (), examples=3)
+        done = translate(tokens, dictionaries, lookup or words, vocabulary=whole_vocabulary, examples=3)
         rows, examples = rows + done.rows, done.examples
-    shown = _explored(drawn, words, seed)
+    shown = _explored(drawn, known, seed)
     found = _joined([block.among(shown) for block in blocks])
     place = map_tokens(tokens, found.ids, layout=layout, seed=seed)
     return TokenStudy(rows, examples, explore(tokens, vocabulary, found, place, gold=gold, layout=layout))
@@ -117,13 +118,12 @@ def explore(
     found: TokenNeighbours,
     place: Tensor,
     *,
-    gold: Mapping[str, set[str]],
+    gold: Mapping[int, set[int]],
     layout: Layout,
 ) -> dict[str, Any]:
     """Collect what the neighbour explorer shows, in few characters: words once, numbers as thousandths."""
     near = found.neighbours[:, :SHOWN].long()
     used = torch.cat([found.ids, near.flatten()]).unique()
-    texts = vocabulary.texts
     return {
         "layout": layout,
         "scripts": list(tokens.names),
@@ -133,23 +133,20 @@ def explore(
         "near": torch.searchsorted(used, near).tolist(),
         "cosine": ((1 - found.distances[:, :SHOWN]) * 1000).round().int().tolist(),
         "translation": [
-            [rank for rank, other in enumerate(others) if texts[other] in gold.get(texts[token], ())]
+            [rank for rank, other in enumerate(others) if other in gold.get(token, ())]
             for token, others in zip(found.ids.tolist(), near.tolist(), strict=True)
         ],
         "place": (place / place.abs().max().clamp(min=1e-12) * 1000).round().int().tolist(),
     }
 
 
-def _all_pairs(dictionaries: Dictionaries) -> dict[str, set[str]]:
-    """Translations of a word into any language."""
-    gold: dict[str, set[str]] = {}
+def _all_pairs(dictionaries: Dictionaries, words: Lookup) -> dict[int, set[int]]:
+    """Translations of every token that is a word into any language, where they are one token, too."""
+    gold: dict[int, set[int]] = {}
     for dictionary in dictionaries.values():
         for word, translations in dictionary.items():
-            gold.setdefault(word, set()).update(translations - {word})
+            for token in words(word):
+                gold.setdefault(token, set()).update(
+                    own for other in translations for own in words(other) if own != token
+                )
     return gold
-
-
-def _word_tokens(tokens: TokenRows, vocabulary: TokenVocabulary, gold: Mapping[str, set[str]]) -> Tensor:
-    look = single_tokens(vocabulary.texts, vocabulary.starts_word)
-    found = torch.tensor([token for word in list(gold)[:WORDS] for token in look(word)], dtype=torch.int64)
-    return found[torch.isin(found, tokens.ids)]

@@ -1,6 +1,6 @@
 """Whether the nearest tokens of a word are its translations, scored against a dictionary."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import Any
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.token_rows import TokenRows, tidy
+from babelscope.data.pieces import BOUNDARY
 from babelscope.metrics.table_neighbours import table_neighbours
 
 Rows = list[dict[str, Any]]
@@ -39,19 +40,25 @@ class Translations:
     examples: tuple[Example, ...]
 
 
-def single_tokens(texts: Sequence[str], starts_word: Sequence[bool] | None = None) -> Lookup:
-    """Look up words that are one token: the one that starts a word where there are two, then the lowest id.
+def single_tokens(tokenizer: Any, pieces: Sequence[str], words: Iterable[str]) -> Lookup:
+    """Look up words that their tokenizer makes one token of: within a sentence, else at the beginning of a text.
+
+    A mark of a word's beginning that stands alone is none, as it does before words of scripts without spaces.
 
     Args:
-        texts: Decoded text of every token, without word-boundary marks; empty for what is no word.
-        starts_word: Whether a token starts a word; all do if omitted.
+        tokenizer: Of the model.
+        pieces: Every token as it is spelled, with U+2581 before what begins a word.
+        words: That may be asked for.
     """
-    found: dict[str, tuple[int, bool]] = {}
-    for token, text in enumerate(texts):
-        starts = starts_word is None or starts_word[token]
-        if text and (text not in found or (starts and not found[text][1])):
-            found[text] = (token, starts)
-    return lambda word: found[word][:1] if word in found else ()
+    words = sorted(set(words))
+    found: dict[str, tuple[int, ...]] = {}
+    for before in ("", " ") if words else ():
+        written = [before + word for word in words]
+        rows = tokenizer(written, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+        for word, ids in zip(words, rows, strict=True):
+            if len(ids := [i for i in ids if pieces[i] != BOUNDARY]) == 1 and ids[0] != tokenizer.unk_token_id:
+                found[word] = (ids[0],)
+    return lambda word: found.get(word, ())
 
 
 @torch.no_grad()
@@ -60,7 +67,7 @@ def translate(
     dictionaries: Dictionaries,
     lookup: Lookup,
     *,
-    texts: Sequence[str] = (),
+    vocabulary: bool = False,
     k: Sequence[int] = (1, 5, 10),
     examples: int = 20,
 ) -> Translations:
@@ -74,14 +81,14 @@ def translate(
         tokens: Tokens in use.
         dictionaries: Gold translations by (source, target).
         lookup: Token ids of a word: `single_tokens(...)`, or a tokenizer's pieces, whose unit rows are averaged.
-        texts: Decoded text of every token: also score against all tokens in use, for source words that are one token.
+        vocabulary: Also score against all tokens in use, for source words that are one token.
         k: Numbers of neighbours.
         examples: Examples kept per pair, in dictionary order.
 
     Returns:
         Rows, language = source, other = target: translation_coverage (share of the source words with a vector and a
         covered translation), translation_words (their number), translation_candidates, translation_p@K,
-        translation_null@K (random neighbours) and, with texts, translation_vocabulary_p@K. Unweighted means over
+        translation_null@K (random neighbours) and, with vocabulary, translation_vocabulary_p@K. Unweighted means over
         the pairs that have a score have both empty. And the examples.
 
     Raises:
@@ -111,8 +118,8 @@ def translate(
             scores, some = _score_pair(tokens, queries, candidates, k, examples)
             values |= scores
             kept += [Example(source, target, word, gold, near) for word, gold, near in some]
-            if texts:
-                values |= _score_vocabulary(tokens, queries, texts, k)
+            if vocabulary:
+                values |= _score_vocabulary(tokens, queries, candidates, k)
         rows += [tidy(f"translation_{name}", value, source, target) for name, value in values.items()]
         for name, value in values.items():
             if name.startswith(("coverage", "p@", "null@", "vocabulary_p@")):
@@ -167,16 +174,21 @@ def _score_pair(
     return {f"p@{s}": hits[s] / count for s in k} | {f"null@{s}": null[s] / count for s in k}, found
 
 
-def _score_vocabulary(tokens: TokenRows, queries: Queries, texts: Sequence[str], k: Sequence[int]) -> dict[str, float]:
+def _score_vocabulary(
+    tokens: TokenRows, queries: Queries, candidates: Mapping[str, tuple[int, ...]], k: Sequence[int]
+) -> dict[str, float]:
     """P@k among all tokens in use, of the source words that are one token."""
-    golds = {ids[0]: gold for ids, gold in queries.values() if len(ids) == 1}
+    golds: dict[int, set[int]] = {}
+    for ids, gold in queries.values():
+        if len(ids) == 1:
+            golds.setdefault(ids[0], set()).update(candidates[word][0] for word in gold if len(candidates[word]) == 1)
     deepest = min(max(k), len(tokens.ids) - 1)
     if not golds or deepest < 1:
         return {}
     hits = dict.fromkeys(k, 0)
     for some, _, found in table_neighbours(tokens.table, torch.tensor(list(golds)), deepest, rows=tokens.ids):
         for token, near in zip(some.tolist(), found.tolist(), strict=True):
-            right = [texts[j] in golds[token] for j in near]
+            right = [j in golds[token] for j in near]
             for number in k:
                 hits[number] += any(right[:number])
     return {f"vocabulary_p@{number}": hits[number] / len(golds) for number in k}

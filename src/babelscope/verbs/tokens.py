@@ -13,6 +13,7 @@ from babelscope.analyses.token_map import check_layout
 from babelscope.analyses.token_rows import TokenRows, token_rows
 from babelscope.analyses.token_study import TokenStudy, least_tokens, study_tokens
 from babelscope.analyses.token_vocabulary import keep_shared
+from babelscope.analyses.translations import single_tokens
 from babelscope.report.table import read_run, write, write_json, write_text
 from babelscope.report.tokens_page import write_tokens_page
 from babelscope.verbs.building import begin, build
@@ -79,18 +80,19 @@ def _study(cfg: DictConfig, source: Source, probe: Any, sources: list[Source]) -
     k: Any = OmegaConf.to_container(cfg.k)
     counts = read_counts(cfg.counts, len(vocabulary.labels))
     dictionaries = read_dictionaries(cfg, lab=source.is_lab)
-    lookup = mean_of_pieces(source) if cfg.dictionary.pieces else None
     tokens, narrowest = _probed(cfg, source, sources) if probe else (source.tokens, None)
     words = {
         word for pair in dictionaries.values() for source_word, gold in pair.items() for word in (source_word, *gold)
     }
+    single = single_tokens(source.table.tokenizer, vocabulary.pieces, words)
+    lookup = mean_of_pieces(source) if cfg.dictionary.pieces else single
     key = {
         "vocabulary": [vocabulary.labels, vocabulary.texts, vocabulary.starts_word, vocabulary.pieces],
         "k": k,
         "sample": cfg.sample,
         "counts": counts,
         "dictionaries": {f"{a}-{b}": gold for (a, b), gold in dictionaries.items()},
-        "pieces": {word: list(lookup(word)) for word in sorted(words)} if lookup else None,
+        "words": {word: [list(single(word)), list(lookup(word))] for word in sorted(words)},
         "whole_vocabulary": cfg.dictionary.vocabulary,
         "map": cfg.map,
         "seed": cfg.seed,
@@ -107,6 +109,7 @@ def _study(cfg: DictConfig, source: Source, probe: Any, sources: list[Source]) -
             sample=cfg.sample,
             counts=counts,
             dictionaries=dictionaries,
+            words=single,
             lookup=lookup,
             whole_vocabulary=cfg.dictionary.vocabulary,
             layout=cfg.map,
