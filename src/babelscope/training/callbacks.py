@@ -12,12 +12,13 @@ from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.states.pool import Pool, mean
+from babelscope.training.measuring import Measuring
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.wrapped import model_in
 
 
-class LayerScores(pl.Callback):
+class LayerScores(Measuring):
     """Score every layer on a parallel corpus before training and at every validation epoch.
 
     Works in any Lightning Trainer around any Hugging Face model of a known family. The corpus is not the task's
@@ -63,28 +64,12 @@ class LayerScores(pl.Callback):
             max_tokens=max_tokens,
             every_n_epochs=every_n_epochs,
         )
-        self.attribute = attribute
+        self.every_n_epochs, self.attribute = every_n_epochs, attribute
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure step 0, before anything is learnt; a resumed run has it already."""
-        if trainer.global_step == 0:
-            self._measure(trainer, pl_module, epoch=0)
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure at the validation of every n-th epoch of training."""
-        epoch = trainer.current_epoch + 1
-        if not trainer.sanity_checking and trainer.state.fn == "fit" and self.probe.due(epoch):
-            self._measure(trainer, pl_module, epoch=epoch)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure every n-th epoch of a training without validation."""
-        epoch = trainer.current_epoch + 1
-        if not trainer.enable_validation and self.probe.due(epoch):
-            self._measure(trainer, pl_module, epoch=epoch)
-
-    def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+    def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+        """Score every layer, in the share of this process."""
         # validation runs in inference mode, in which a metric could not use autograd as it can offline
         with isolate_rng(), torch.inference_mode(False):
             model = model_in(pl_module, self.attribute)

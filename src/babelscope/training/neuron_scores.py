@@ -16,6 +16,7 @@ from babelscope.states.embed import Pooled
 from babelscope.states.neurons import Place, refuse_unknown
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import READINGS
+from babelscope.training.measuring import Measuring
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.start_masks import StartMasks
@@ -28,7 +29,7 @@ Scorer = Callable[[Pooled, Masks | None], tuple[list[dict[str, Any]], Masks]]
 without run, step and epoch, and the key neurons now. It is tried on silent neurons first, to refuse its settings."""
 
 
-class NeuronScores(pl.Callback):
+class NeuronScores(Measuring):
     """Score the FFN neurons on a parallel corpus before training and at every validation epoch.
 
     Weights, modes and random state are as if the callback were not there. One measurement holds the activations of all
@@ -66,7 +67,7 @@ class NeuronScores(pl.Callback):
         attribute: str = "model",
     ):
         refuse_unknown(reading)
-        self.scorer, self.attribute = scorer, attribute
+        self.scorer, self.every_n_epochs, self.attribute = scorer, every_n_epochs, attribute
         self.probe = Probe.of(
             corpus,
             tokenizer,
@@ -97,22 +98,9 @@ class NeuronScores(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure step 0, before anything is learnt; a resumed run has it already, or ends here."""
-        if trainer.global_step == 0:
-            self._measure(trainer, pl_module, epoch=0)
-        elif self.start.file is not None or trainer.is_global_zero:  # in memory only the first process has them
-            self.start.read()
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure at the validation of every n-th epoch of training."""
-        epoch = trainer.current_epoch + 1
-        if not trainer.sanity_checking and trainer.state.fn == "fit" and self.probe.due(epoch):
-            self._measure(trainer, pl_module, epoch=epoch)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure every n-th epoch of a training without validation."""
-        epoch = trainer.current_epoch + 1
-        if not trainer.enable_validation and self.probe.due(epoch):
-            self._measure(trainer, pl_module, epoch=epoch)
+        super().on_train_start(trainer, pl_module)
+        if trainer.global_step and (self.start.file is not None or trainer.is_global_zero):
+            self.start.read()  # in memory only the first process has them
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score activations and write their rows; the key neurons of step 0 are kept."""
@@ -123,7 +111,8 @@ class NeuronScores(pl.Callback):
         self.probe.write(rows, step=step)
         return rows
 
-    def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+    def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+        """Score the neurons, in the share of this process."""
         with isolate_rng(), torch.inference_mode(False):
             pooled = self.probe.embed_together(trainer, model_in(pl_module, self.attribute))
             pooled.refuse_non_finite()  # in every process: one that ends alone would leave the others waiting

@@ -15,7 +15,7 @@ from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.metrics.score import score
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
-from babelscope.report.table import write
+from babelscope.report.steps import drop_later, write_step
 from babelscope.states.embed import Pooled, Prepared, embed, prepare
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import STATES, Reading
@@ -120,4 +120,6 @@ class Probe:
     def write(self, rows: Iterable[Mapping[str, Any]], *, step: int) -> None:
         """Write the rows of one step as one file, where there is a run folder."""
         if self.folder is not None:
-            write(self.folder, f"{self.name}-{step:08d}", rows)
+            write_step(self.folder, self.name, step, rows)
+            if step == 0:
+                drop_later(self.folder, self.name)

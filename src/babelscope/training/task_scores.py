@@ -6,10 +6,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from babelscope.report.table import write
+from babelscope.report.steps import drop_later, write_step
+from babelscope.training.measuring import OncePerStep
+
+STAGES = ("validation", "test")
 
 
-class TaskScores(pl.Callback):
+class TaskScores(OncePerStep):
     """Write the task's metrics, logged as `NAME/LANGUAGE`, as rows of the run.
 
     Args:
@@ -21,11 +24,20 @@ class TaskScores(pl.Callback):
         self.folder, self.run = None if folder is None else Path(folder), run
         self.rows: list[dict[str, Any]] = []
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin anew, unless the run is resumed."""
+        if trainer.global_step == 0:
+            self.measured = -1
+            if self.folder is not None and trainer.is_global_zero:
+                for stage in STAGES:
+                    drop_later(self.folder, stage)
+
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the validation scores of this epoch."""
-        if not trainer.sanity_checking:
-            epoch = trainer.current_epoch + (trainer.state.fn == "fit")  # an epoch counts once it is over
-            self._write(trainer, "validation", epoch)
+        """Keep the validation scores of this epoch; those of a step that was validated before are the same."""
+        training = trainer.state.fn == "fit"
+        if not (trainer.sanity_checking or (training and trainer.global_step == self.measured)):
+            self._write(trainer, "validation", trainer.current_epoch + training)  # an epoch counts once it is over
+            self.measured = trainer.global_step
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the zero-shot scores."""
@@ -44,4 +56,4 @@ class TaskScores(pl.Callback):
         ]
         self.rows += rows
         if self.folder is not None and rows:
-            write(self.folder, f"{stage}-{trainer.global_step:08d}", rows)
+            write_step(self.folder, stage, trainer.global_step, rows)

@@ -12,14 +12,15 @@ from torch import Tensor
 from babelscope.data.corpora import Corpus
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
-from babelscope.report.table import write
+from babelscope.report.steps import drop_later, write_step
+from babelscope.training.measuring import Measuring
 from babelscope.training.wrapped import model_in
 
 Scorer = Callable[[Tensor], list[dict[str, Any]]]
 """Rows of a table (V, D), without run, step and epoch."""
 
 
-class TokenScores(pl.Callback):
+class TokenScores(Measuring):
     """Score the token table before training and at every validation epoch.
 
     Args:
@@ -57,24 +58,8 @@ class TokenScores(pl.Callback):
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure step 0, before anything is learnt; a resumed run has it already."""
-        if trainer.global_step == 0:
-            self._measure(trainer, pl_module, epoch=0)
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure at the validation of every n-th epoch of training."""
-        epoch = trainer.current_epoch + 1
-        if not trainer.sanity_checking and trainer.state.fn == "fit" and epoch % self.every_n_epochs == 0:
-            self._measure(trainer, pl_module, epoch=epoch)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure every n-th epoch of a training without validation."""
-        epoch = trainer.current_epoch + 1
-        if not trainer.enable_validation and epoch % self.every_n_epochs == 0:
-            self._measure(trainer, pl_module, epoch=epoch)
-
-    def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+    def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
+        """Score the table, in the first process."""
         if trainer.is_global_zero:
             with isolate_rng(), torch.inference_mode(False):
                 weight = parts_of(model_in(pl_module, self.attribute), self.family).tokens.get_parameter("weight")
@@ -83,7 +68,9 @@ class TokenScores(pl.Callback):
             rows = [{"run": self.run, "step": step, "epoch": epoch, **row} for row in scored]
             self.rows += rows
             if self.folder is not None:
-                write(self.folder, f"tokens-{step:08d}", rows)
+                write_step(self.folder, "tokens", step, rows)
+                if step == 0:
+                    drop_later(self.folder, "tokens")
             scalars = {f"{row['metric']}/0": row["value"] for row in rows if not row["language"]}
             for logger in trainer.loggers:
                 logger.log_metrics({**scalars, "epoch": epoch}, step=step)
