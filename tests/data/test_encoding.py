@@ -1,7 +1,10 @@
+import re
+
 import pytest
+from tokenizers import normalizers
 from transformers import ByT5Tokenizer
 
-from babelscope.data.encoding import attend, count_added, encode, pad, pad_id
+from babelscope.data.encoding import attend, count_added, encode, naming_sentences, pad, pad_id
 from tests.data import vocabularies
 
 
@@ -34,8 +37,19 @@ def test_the_limit_of_the_tokenizer_holds_without_a_warning(caplog):
 
 @pytest.mark.parametrize("text", ["", "  "])
 def test_a_text_without_tokens_is_named(text):
-    with pytest.raises(ValueError, match=r"text 1 \('.*'\) has none"):
+    with pytest.raises(ValueError, match=r"text 2 of 2 \('.*'\) has none; remove it$"):
         encode(["w1", text], vocabularies.masked())
+
+
+@pytest.mark.parametrize(("text", "shown"), [("\u200b", r"\u200b"), ("\ufe0f", r"\ufe0f"), ("木", "木")])
+def test_a_sentence_without_tokens_is_named_and_visible(text, shown):
+    tokenizer = vocabularies.masked()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(text, "")
+    with (
+        pytest.raises(ValueError, match=re.escape(f"sentence 'b' in deu_Latn ('{shown}') has none; remove it from ev")),
+        naming_sentences(["eng_Latn", "deu_Latn"], ["a", "b"]),
+    ):
+        encode(["w1", "w2", "w3", text], tokenizer)
 
 
 def test_max_length_without_room_is_refused():

@@ -81,13 +81,16 @@ def test_an_error_names_layer_and_metric():
         list(score([("7", SAMPLE)], {"broken": broken}))
 
 
-@pytest.mark.parametrize("result", [torch.ones(3), torch.ones(2, 2, 2), torch.tensor(float("nan"))])
+@pytest.mark.parametrize("result", [torch.ones(3), torch.ones(2, 2, 2), torch.tensor(float("nan")), torch.tensor(1j)])
 def test_results_without_scope_or_value_are_refused(result):
     with pytest.raises(ValueError, match="Expected result 'odd' of layer '0'"):
         list(score([("0", SAMPLE)], {"<lambda>": lambda sample: {"odd": result}}))
 
 
-@pytest.mark.parametrize(("result", "kind"), [(0.5, "float"), ({"odd": 0.5}, "float in it"), (None, "NoneType")])
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [(0.5, "float"), ({"odd": 0.5}, "float in it"), (None, "NoneType"), ({1: SAMPLE.x[0, 0]}, "int in it")],
+)
 def test_results_that_are_no_tensors_by_name_are_refused(result, kind):
     with pytest.raises(ValueError, match=f"Metric 'odd', layer '0': .* dict of tensors by column, but got {kind};"):
         list(score([("0", SAMPLE)], {"odd": lambda sample: result}))

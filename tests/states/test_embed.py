@@ -10,6 +10,7 @@ from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
 from babelscope.states import STATES, embed, pool, prepare
 from babelscope.states.embed import walk
+from babelscope.states.store import embed_once
 from tests.models.tiny import VOCABULARY, tiny_model, tiny_tokenizer
 
 
@@ -51,6 +52,23 @@ def test_batch_size_padding_side_and_order_change_nothing(corpus, model_type):
     place = [10 + i for i in order] + order
     for layer, x in layers.items():
         torch.testing.assert_close(x, reference[layer][place], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("max_tokens", [1, 60, 1000])
+def test_texts_of_the_same_tokens_have_the_same_states_to_the_bit(max_tokens, tmp_path):
+    texts = [f"{i} and so on" for i in range(5)]
+    texts = {"eng_Latn": (*texts, texts[0]), "deu_Latn": ("7", *texts[:2], texts[0], "8", "9")}
+    prepared = prepare(Corpus("toy", tuple("012345"), texts), tiny_tokenizer(), max_tokens=max_tokens)
+    parts = parts_of(tiny_model("llama"))
+    assert sum(len(batch.index) for batch in prepared.batches) == 8
+    pooled = embed(parts, prepared, pool.mean)
+    shares = [embed(parts, prepared.shard(rank, 3), pool.mean) for rank in range(3)]
+    stored = embed_once(tmp_path, {}, parts, prepared, pool.mean)
+    for layer, x in pooled.layers.items():
+        assert torch.equal(x[[5, 7, 9, 8]], x[[0, 0, 0, 1]])
+        assert bool((x != 0).any(1).all())
+        assert torch.equal(sum(share.layers[layer] for share in shares), x)
+        assert torch.equal(stored.layers[layer], x)
 
 
 def test_masks_are_where_a_layer_is(corpus):

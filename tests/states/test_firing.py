@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from babelscope.data.corpora import Corpus
 from babelscope.models.parts import parts_of
 from babelscope.states import DOWN_INPUT, GATE, count_firing, prepare
 from tests.models.tiny import tiny_model, tiny_tokenizer
@@ -42,6 +43,21 @@ def test_shares_of_processes_add_up(corpus):
     assert torch.equal(one.rates, whole.rates)
     empty = count_firing(parts_of(tiny_model("llama")), prepared.shard(99, 100))
     assert not empty.rates.any()
+
+
+def test_texts_that_are_the_same_count_as_often_as_they_are_there():
+    texts = {"eng_Latn": ("a b", "c", "a b"), "deu_Latn": ("c", "c", "d e f")}
+    parts = parts_of(tiny_model("llama"))
+    apart = [
+        count_firing(parts, prepare(Corpus("toy", ("0",), {language: (text,)}), tiny_tokenizer()))
+        for language, own in texts.items()
+        for text in own
+    ]
+    whole = count_firing(parts, prepare(Corpus("toy", tuple("012"), texts), tiny_tokenizer()))
+    assert whole.tokens.tolist() == [int(sum(one.tokens for one in apart[k : k + 3])) for k in (0, 3)]
+    for layer, count in whole.active.items():
+        for k in (0, 1):
+            assert torch.equal(count[k], sum(one.active[layer][0] for one in apart[3 * k : 3 * k + 3]))
 
 
 def test_shares_of_different_corpora_do_not_add_up(corpus):

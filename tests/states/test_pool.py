@@ -45,3 +45,19 @@ def test_low_precision_is_pooled_in_float32(hidden, function):
     pooled = function(low, ATTENDED, ORDINARY)
     assert pooled.dtype == torch.float32
     torch.testing.assert_close(pooled, function(low.float(), ATTENDED, ORDINARY))
+
+
+@pytest.mark.parametrize(
+    ("function", "got"),
+    [
+        (lambda h, a, o: h.mean(dim=(1, 2))[:, None], r"\(2, 3\), but got torch.float32 of shape \(2, 1\)"),
+        (lambda h, a, o: h.mean(dim=(0, 1)), r"torch.float32 of shape \(3,\)"),
+        (lambda h, a, o: h, r"of shape \(2, 5, 3\)"),
+        (lambda h, a, o: h.bfloat16().mean(dim=1), r"torch.bfloat16 of shape .* call .float\(\)"),
+        (lambda h, a, o: None, "NoneType"),
+        ("mean", "to be a function of .* but got 'mean'"),
+    ],
+)
+def test_what_is_no_vector_per_sentence_is_refused(hidden, function, got):
+    with pytest.raises(ValueError, match=f"Expected argument `pool` .*{got}"):
+        pool.pooled(function, hidden, ATTENDED, ORDINARY)

@@ -85,7 +85,7 @@ def test_a_full_disk_is_an_error_and_not_a_crash(tmp_path, parts, prepared, monk
 def test_the_key_of_states_is_what_it_was(tmp_path, parts, prepared):
     embed_once(tmp_path, KEY, parts, prepared, pool.mean)
     key = {"corpus": prepared.corpus.fingerprint(), "tokens": prepared.tokens, "layers": list(parts.layers)}
-    whole = json.dumps({**KEY, **key, "device": "cpu", "format": 2}, sort_keys=True)
+    whole = json.dumps({**KEY, **key, "device": "cpu", "format": 3}, sort_keys=True)
     assert [folder.name for folder in tmp_path.iterdir()] == [hashlib.sha256(whole.encode()).hexdigest()[:32]]
 
 

@@ -34,13 +34,17 @@ class Batch:
 
     def rows(self, start: int, stop: int) -> "Batch":
         """Take some of the texts, without the padding that none of them needs."""
-        attention_mask = self.attention_mask[start:stop]
+        return self.take(torch.arange(start, min(stop, len(self.index))))
+
+    def take(self, rows: Tensor) -> "Batch":
+        """Take the texts of some rows (R,), at least one, without the padding that none of them needs."""
+        attention_mask = self.attention_mask[rows]
         width = int(attention_mask.sum(dim=1).max())
         return Batch(
-            self.input_ids[start:stop, :width].contiguous(),
+            self.input_ids[rows, :width].contiguous(),
             attention_mask[:, :width].contiguous(),
-            self.ordinary[start:stop, :width].contiguous(),
-            self.index[start:stop],
+            self.ordinary[rows, :width].contiguous(),
+            self.index[rows],
         )
 
 
@@ -72,6 +76,30 @@ def batches(
         ordinary = pad([[not special for special in encodings[i].special] for i in index], 0).bool()
         made.append(Batch(pad(ids, pad_id(tokenizer)), attend(ids), ordinary, torch.tensor(index)))
     return made
+
+
+def distinct(made: Iterable[Batch]) -> tuple[list[Batch], Tensor]:
+    """Keep one of all texts that are the same tokens, for rounding would tell them apart by the batches they are in.
+
+    Args:
+        made: Batches of S texts.
+
+    Returns:
+        The batches, without those that are empty now, and (S,) the text that stands for each.
+    """
+    first: dict[tuple[bytes, bytes], int] = {}
+    stands: dict[int, int] = {}
+    kept = []
+    for batch in made:
+        rows = []
+        parts = (batch.index.tolist(), batch.attention_mask.sum(dim=1).tolist(), batch.input_ids.numpy())
+        for row, (i, length, ids, ordinary) in enumerate(zip(*parts, batch.ordinary.numpy(), strict=True)):
+            stands[i] = first.setdefault((ids[:length].tobytes(), ordinary[:length].tobytes()), i)
+            if stands[i] == i:
+                rows.append(row)
+        if rows:
+            kept.append(batch if len(rows) == len(batch.index) else batch.take(torch.tensor(rows)))
+    return kept, torch.tensor([stands[i] for i in range(len(stands))], dtype=torch.long)
 
 
 def token_fingerprint(made: Iterable[Batch]) -> str:

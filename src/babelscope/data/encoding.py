@@ -1,5 +1,6 @@
 """Texts as token ids, with the tokens that the tokenizer added told apart by position."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,37 @@ class Encoding:
     special: list[bool]
 
 
+class NoTokensError(ValueError):
+    """A text is nothing to the tokenizer; `index` is its place among the texts that were given."""
+
+    def __init__(self, texts: Sequence[str], index: int):
+        super().__init__(_without_tokens(f"text {index + 1} of {len(texts)}", texts[index]) + "remove it")
+        self.text, self.index = texts[index], index
+
+
+@contextmanager
+def naming_sentences(languages: Sequence[str], ids: Sequence[str]) -> Iterator[None]:
+    """Let an error name language and sentence of a text, where the texts encoded are those of a corpus.
+
+    Args:
+        languages: In the order of the texts, of which each has one per id.
+        ids: Of the sentences.
+    """
+    try:
+        yield
+    except NoTokensError as error:
+        language, sentence = divmod(error.index, len(ids))
+        place = f"sentence {ids[sentence]!r} in {languages[language]}"
+        raise ValueError(_without_tokens(place, error.text) + "remove it from every language") from error
+
+
+def _without_tokens(place: str, text: str) -> str:
+    # letters, numbers, punctuation and symbols show; of marks, blanks and controls alone nothing is to be seen
+    shows = any(unicodedata.category(character)[0] in "LNPS" for character in text[:40])
+    shown = repr(text[:40]) if shows else ascii(text[:40])
+    return f"Expected every text to have an ordinary token, but {place} ({shown}) has none; "
+
+
 def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_length: int = 512) -> list[Encoding]:
     """Tokenize texts with special tokens, cutting long ones before their end token.
 
@@ -34,7 +66,8 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_leng
         max_length: most tokens of a text, special ones included; the tokenizer's own limit holds as well.
 
     Raises:
-        ValueError: if max_length leaves no room for the text, or a text has no ordinary token.
+        ValueError: if max_length leaves no room for the text.
+        NoTokensError: if a text has no ordinary token.
     """
     if not texts:
         return []
@@ -56,9 +89,7 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_leng
     encodings = []
     for i, (ids, mask) in enumerate(zip(rows["input_ids"], rows["special_tokens_mask"], strict=True)):
         if all(mask):
-            raise ValueError(
-                f"Expected every text to have an ordinary token, but text {i} ({texts[i][:40]!r}) has none; remove it"
-            )
+            raise NoTokensError(texts, i)
         encodings.append(Encoding(list(ids), [bool(flag) for flag in mask]))
     return encodings
 

@@ -80,7 +80,9 @@ def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) ->
 def _tensors(found: Any) -> dict[str, Tensor]:
     kind = type(found).__name__
     if isinstance(found, dict):
-        kind = next((f"{type(value).__name__} in it" for value in found.values() if not isinstance(value, Tensor)), "")
+        wrong = [value for value in found.values() if not isinstance(value, Tensor)]
+        wrong += [column for column in found if not isinstance(column, str)]
+        kind = f"{type(wrong[0]).__name__} in it" if wrong else ""
     if kind:
         raise ValueError(f"Expected a dict of tensors by column, but got {kind}; return one from the metric")
     return found
@@ -97,6 +99,11 @@ def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Ite
         raise ValueError(
             f"Expected result {column!r} of layer {layer!r} to be 0-d, ({languages},) or ({languages}, {languages}), "
             f"but got shape {tuple(result.shape)}; reduce it inside the metric"
+        )
+    if result.is_complex():
+        raise ValueError(
+            f"Expected result {column!r} of layer {layer!r} to be real numbers, but got {result.dtype}; take their size "
+            f"or their real part inside the metric"
         )
     values = result.detach().double().cpu()
     if not bool(values.isfinite().all()):

@@ -5,6 +5,7 @@ and, once made, `report.html`.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -24,6 +25,7 @@ from babelscope.report.manifest import check_manifest
 __all__ = [
     "COLUMNS",
     "Run",
+    "drop_later",
     "find_runs",
     "layer_key",
     "read",
@@ -33,9 +35,11 @@ __all__ = [
     "sort_layers",
     "write",
     "write_json",
+    "write_step",
     "write_text",
 ]
 
+logger = logging.getLogger(__name__)
 _FIELDS = [
     ("run", pa.string()),
     ("step", pa.int64()),
@@ -88,6 +92,34 @@ def write(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 
 _PLAIN = {**dict.fromkeys(COLUMNS, str), "step": int, "epoch": int, "value": float}  # also unpacks 0-d tensors
+
+
+def write_step(folder: Path, series: str, step: int, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write the rows of one step, in place of any there were.
+
+    Args:
+        folder: The run folder.
+        series: What the rows are of, such as "layers".
+        step: Optimizer steps so far.
+        rows: As of `write`, which names the errors.
+    """
+    return write(folder, f"{series}-{step:08d}", rows)
+
+
+def drop_later(folder: Path, series: str) -> None:
+    """Remove what a training before this one in the folder has written after its step 0, and say so."""
+    later = [part for part in sorted((folder / "results").glob(f"{series}-*.parquet")) if _step(part, series) > 0]
+    for part in later:
+        part.unlink(missing_ok=True)
+    if later:
+        logger.warning(
+            "Training begins anew in %s, so the rows of %d later steps (%s) are removed.", folder, len(later), series
+        )
+
+
+def _step(part: Path, series: str) -> int:
+    number = part.stem.removeprefix(f"{series}-")
+    return int(number) if number.isdecimal() else 0
 
 
 def read(folder: Path, *, pairs: bool = True) -> pd.DataFrame:

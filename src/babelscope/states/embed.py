@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from babelscope.data.batches import Batch, batches, token_fingerprint
+from babelscope.data.batches import Batch, batches, distinct, token_fingerprint
 from babelscope.data.corpora import Corpus
+from babelscope.data.encoding import naming_sentences
 from babelscope.metrics.sample import LayerSample
 from babelscope.models.parts import Parts
 from babelscope.models.readable import refuse_unreadable
@@ -17,7 +19,7 @@ from babelscope.states.back_off import BackOff
 from babelscope.states.finite import refuse_non_finite
 from babelscope.states.heap import keep_freed_memory
 from babelscope.states.linear import fast_linear
-from babelscope.states.pool import Pool
+from babelscope.states.pool import Pool, pooled
 from babelscope.states.reading import STATES, Reading
 from babelscope.states.transfer import Return, send
 
@@ -41,12 +43,27 @@ class Prepared:
 
     corpus: Corpus
     batches: tuple[Batch, ...]
+    """Points of the same tokens are in them once, so that they are the same to the bit."""
     tokens: str
     """Hash of all token ids: equal text can become different tokens under another tokenizer version."""
+    stands: Tensor
+    """(S,) the point in the batches that has the tokens of each."""
 
     def shard(self, rank: int, world: int) -> "Prepared":
         """Every `world`-th batch: what one of several processes embeds."""
         return replace(self, batches=self.batches[rank::world])
+
+    def points(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return all points (P,) that have the tokens of some in the batches (B,), and whose of these each has (P,)."""
+        order, many = self._copies
+        some = many[index]
+        row = torch.arange(len(index)).repeat_interleave(some)
+        place = torch.arange(len(row)) - (some.cumsum(0) - some)[row]
+        return order[(many.cumsum(0) - many)[index][row] + place], row
+
+    @cached_property
+    def _copies(self) -> tuple[Tensor, Tensor]:
+        return self.stands.argsort(stable=True), torch.bincount(self.stands, minlength=len(self.stands))
 
 
 @dataclass(frozen=True)
@@ -108,8 +125,10 @@ class Pooled:
 def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_length: int = 512) -> Prepared:
     """Tokenize a corpus once, as right-padded batches of at most `max_tokens` positions, longest first."""
     texts = [text for language in corpus.languages for text in corpus.texts[language]]
-    made = batches(texts, tokenizer, max_tokens=max_tokens, max_length=max_length)
-    return Prepared(corpus, tuple(made), token_fingerprint(made))
+    with naming_sentences(corpus.languages, corpus.ids):
+        made = batches(texts, tokenizer, max_tokens=max_tokens, max_length=max_length)
+    once, stands = distinct(made)
+    return Prepared(corpus, tuple(once), token_fingerprint(made), stands)
 
 
 def embed(
@@ -151,10 +170,11 @@ def embed_into(
     """Do as `embed`, but hand out the vectors of each batch and keep none."""
 
     def reduce(layer: str, hidden: Tensor, batch: Batch) -> Tensor:
-        return pool(hidden, batch.attention_mask.bool(), batch.ordinary)
+        return pooled(pool, hidden, batch.attention_mask.bool(), batch.ordinary)
 
     def take(layer: str, vectors: Tensor, batch: Batch) -> None:
-        put(layer, batch.index, vectors)
+        points, row = prepared.points(batch.index)
+        put(layer, points, vectors[row])
 
     walk(parts, prepared.batches, reading, reduce, take, progress=progress)
 

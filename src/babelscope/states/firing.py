@@ -65,10 +65,12 @@ def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, p
         return ((hidden > 0) & ordinary).sum(dim=1).masked_fill_(~finite[:, None], -1)
 
     def take(layer: str, counts: Tensor, batch: Batch) -> None:
-        refuse_non_finite(counts[:, 0] >= 0, batch.index, layer=layer, names=names, ids=ids)
-        active[layer].index_add_(0, batch.index // len(ids), counts)
+        points, row = prepared.points(batch.index)
+        refuse_non_finite(counts[row, 0] >= 0, points, layer=layer, names=names, ids=ids)
+        active[layer].index_add_(0, points // len(ids), counts[row])
 
     walk(parts, prepared.batches, reading, reduce, take, progress=progress)
     for batch in prepared.batches:
-        tokens.index_add_(0, batch.index // len(ids), batch.ordinary.sum(dim=1))
+        points, row = prepared.points(batch.index)
+        tokens.index_add_(0, points // len(ids), batch.ordinary.sum(dim=1)[row])
     return Firing(active, tokens, names)

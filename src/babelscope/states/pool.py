@@ -13,6 +13,28 @@ from torch import Tensor
 Pool = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
+def pooled(pool: Pool, hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
+    """Pool by a function that may be somebody's own.
+
+    Raises:
+        ValueError: If it is no function, or does not give one float32 vector (D,) per sentence.
+    """
+    if not callable(pool):
+        raise ValueError(
+            f"Expected argument `pool` to be a function of (hidden, attended, ordinary), but got {pool!r}; pass one "
+            f"of babelscope.states.pool, such as mean"
+        )
+    found = pool(hidden, attended, ordinary)
+    wanted = (hidden.shape[0], hidden.shape[2])
+    if not isinstance(found, Tensor) or tuple(found.shape) != wanted or found.dtype != torch.float32:
+        got = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(
+            f"Expected argument `pool` to give a float32 tensor of one vector per sentence, {wanted}, but got {got}; "
+            f"reduce the tokens alone, and call .float()"
+        )
+    return found
+
+
 def mean(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
     """Average the ordinary tokens: special tokens carry massive activations in some families (the default)."""
     return _average(hidden, ordinary.float())

@@ -22,7 +22,7 @@ from babelscope.states.layer_file import LayerFile, create
 from babelscope.states.pool import Pool
 from babelscope.states.reading import STATES, Reading
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the meaning of a stored layer changes, or by which routine it is computed: it is part of the key."""
 
 

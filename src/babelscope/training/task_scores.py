@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from babelscope.report.steps import drop_later, write_step
+from babelscope.report.table import drop_later, write_step
 from babelscope.training.measuring import OncePerStep
 
 STAGES = ("validation", "test")

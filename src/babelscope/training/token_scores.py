@@ -12,7 +12,7 @@ from torch import Tensor
 from babelscope.data.corpora import Corpus
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
-from babelscope.report.steps import drop_later, write_step
+from babelscope.report.table import drop_later, write_step
 from babelscope.training.measuring import Measuring
 from babelscope.training.wrapped import model_in
 
