@@ -1,10 +1,8 @@
-"""Low-rank adapters for every family: added, saved and loaded back."""
+"""Low-rank adapters for every family: added and saved."""
 
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -12,7 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from babelscope.models.families import Family, Task
+from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 
 
@@ -62,7 +60,7 @@ def lora(
         modules_to_save=[path[id(module)] for module in trained] or None,
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in matched),
     )
-    with _quiet():
+    with quiet_peft():
         return get_peft_model(model, config)
 
 
@@ -87,65 +85,9 @@ def save_adapted(model: PeftModel, folder: str | Path) -> None:
     model.get_base_model().config.save_pretrained(folder)
 
 
-@dataclass(frozen=True)
-class MadeFor:
-    """The model that adapters were made for."""
-
-    base: str
-    revision: str | None
-    task: Task
-
-
-def read_adapter(folder: Path) -> MadeFor:
-    """Read from a folder of adapters which model they were made for.
-
-    Raises:
-        ValueError: if it cannot be read, or has no weights in safetensors.
-    """
-    try:
-        found = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        base, revision = found["base_model_name_or_path"], found.get("revision")
-    except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"Expected adapter_config.json in `model.checkpoint` to name its base model, but {folder} does not "
-            f"({error}); save the adapter again."
-        ) from error
-    if not (folder / "adapter_model.safetensors").is_file():
-        raise ValueError(
-            f"Expected adapter_model.safetensors in `model.checkpoint`, but {folder} has none; "
-            "save the adapter again with PEFT's safe serialization."
-        )
-    made_for = (found.get("auto_mapping") or {}).get("base_model_class", "")
-    kind = found.get("task_type") or ""
-    if kind == "SEQ_CLS" or "SequenceClassification" in made_for:
-        return MadeFor(base, revision, "topic")
-    heads = ("MaskedLM", "CausalLM", "LMHead", "ConditionalGeneration")
-    if kind in ("CAUSAL_LM", "SEQ_2_SEQ_LM") or any(head in made_for for head in heads):
-        return MadeFor(base, revision, "lm")
-    return MadeFor(base, revision, "base")
-
-
-def attach(model: PreTrainedModel, folder: Path) -> PeftModel:
-    """Put saved adapters, and the head saved with them, into their base model, ready to be trained on.
-
-    Raises:
-        ValueError: if the weights do not fit the model.
-    """
-    with _quiet(), warnings.catch_warnings():
-        # PEFT would only warn, and go on with random adapters
-        warnings.filterwarnings("error", message=".*missing adapter keys.*")
-        try:
-            return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
-        except (RuntimeError, UserWarning, ValueError) as error:
-            reason = str(error).strip().splitlines()[-1].strip()[:200]
-            raise ValueError(
-                f"Expected the adapter in `model.checkpoint` to fit {type(model).__name__}, but {folder} does not "
-                f"({reason}); give the task and the number of labels that it was trained with."
-            ) from error
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_peft() -> Iterator[None]:
+    """Keep to itself a warning of PEFT that its user can do nothing about."""
     with warnings.catch_warnings():
         # PEFT still asks transformers for a property under its old name
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)

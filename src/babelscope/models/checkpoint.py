@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babelscope.models.adapters import read_adapter
 from babelscope.models.families import Task
+from babelscope.models.saved_adapters import CONFIG, WEIGHTS, count_labels, read_adapter, read_shapes
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,18 @@ class Checkpoint:
 
     def labels(self) -> dict[str, Any]:
         """The labels of a classifier that was saved as adapters; nothing where the model's own configuration holds."""
-        file = Path() if self.adapter is None else self.adapter / "config.json"
-        if self.adapter_task != "topic" or not file.is_file():
+        if self.adapter is None or self.adapter_task != "topic":
             return {}
-        config = json.loads(file.read_text(encoding="utf-8"))
-        return {key: config[key] for key in ("id2label", "label2id") if key in config}
+        file = self.adapter / "config.json"
+        config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        names = {key: config[key] for key in ("id2label", "label2id") if key in config}
+        # PEFT saves no configuration of the model: that beside its adapters may be of another head, or of none
+        count = count_labels(self.adapter)
+        return names if count in (None, len(names.get("id2label", ()))) else {"num_labels": count}
+
+    def brought(self) -> set[str]:
+        """The names of the model's parameters that come with the adapters, in the place of its own: those of a head."""
+        return set() if self.adapter is None else set(read_shapes(self.adapter))
 
     def __str__(self) -> str:
         return self.place if self.revision is None else f"{self.place} at revision {self.revision}"
@@ -46,17 +53,50 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
     Raises:
         ValueError: if there is no such folder or revision in it, or it holds no configuration with a model type.
     """
+    folder = _locate(checkpoint, revision)
+    if folder is None:
+        return Checkpoint(str(checkpoint), revision, trust_remote_code)
+    if not (folder / CONFIG).is_file():
+        _check_config(folder)
+        return Checkpoint(str(folder), None, trust_remote_code)
+    made_for = read_adapter(folder)
+    base = _locate(made_for.base, made_for.revision)
+    if base is None:
+        return Checkpoint(made_for.base, made_for.revision, trust_remote_code, folder, made_for.task)
+    # adapters that were saved into the folder of their model are its own
+    if (base / CONFIG).is_file() and not base.samefile(folder):
+        raise _stacked(folder, base)
+    _check_config(base)
+    return Checkpoint(str(base), None, trust_remote_code, folder, made_for.task)
+
+
+def _locate(checkpoint: str | Path, revision: str | None) -> Path | None:
+    """Find the folder that a name stands for; None for a Hub id."""
     folder = _trained(Path(checkpoint).expanduser())
     if not folder.is_dir():
         _refuse_path(checkpoint, folder)
-        return Checkpoint(str(checkpoint), revision, trust_remote_code)
-    folder = folder if revision is None else _at_revision(folder, revision)
-    if (folder / "adapter_config.json").is_file():
-        made_for = read_adapter(folder)
-        base = find(made_for.base, made_for.revision, trust_remote_code)
-        return Checkpoint(base.place, base.revision, trust_remote_code, folder, made_for.task)
-    _check_config(folder)
-    return Checkpoint(str(folder), None, trust_remote_code)
+        return None
+    return folder if revision is None else _at_revision(folder, revision)
+
+
+def _stacked(folder: Path, base: Path) -> ValueError:
+    """Two adapters cannot be put into one model so that both act: the inner one would be lost."""
+    inner = read_adapter(base).base
+    remedy = (
+        "merge this one into its model (PeftModel.from_pretrained(...).merge_and_unload().save_pretrained(...)) and "
+        f"name the merged model as base_model_name_or_path in {folder / CONFIG}"
+    )
+    if Path(inner).expanduser().resolve() == folder.resolve():
+        remedy = "name the model that they were trained on as base_model_name_or_path in both"
+    elif any(base.glob("model*.safetensors")):
+        remedy = (
+            f"if it was trained on the model in {base} alone, or in the place of that adapter, as by `train` on that "
+            f"folder, move {CONFIG} and {WEIGHTS} out of it; if with both, {remedy}"
+        )
+    return ValueError(
+        f"Expected the adapter in `model.checkpoint` to be made for a model without adapters, but that of {folder} is "
+        f"made for {base}, which holds an adapter made for {inner!r}; {remedy}."
+    )
 
 
 def _trained(folder: Path) -> Path:
@@ -95,7 +135,7 @@ def _refuse_path(checkpoint: str | Path, folder: Path) -> None:
 
 
 def _revisions(folder: Path) -> list[str]:
-    names = ("config.json", "adapter_config.json")
+    names = ("config.json", CONFIG)
     return sorted(child.name for child in folder.iterdir() if any((child / name).is_file() for name in names))
 
 

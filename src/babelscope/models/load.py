@@ -22,13 +22,13 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from babelscope.models.adapters import attach
 from babelscope.models.checkpoint import Checkpoint, find, in_one_line
 from babelscope.models.families import Family, Task, family_of
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.freeze import freeze as freeze_parts
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
+from babelscope.models.saved_adapters import attach
 from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding
 from babelscope.models.trainable import TrainableMap, trainable_map
 
@@ -37,6 +37,8 @@ __all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint
 DType = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _LANGUAGE_MODELS = {"masked": AutoModelForMaskedLM, "span": AutoModelForSeq2SeqLM, "causal": AutoModelForCausalLM}
+# transformers looks for adapters beside a model, and `attach` has those: inside a file there are none
+_NO_ADAPTERS = {"subfolder": "config.json"}
 
 
 class MissingWeightsError(ValueError):
@@ -91,9 +93,11 @@ def load(
         raise ValueError(f"Expected `task` to be base, topic or lm, but got {task!r}; choose one of them.")
     found = find(checkpoint, revision, trust_remote_code)
     if found.adapter is not None and task not in ("base", found.adapter_task):
+        beside = found.local and found.adapter.samefile(found.place)
+        alone = "move its adapter_config.json away" if beside else f"load the base checkpoint {found.place}"
         raise ValueError(
-            f"Expected `task` to be {found.adapter_task} or base for the adapter in {found.adapter}, which was trained "
-            f"so, but got {task}; choose one of these, or load the base checkpoint {found.place}."
+            f"Expected `task` to be {' or '.join(dict.fromkeys((found.adapter_task, 'base')))} for the adapter in "
+            f"{found.adapter}, which was trained so, but got {task}; choose one of these, or {alone}."
         )
     head = task if found.adapter is None else found.adapter_task
     config, family = _configure(found, labels if head == "topic" else None, family)
@@ -175,18 +179,22 @@ def _load_weights(
                 trust_remote_code=found.trust_remote_code,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # to name them below
+                adapter_kwargs=_NO_ADAPTERS if found.local else None,
             )
     # a torn file is a SafetensorError, which is an Exception and nothing else
     except Exception as error:
         raise ValueError(in_one_line("weights that can be read", found, error)) from error
-    if report["mismatched_keys"]:
-        name, stored, wanted = min(report["mismatched_keys"])
+    brought = found.brought()
+    mismatched = [key for key in report["mismatched_keys"] if key[0] not in brought]
+    if mismatched:
+        name, stored, wanted = min(mismatched)
         raise ValueError(
             f"Expected the weights in `model.checkpoint` to have the shapes of {type(model).__name__}, but in {found} "
             f"{name} is {tuple(stored)} and not {tuple(wanted)}; correct its config.json, or give the number of labels "
             "that it was trained with."
         )
-    _refuse_random(found, model, set(report["missing_keys"]), task, parts_of(model, family), new_head=new_head)
+    missing = set(report["missing_keys"]) - brought
+    _refuse_random(found, model, missing, task, parts_of(model, family), new_head=new_head)
     return model
 
 
