@@ -136,6 +136,16 @@ def test_what_is_called_later(composed, group, name):
         assert made is None
 
 
+def test_lines_has_a_key_for_each_option_of_its_loader(composed):
+    folder = "corpus.folder=somewhere"
+    made = instantiate(composed("probe", "corpus=lines", folder).corpus, _convert_="all")
+    options = {name: option.default for name, option in inspect.signature(made.func).parameters.items()}
+    assert made.keywords["codes"] is options["codes"] is None
+    assert made.keywords["labels"] is options["labels"] is None
+    given = composed("probe", "corpus=lines", folder, "corpus.codes={zho_Hant:zh-TW}", "corpus.labels=topics").corpus
+    assert (given.codes, given.labels) == ({"zho_Hant": "zh-TW"}, "topics")
+
+
 @names("metrics")
 def test_metrics(composed, group, name):
     for key, node in compose_choice(composed, group, name).metrics.items():

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tokenizers import normalizers
 from transformers import BloomConfig, BloomForSequenceClassification, MT5Config, MT5ForSequenceClassification
 
 from babelscope.data import Corpus
@@ -37,8 +38,17 @@ def test_a_test_corpus_may_lack_a_label_but_not_add_one():
 
 @pytest.mark.parametrize(("labels", "count"), [(None, 0), (("a", "a", "a"), 1)])
 def test_a_corpus_without_labels_has_no_topics(labels, count):
-    with pytest.raises(ValueError, match=f"at least 2 labels for task topic, but corpus 'test' has {count}; choose"):
+    with pytest.raises(
+        ValueError, match=f"at least 2 labels for task topic, but corpus 'test' has {count}; choose.*corpus.labels=FILE"
+    ):
         label_names(replace(CORPUS, labels=labels))
+
+
+def test_a_sentence_without_tokens_is_named():
+    tokenizer = vocabularies.masked()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace("w7", "")
+    with pytest.raises(ValueError, match=r"sentence '2' in deu_Latn \('w7'\) has none; remove it from every language"):
+        lm(tokenizer, "masked").encode(CORPUS, "deu_Latn")
 
 
 def test_an_absent_language_is_named():

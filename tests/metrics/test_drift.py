@@ -97,8 +97,10 @@ def test_what_is_missing_is_said_in_one_line():
         drift(plant(3, 20, 8))
     assert "\n" not in str(caught.value)
     sample = plant(3, 10, 8)
-    with pytest.raises(ValueError, match="k=10 with 10 in 0"):
+    with pytest.raises(ValueError, match="k=10 with 10 in 0; lower"):
         drift(replace(sample, start=sample.x))
+    with pytest.raises(ValueError, match="k=0 with 10 in 0; raise"):
+        drift(replace(sample, start=sample.x), k=0)
     small = plant(3, 3, 8)
     with pytest.raises(ValueError, match="at least 4"):
         drift(replace(small, start=small.x), k=2)

@@ -11,7 +11,7 @@ def test_translations_share_a_fold_and_folds_are_even():
     assert torch.bincount(fold).tolist() == [6, 6, 6]
 
 
-@pytest.mark.parametrize("folds", [1, 7])
-def test_impossible_numbers_of_folds_are_refused(folds):
-    with pytest.raises(ValueError, match="argument `folds`"):
+@pytest.mark.parametrize(("folds", "remedy"), [(1, "raise"), (7, "add sentences, or lower")])
+def test_impossible_numbers_of_folds_are_refused(folds, remedy):
+    with pytest.raises(ValueError, match=f"argument `folds`.*; {remedy} .* metrics.separability.folds$"):
         sentence_folds(torch.arange(6), folds, torch.Generator())

@@ -97,7 +97,12 @@ def test_rotation_changes_nothing(distance):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"k": 0}, "`k`"), ({"k": 60}, "`k`"), ({"threshold": 0}, "`threshold`"), ({"threshold": 6}, "`threshold`")],
+    [
+        ({"k": 0}, "`k`.*; raise metrics.ilo.k$"),
+        ({"k": 60}, "`k`.*; lower metrics.ilo.k or add sentences$"),
+        ({"threshold": 0}, "`threshold`"),
+        ({"threshold": 6}, "`threshold`"),
+    ],
 )
 def test_impossible_arguments_are_refused(options, message):
     with pytest.raises(ValueError, match=message):

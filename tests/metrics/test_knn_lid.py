@@ -37,6 +37,8 @@ def test_a_tied_vote_goes_to_the_nearest():
 
 
 def test_too_few_other_sentences_are_refused():
-    with pytest.raises(ValueError, match="argument `k`"):
+    with pytest.raises(ValueError, match=r"argument `k`.*; lower metrics\.knn_lid\.k or add sentences$"):
         knn_lid(plant(4, 3, 8), k=9)
+    with pytest.raises(ValueError, match=r"argument `k`.*; raise metrics\.knn_lid\.k$"):
+        knn_lid(plant(4, 3, 8), k=0)
     knn_lid(plant(4, 3, 8), k=8)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from babelscope.report.table import COLUMNS, Run
 from babelscope.verbs.terminal import console
@@ -29,11 +30,31 @@ def shown(capsys):
     return lambda: "".join(capsys.readouterr())
 
 
-def test_a_run_without_ilo_has_no_arrows(make_run, shown):
+def test_without_ilo_the_scores_stand_alone(make_run, shown):
     console.print_settings([make_run(mexa={0: 0.1, 40: 0.2})])
-    table = shown().partition("zero-shot")[2]
-    assert "0.500" in table
-    assert "→" not in table
+    text = shown()
+    assert "Source-language test score" in text
+    assert "0.500" in text
+    assert "ILO" not in text
+    assert "→" not in text
+
+
+def test_one_run_with_ilo_is_enough_for_its_columns(make_run, shown):
+    console.print_settings([make_run(mexa={0: 0.1}), make_run(ilo={0: 0.1, 40: 0.2})])
+    text = shown()
+    assert "ILO by thirds of the depth, before → after; source-language test score" in text
+    assert "0.100 → 0.200" in text
+
+
+def test_many_metrics_are_shown_whole_in_a_narrow_terminal(make_run, shown, monkeypatch):
+    names = [f"separability_of_{letter}" for letter in "abcdefgh"]
+    monkeypatch.setattr(console, "console", Console(width=80))
+    console.print_layers(make_run(**{name: {0: 0.123} for name in names}), names)
+    text = shown()
+    assert all(name in text for name in names)
+    assert text.count("0.123") == 3 * len(names)
+    assert "…" not in text
+    assert text.count("layer ") == 3
 
 
 def test_a_run_without_any_of_the_metrics_has_no_table_of_layers(make_run, shown):

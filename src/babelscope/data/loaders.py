@@ -114,11 +114,17 @@ def find_files(
     """Find every language's file: by its name in `codes`, else by its FLORES code, as zho_Hans, zho-Hans or zho.
 
     Raises:
-        ValueError: if the pattern has no {language}, a language has no file, or two languages have the same one.
+        ValueError: if the pattern has no {language}, a language has no file, two languages have the same one, or
+            `codes` is no mapping.
     """
     if "{language}" not in pattern:
         raise ValueError(
             f"Expected `corpus.pattern` to have {{language}} where a file name has the language, but got {pattern!r}"
+        )
+    if codes is not None and not isinstance(codes, Mapping):
+        raise ValueError(
+            f"Expected `corpus.codes` to be null or names by FLORES code, but got {codes!r}; "
+            f"write 'corpus.codes={{zho_Hant:NAME}}'"
         )
     check_languages(languages)
     prefix, suffix = pattern.split("{language}", 1)
@@ -135,7 +141,7 @@ def find_files(
         if other is not None:
             raise ValueError(
                 f"Expected a file of its own for every language, but {other} and {language} share {name!r} "
-                f"of {root / pattern}; set corpus.codes"
+                f"of {root / pattern}; tell what the files call one of them: 'corpus.codes={{{language}:NAME}}'"
             )
         called[language] = name
     check_languages(list(called.values()), found, place=root / pattern)

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.encoding import encode
+from babelscope.data.encoding import encode, naming_sentences
 from babelscope.data.objectives import Classification, Collator, collator_for
 
 
@@ -65,7 +65,8 @@ def label_names(corpus: Corpus) -> tuple[str, ...]:
     if len(names) < 2:
         raise ValueError(
             f"Expected a corpus with at least 2 labels for task topic, but corpus {corpus.name!r} has {len(names)}; "
-            f"choose task=lm, or a corpus with labels such as sib200"
+            f"choose task=lm, a corpus with labels such as sib200, or give corpus=lines a file of them by "
+            f"corpus.labels=FILE"
         )
     return names
 
@@ -81,9 +82,11 @@ def encode_texts(
     texts = corpus.select([language]).texts[language]
     # mT5's classifier reads the one end token of a text; one spelled out in the text would be a second
     end = tokenizer.eos_token_id
+    with naming_sentences([language], corpus.ids):
+        encodings = encode(texts, tokenizer, max_length=max_length)
     return [
         {"input_ids": [i for i, special in zip(text.ids, text.special, strict=True) if special or i != end]}
-        for text in encode(texts, tokenizer, max_length=max_length)
+        for text in encodings
     ]
 
 

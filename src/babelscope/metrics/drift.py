@@ -43,9 +43,10 @@ def drift(
     sizes = torch.bincount(sample.language, minlength=sample.languages)
     fewest = int(sizes.argmin())
     if not 1 <= k < int(sizes[fewest]):
+        remedy = "lower metrics.drift.k or add sentences" if k > 0 else "raise metrics.drift.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the sentences of every language, but got k={k} "
-            f"with {int(sizes[fewest])} in {sample.name(fewest)}; lower metrics.drift.k or add sentences"
+            f"with {int(sizes[fewest])} in {sample.name(fewest)}; {remedy}"
         )
     kept, aligned = [], []
     for language in range(sample.languages):

@@ -20,9 +20,12 @@ def sentence_folds(sentence: Tensor, folds: int, generator: torch.Generator) -> 
     """
     unique, position = sentence.unique(return_inverse=True)
     if not 2 <= folds <= len(unique):
+        # several metrics deal sentences; which one it is, `score` says
+        key = "`folds` of the metric, such as metrics.separability.folds"
+        remedy = f"add sentences, or lower {key}" if folds >= 2 else f"raise {key}"
         raise ValueError(
             f"Expected argument `folds` to be from 2 to the number of sentences, but got {folds} with "
-            f"{len(unique)} sentences; lower folds or add sentences"
+            f"{len(unique)} sentences; {remedy}"
         )
     order = torch.randperm(len(unique), generator=generator).to(sentence.device)
     return (order % folds)[position]

@@ -128,9 +128,10 @@ def _harmonic_mean(a: Tensor, b: Tensor) -> Tensor:
 
 def _check(k: int, threshold: int, points: int) -> None:
     if not 1 <= k < points:
+        remedy = "lower metrics.ilo.k or add sentences" if k > 0 else "raise metrics.ilo.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of points, but got k={k} with "
-            f"{points} points; lower metrics.ilo.k or add sentences"
+            f"{points} points; {remedy}"
         )
     if not 1 <= threshold <= k:
         raise ValueError(

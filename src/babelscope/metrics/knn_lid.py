@@ -36,9 +36,10 @@ def knn_lid(
     points = len(sample.x)
     translations = int(sample.sentence.unique(return_counts=True)[1].max()) - 1
     if not 1 <= k < points - translations:
+        remedy = "lower metrics.knn_lid.k or add sentences" if k > 0 else "raise metrics.knn_lid.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of points of other sentences, but got "
-            f"k={k} with {points - translations - 1} of them; lower metrics.knn_lid.k or add sentences"
+            f"k={k} with {points - translations - 1} of them; {remedy}"
         )
     size = torch.bincount(sample.language, minlength=sample.languages)
     every = torch.arange(points, device=sample.x.device)

@@ -42,9 +42,10 @@ def mutual_knn(
     x, centre = parallel(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape
     if not 1 <= k < sentences:
+        remedy = "lower metrics.mutual_knn.k or add sentences" if k > 0 else "raise metrics.mutual_knn.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of sentences, but got k={k} with "
-            f"{sentences}; lower metrics.mutual_knn.k or add sentences"
+            f"{sentences}; {remedy}"
         )
     found = [search(states, k, distance=distance)[1] for states in x]
     share = torch.zeros(languages, languages, dtype=torch.float64, device=x.device)

@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from babelscope.report.study.replicates import Replicate
 from babelscope.report.study.tables import (
@@ -23,6 +21,7 @@ from babelscope.report.study.tables import (
 from babelscope.report.summary import THIRDS, by_layer, change_by_layer, settings_table
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import words_of
+from babelscope.verbs.terminal.folding import fold
 
 console = Console() if Console().is_terminal else Console(width=120)
 
@@ -46,11 +45,11 @@ def track_runs(runs: Sequence[Run]) -> Iterable[Run]:
 
 def print_trainable(rows: Sequence[dict[str, Any]]) -> None:
     """Print what is trained and what is frozen, block by block."""
-    table = _table("part", "parameters", "trainable", "share")
+    lines = []
     for row in rows:
         share = row["trainable"] / row["parameters"] if row["parameters"] else 0.0
-        table.add_row(row["part"], f"{row['parameters']:,}", f"{row['trainable']:,}", f"{share:.1%}")
-    _show("What trains", table)
+        lines.append([row["part"], f"{row['parameters']:,}", f"{row['trainable']:,}", f"{share:.1%}"])
+    show("What trains", ["part", "parameters", "trainable", "share"], lines)
 
 
 def first_columns(metrics: Iterable[str], wrote: Mapping[str, str]) -> list[str]:
@@ -66,23 +65,30 @@ def print_layers(run: Run, metrics: Sequence[str]) -> None:
     if not changes:
         return
     moved = {metric for metric in changes if by_layer(run.rows, metric)["step"].nunique() > 1}
-    table = _table("layer", *changes)
+    lines = []
     for layer in sort_layers({layer for change in changes.values() for layer in change.index}):
         values = [(change.loc[layer], metric in moved) for metric, change in changes.items()]
-        table.add_row(
-            layer, *(f"{v['first']:.3f} → {v['last']:.3f}" if two else f"{v['last']:.3f}" for v, two in values)
+        lines.append(
+            [layer, *(f"{v['first']:.3f} → {v['last']:.3f}" if two else f"{v['last']:.3f}" for v, two in values)]
         )
-    _show("Every layer, before → after" if moved else "Every layer", table)
+    show("Every layer, before → after" if moved else "Every layer", ["layer", *changes], lines)
 
 
 def print_settings(runs: Sequence[Run]) -> None:
-    """Print one line per run: alignment by thirds of the depth, before and after, and what the task scored."""
+    """Print one line per run: ILO by thirds of the depth, before and after, and what the task scored.
+
+    Without ILO in any of the runs, the scores alone.
+    """
     values = settings_table(runs)
-    table = _table("run", *(f"ILO {third}" for third in THIRDS), "task", "source", "zero-shot")
+    has_ilo = bool(values[[f"ilo_{third}_last" for third in THIRDS]].notna().any(axis=None))
+    thirds = THIRDS if has_ilo else ()
+    lines = []
     for _, row in values.iterrows():
-        ilo = [_pair(row[f"ilo_{third}_first"], row[f"ilo_{third}_last"]) for third in THIRDS]
-        table.add_row(row["label"], *ilo, row["score"], _number(row["test"]), _number(row["zero_shot"]))
-    _show("ILO by thirds of the depth, before → after; source-language test score and mean over the others", table)
+        ilo = [_pair(row[f"ilo_{third}_first"], row[f"ilo_{third}_last"]) for third in thirds]
+        lines.append([row["label"], *ilo, row["score"], _number(row["test"]), _number(row["zero_shot"])])
+    title = "source-language test score and mean over the others"
+    title = f"ILO by thirds of the depth, before → after; {title}" if has_ilo else title.capitalize()
+    show(title, ["run", *(f"ILO {third}" for third in thirds), "task", "source", "zero-shot"], lines)
 
 
 def print_study(replicates: Sequence[Replicate]) -> None:
@@ -96,15 +102,15 @@ def print_study(replicates: Sequence[Replicate]) -> None:
         }
         columns |= {f"early {words_of(metric).name}, change": ("kept", metric, "early")} if metric else {}
         means, pairs = summarise(values), summarise(pair_differences(values))
-        table = _table("setting", "n", *columns, "zero-shot minus none")
+        lines = []
         for setting in study.settings:
             found = [_select(means, setting, key) for key in columns.values()]
             units = max((int(row["n"]) for row in found if row is not None), default=0)
             gain = _select(pairs, setting, ("zero_shot", study.score, ""))
             name = setting if setting in ranked else f"{setting} (incomplete)"
-            table.add_row(name, str(units), *map(_mean, found), _mean(gain, sign=True))
+            lines.append([name, str(units), *map(_mean, found), _mean(gain, sign=True)])
         title = f"{study.model}, {study.task}: mean ± half of the 95 % interval over {units_of(study)} (n)"
-        _show(title, table)
+        show(title, ["setting", "n", *columns, "zero-shot minus none"], lines)
         if set(study.settings) - set(ranked):
             console.print("Incomplete settings lack runs that the others share: they are not to be compared.")
         if study.left_out:
@@ -123,16 +129,11 @@ def _mean(row: pd.Series | None, *, sign: bool = False) -> str:
     return mean if pd.isna(row["half"]) else f"{mean} ± {row['half']:.3f}"
 
 
-def _table(first: str, *numbers: str) -> Table:
-    table = Table(first, box=SIMPLE)
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _show(title: str, table: Table) -> None:
+def show(title: str, names: Sequence[str], rows: Sequence[Sequence[str]], *, keys: int = 1) -> None:
+    """Print a table of numbers beside the `keys` columns that name a line; one too wide for the terminal is several."""
     console.print(f"\n[bold]{title}[/bold]")
-    console.print(table)
+    for table in fold(names, rows, console.width, keys=keys):
+        console.print(table)
 
 
 def _pair(first: float, last: float) -> str:

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from textwrap import fill
 
-from rich.box import SIMPLE
-from rich.table import Table
-
 from babelscope.report.neuron_numbers import in_brackets, limits, number
 from babelscope.report.neuron_summary import (
     above_random,
@@ -21,6 +18,7 @@ from babelscope.report.neuron_summary import (
 )
 from babelscope.report.table import Run
 from babelscope.verbs.terminal.console import console
+from babelscope.verbs.terminal.folding import fold
 
 
 def print_neurons(run: Run) -> None:
@@ -38,22 +36,22 @@ def _print_layers(run: Run, criteria: Sequence[str]) -> None:
     shared = {metric: over_layers(run, metric) for metric in ("lrds", "sads")}
     shared = {metric: values for metric, values in shared.items() if len(values)}
     layers = list(next(iter([*shared.values(), *counts.values()])).index)
-    table = _table("layer", *(metric.upper() for metric in shared), *(f"neurons by {said(name)}" for name in criteria))
+    names = ["layer", *(metric.upper() for metric in shared), *(f"neurons by {said(name)}" for name in criteria)]
+    lines = []
     for layer in layers:
         values = [number(values[layer]) for values in shared.values()]
-        table.add_row(layer, *values, *(number(count[layer], digits=1) for count in counts.values()))
+        lines.append([layer, *values, *(number(count[layer], digits=1) for count in counts.values())])
     ends = {metric: [whole(run, f"{metric}{end}") for end in ("_low", "_high")] for metric in shared}
     values = [f"{number(whole(run, metric))}{in_brackets(*ends[metric])}" for metric in shared]
-    table.add_row("all", *values, *(number(whole(run, f"{name}_neurons"), digits=1) for name in criteria))
+    lines.append(["all", *values, *(number(whole(run, f"{name}_neurons"), digits=1) for name in criteria)])
     chance = [limits(*(whole(run, f"{metric}{end}") for end in ("_null_low", "_null_high"))) for metric in shared]
     chance += [number(whole(run, f"{name}_neurons_null"), digits=1) for name in criteria]
     if any(chance):
-        table.add_row("chance", *chance)
+        lines.append(["chance", *chance])
     titles = [f"{' and '.join(map(str.upper, shared))}, 95 % intervals over sentences"] if shared else []
     titles += ["neurons of a language, mean over languages"] if criteria else []
     title = "; ".join(titles)
-    console.print(f"[bold]{title[:1].upper()}{title[1:]}[/bold]")
-    console.print(table)
+    _show(f"{title[:1].upper()}{title[1:]}", names, lines)
 
 
 def _print_effects(run: Run) -> None:
@@ -61,13 +59,12 @@ def _print_effects(run: Run) -> None:
     if values.empty:
         return
     kinds = ("own", "others", "random")
-    table = _table("region off", "own language", "others", "random neurons")
-    for code, row in values.iterrows():
-        table.add_row(str(code), *(number(row[name], digits=4, sign=True) for name in kinds))
-    for name, of_all in (("mean", values.mean()), ("median", values.median())):
-        table.add_row(name, *(number(of_all[kind], digits=4, sign=True) for kind in kinds))
-    console.print("[bold]Change of the loss, nats per target[/bold]")
-    console.print(table)
+    means = (("mean", values.mean()), ("median", values.median()))
+    lines = [
+        [str(name), *(number(row[kind], digits=4, sign=True) for kind in kinds)]
+        for name, row in (*values.iterrows(), *means)
+    ]
+    _show("Change of the loss, nats per target", ["region off", "own language", "others", "random neurons"], lines)
     for against in ("others", "random"):
         found = contrast(run, against)
         if found.n:
@@ -88,8 +85,7 @@ def _print_sizes(run: Run, criterion: str) -> None:
         console.print(line.replace("\N{NO-BREAK SPACE}", " "))
 
 
-def _table(first: str, *numbers: str) -> Table:
-    table = Table(first, box=SIMPLE)
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+def _show(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    console.print(f"[bold]{title}[/bold]")
+    for table in fold(names, rows, console.width):
+        console.print(table)

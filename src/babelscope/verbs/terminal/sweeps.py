@@ -4,14 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
-from rich.box import SIMPLE
-from rich.table import Table
 
 from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.means import GROUP, means_over_seeds
 from babelscope.report.sweep.page import TROUBLE
 from babelscope.report.sweep.runs import SweepRun
-from babelscope.verbs.terminal.console import console
+from babelscope.verbs.terminal.console import console, show
 
 MOST = 40
 """Lines of the table; the page has all."""
@@ -21,18 +19,16 @@ def print_sweep(runs: Sequence[SweepRun]) -> None:
     """Print one line per model, setting, source language and task: mean ± half of the 95 % interval over seeds."""
     means = means_over_seeds(runs)
     groups = means.groupby([*GROUP, "score"], sort=False)
-    table = Table("model", "setting", "fine-tuned on", "task", box=SIMPLE)
-    for name in ("seeds", "score", "source", "zero-shot"):
-        table.add_column(name, justify="right", no_wrap=True)
+    lines = []
     for place, (names, group) in enumerate(groups):
         if place == MOST:
             break
         *shown, score = map(str, names)
         cells = [_mean(group[group["quantity"] == name]) for name in ("source", "zero_shot")]
-        table.add_row(*shown, str(int(group["n"].max())), score, *cells)
-    if len(groups):
-        console.print("\n[bold]Test scores, mean ± half of the 95 % interval over seeds[/bold]")
-        console.print(table)
+        lines.append([*shown, str(int(group["n"].max())), score, *cells])
+    if lines:
+        columns = ["model", "setting", "fine-tuned on", "task", "seeds", "score", "source", "zero-shot"]
+        show("Test scores, mean ± half of the 95 % interval over seeds", columns, lines, keys=len(GROUP))
     if len(groups) > MOST:
         console.print(f"{len(groups) - MOST} more are on the page.")
     if unfinished := sum(not run.finished for run in runs):

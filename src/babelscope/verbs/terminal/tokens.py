@@ -5,14 +5,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE
 from rich.progress import track
-from rich.table import Table
 
 from babelscope.analyses.token_blocks import Found
 from babelscope.report.table import Run
 from babelscope.report.token_summary import pair_table, token_table
-from babelscope.verbs.terminal.console import console
+from babelscope.verbs.terminal.console import console, show
 
 
 def searching(blocks: Iterable[Found], total: int, done: int) -> Iterable[Found]:
@@ -48,10 +46,5 @@ def print_pairs(run: Run) -> None:
 
 
 def _show(title: str, values: pd.DataFrame) -> None:
-    table = Table(str(values.index.name), box=SIMPLE)
-    for name in values.columns:
-        table.add_column(str(name), justify="right", no_wrap=True)
-    for name, row in zip(values.index, values.to_numpy(), strict=True):
-        table.add_row(str(name), *map(str, row))
-    console.print(f"\n[bold]{title}[/bold]")
-    console.print(table)
+    names = [str(values.index.name), *map(str, values.columns)]
+    show(title, names, [[str(name), *map(str, row)] for name, row in zip(values.index, values.to_numpy(), strict=True)])
