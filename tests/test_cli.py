@@ -178,6 +178,19 @@ def test_home_folders_and_names_of_digits_need_no_quotes():
         assert cli._in_order([plain]) == [plain]
 
 
+@pytest.mark.parametrize(
+    "override", ["logger=[csv,none]", "logger=[none, 'csv']", "callbacks=[checkpoint],[export,none]"]
+)
+def test_none_in_a_list_of_others_is_refused(override, somewhere):
+    ended = babelscope("train", "-m", override)
+    group, _, value = override.partition("=")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert f"Expected `{group}` to be none or a list without it, but got {value}; leave none out" in ended.err
+    assert written(somewhere) == []
+    for fine in ("logger=[none]", "logger=csv,none", "callbacks=[export],[none]", "metrics=[none,ilo]"):
+        assert cli._in_order([fine]) == [fine]
+
+
 def test_a_failing_job_does_not_stop_the_others(tiny, somewhere):
     ended = babelscope(
         *("probe", "-m", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=9999,6,8888,7"),

@@ -176,10 +176,21 @@ def _of_folder(arguments: Sequence[str]) -> list[str]:
 
 
 def _refuse_no_choice(override: str) -> None:
-    """Refuse a value for a group that is no name of a choice; Hydra does, but does not say which group it was."""
+    """Refuse a value for a group that is no name of a choice, or `none` in a list of others, which it would undo.
+
+    Hydra does the first, but does not say which group it was.
+    """
     group, _, value = override.lstrip("+").partition("=")
     folder = conf_folder() / group
-    if not group or not folder.is_dir() or not re.fullmatch(NO_NAME, value, re.IGNORECASE):
+    if not group or not folder.is_dir():
+        return
+    lists = [{name.strip(" '\"") for name in names.split(",")} for names in re.findall(r"\[([^\[\]]*)\]", value)]
+    if (folder / "none.yaml").is_file() and any("none" in names and len(names) > 1 for names in lists):
+        raise ValueError(
+            f"Expected `{group}` to be none or a list without it, but got {value}; leave none out, or write "
+            f"{group}=none."
+        )
+    if not re.fullmatch(NO_NAME, value, re.IGNORECASE):
         return
     options = sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "default")
     is_none = "none" in options and value.lower() in ("null", "false")

@@ -1,11 +1,14 @@
 import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from babelscope.training.interrupt import HEEDED, Interrupts, keyboard_interrupt
+from babelscope.training.interrupt import HEEDED, Interrupts, told_to_end
 
 TERM, USR2, INT = signal.SIGTERM, signal.SIGUSR2, signal.SIGINT
+FIRST, OTHER = SimpleNamespace(is_global_zero=True), SimpleNamespace(is_global_zero=False)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +96,7 @@ def test_another_thread_heeds_no_signals():
     assert signal.getsignal(TERM) == signal.SIG_DFL
 
 
-def test_of_an_exit_that_ctrl_c_made_a_keyboard_interrupt_is_made_again():
+def test_of_an_exit_that_ctrl_c_made_a_keyboard_interrupt_is_made_again(tmp_path):
     def lightning():
         try:
             raise KeyboardInterrupt
@@ -101,9 +104,24 @@ def test_of_an_exit_that_ctrl_c_made_a_keyboard_interrupt_is_made_again():
             signal.signal(INT, signal.SIG_IGN)
             raise SystemExit(1)  # noqa: B904
 
-    with pytest.raises(KeyboardInterrupt), keyboard_interrupt():
+    with pytest.raises(KeyboardInterrupt), told_to_end(FIRST, tmp_path):
         lightning()
     assert signal.getsignal(INT) is signal.default_int_handler
-    with pytest.raises(SystemExit) as end, keyboard_interrupt():
+    with pytest.raises(SystemExit) as end, told_to_end(FIRST, tmp_path):
         raise SystemExit(143)
     assert end.value.code == 143
+
+
+@pytest.mark.parametrize(
+    ("trainer", "code", "said"),
+    [
+        (FIRST, 143, "\nbabelscope: told to end by SIGTERM; the same command begins anew, for there is no {}\n"),
+        (OTHER, None, ""),
+    ],
+)
+def test_only_the_first_process_says_that_it_was_told_to_end(trainer, code, said, tmp_path, capsys):
+    last = tmp_path / "last.ckpt"
+    with pytest.raises(SystemExit) as end, told_to_end(trainer, last):
+        raise SIGTERMException
+    assert end.value.code == code
+    assert capsys.readouterr().err == said.format(last)

@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 
 from babelscope.sweeps.ledger import Entry, entries, folder_of, lock_of, path_of, read_entry, write_entry
 from babelscope.sweeps.processes import Process, is_first_rank
+from babelscope.verbs.errors import exit_code
+from babelscope.verbs.job import _how
 from tests.models.tiny import save_checkpoint
 from tests.sweeps.entries import ENTRY
 from tests.verbs.command import FIVE, babelscope, written
@@ -114,6 +116,22 @@ def test_a_single_train_is_in_the_ledger_once_there_is_something_to_find(tiny, m
     assert babelscope(*given, "sentences=6").code == 130
     entry = entry_of(Path("runs/one"))
     assert (entry.state, entry.exit, entry.error, entry.sweep) == ("interrupted", 130, "interrupted", False)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("ours"), 1),
+        (ValueError("a user's"), 2),
+        (KeyboardInterrupt(), 130),
+        (SystemExit(143), 143),
+        (SystemExit(-1), 255),
+        (SystemExit("why"), 1),
+        (SystemExit(), 0),
+    ],
+)
+def test_a_job_ends_with_the_exit_code_of_its_process(error, code):
+    assert exit_code(error) == _how(error)["exit"] == code
 
 
 def test_a_job_that_another_process_runs_is_refused(probe, somewhere):

@@ -36,7 +36,7 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
     if not 1 <= k <= sentences:
         raise ValueError(
             f"Expected argument `k` to be from 1 to the number of sentences, but got k={k} with {sentences}; "
-            f"lower metrics.retrieval.k or add sentences"
+            f"{'raise metrics.retrieval.k' if k < 1 else 'lower metrics.retrieval.k or add sentences'}"
         )
     points = directions_of(x)
     plain, scaled, hubs = points.length.new_zeros(3, languages, languages)

@@ -32,7 +32,7 @@ class LastCheckpoint(Checkpoint):
 
     A validation that runs is brought to its end first, and so are measurements at its end and at step 0. What is lost
     where the process is killed before is what was trained since the last checkpoint. Before training and after it, as
-    in the final test, signals do what they always did.
+    in the final test, signals do what they always did; see `told_to_end`, too.
 
     Args:
         folder: Run folder.

@@ -2,11 +2,16 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 HEEDED = (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM)
 """Ctrl-C; what submitit sends before a time limit or a preemption; what docker, spot machines and scancel send."""
@@ -72,10 +77,25 @@ class Interrupts:
 
 
 @contextmanager
-def keyboard_interrupt() -> Iterator[None]:
-    """Raise a KeyboardInterrupt as such again, of which Lightning makes an exit like that of a failure."""
+def told_to_end(trainer: pl.Trainer, last: Path) -> Iterator[None]:
+    """End by a signal as other commands do: Lightning makes a failure of Ctrl-C, and of SIGTERM an end like any other.
+
+    Args:
+        trainer: Of what runs inside.
+        last: The checkpoint that the same command goes on from, where there is one.
+
+    Raises:
+        KeyboardInterrupt: for Ctrl-C.
+        SystemExit: for SIGTERM where no callback saves: in the first process with 128 + its number, as it also says.
+    """
     try:
         yield
+    except SIGTERMException:
+        if not trainer.is_global_zero:
+            raise  # with 0, as after a checkpoint
+        then = f"goes on from {last}" if last.exists() else f"begins anew, for there is no {last}"
+        print(f"\nbabelscope: told to end by SIGTERM; the same command {then}", file=sys.stderr, flush=True)
+        raise SystemExit(128 + signal.SIGTERM) from None
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):
             signal.signal(signal.SIGINT, signal.default_int_handler)

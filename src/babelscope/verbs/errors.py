@@ -20,6 +20,15 @@ def is_users(error: BaseException) -> bool:
     return isinstance(error, ValueError | OSError | HydraException | OmegaConfBaseException) or FULL in str(error)
 
 
+def exit_code(error: BaseException) -> int:
+    """Tell the exit code of the command that ends by it."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, SystemExit):  # a signal that ends the process, or Slurm's requeue
+        return error.code % 256 if isinstance(error.code, int) else int(error.code is not None)
+    return 2 if is_users(error) else 1
+
+
 def one_line(error: BaseException) -> str:
     """Name the argument, the value and the remedy in one line, whatever wrapped them."""
     where = ""

@@ -19,7 +19,7 @@ from babelscope.sweeps.ledger import Entry, forget, lock_of, now, path_of, read_
 from babelscope.sweeps.pool import LOG, NAME
 from babelscope.sweeps.processes import Process, is_first_rank
 from babelscope.verbs.conf import fingerprint
-from babelscope.verbs.errors import is_users, one_line
+from babelscope.verbs.errors import exit_code, is_users, one_line
 from babelscope.verbs.kept import RefusedError, configurations, is_finished, refuse_another
 
 UNRECORDED = ("report", "runs", "sync")
@@ -130,15 +130,14 @@ def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
 
 def _how(error: BaseException) -> dict[str, Any]:
     """Tell how a job ended that did not come to its end."""
+    code = exit_code(error)
     if isinstance(error, KeyboardInterrupt):
-        return {"state": "interrupted", "exit": 130, "error": "interrupted"}
+        return {"state": "interrupted", "exit": code, "error": "interrupted"}
     if isinstance(error, SystemExit):  # of a training that is told to end, and saves before it does
-        code = error.code if isinstance(error.code, int) else 1
         by = Signals(code - 128).name if code - 128 in set(Signals) else f"exit code {code}"
         return {"state": "interrupted", "exit": code, "error": f"told to end by {by}"}
-    if is_users(error):
-        return {"state": "failed", "exit": 2, "error": one_line(error)}
-    return {"state": "failed", "exit": 1, "error": " ".join(f"{type(error).__name__}: {error}".split())}
+    line = one_line(error) if is_users(error) else " ".join(f"{type(error).__name__}: {error}".split())
+    return {"state": "failed", "exit": code, "error": line}
 
 
 def _read(folder: Path) -> Entry | None:

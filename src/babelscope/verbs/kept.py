@@ -10,7 +10,7 @@ from babelscope.verbs.conf import NO_MATTER
 
 
 class RefusedError(ValueError):
-    """The run folder belongs to another process, or to another configuration, and stays as it is."""
+    """The run folder is of another process, configuration, model or text, and stays as it is."""
 
 
 def configurations(folder: Path) -> list[Path]:

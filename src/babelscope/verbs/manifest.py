@@ -1,5 +1,7 @@
 """What a run's numbers depend on, beyond its configuration."""
 
+import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -42,6 +44,11 @@ def describe(
         "trainable": loaded.trainable.to_rows(),
         **software(),
     }
+
+
+def text_fingerprint(corpus: Corpus) -> str:
+    """Hash sentences and labels."""
+    return hashlib.sha256(json.dumps([corpus.fingerprint(), corpus.labels]).encode()).hexdigest()
 
 
 def software() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names, lm, topic
@@ -23,15 +24,16 @@ from babelscope.report.runs import scores_of
 from babelscope.report.table import read_run
 from babelscope.states import prepare
 from babelscope.training.callbacks import LayerScores
-from babelscope.training.checkpoint import find_last
+from babelscope.training.checkpoint import find_last, last_path
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
-from babelscope.training.interrupt import keyboard_interrupt
+from babelscope.training.interrupt import told_to_end
 from babelscope.training.module import FineTuner
 from babelscope.training.monitors import refuse_unknown_monitors
 from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep, languages_of
-from babelscope.verbs.manifest import describe
+from babelscope.verbs.manifest import describe, text_fingerprint
 from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
+from babelscope.verbs.resumed import refuse_other_data
 from babelscope.verbs.signature import check_arguments
 from babelscope.verbs.terminal.console import first_columns, print_layers, print_settings, print_trainable
 
@@ -47,7 +49,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     languages = list(dict.fromkeys([*codes, source]))
     probed = build_corpus(cfg, codes, sentences=cfg.sentences)
     read = build("task.corpus", settings.corpus)
-    train = read([source], split=settings.train)
+    train, validation = read([source], split=settings.train), read([source], split=settings.validation)
     alignment = build("alignment", cfg.get("alignment"))
     partials = instantiate(cfg.get("callbacks") or {})  # Hydra leaves the key of an empty list out
     watched = {f"callbacks.{key}.corpus.split": made.keywords["corpus"] for key, made in partials.items() if _has(made)}
@@ -64,7 +66,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     data = TaskData(
         task,
         train=train,
-        validation=read([source], split=settings.validation),
+        validation=validation,
         test=read(languages, split=settings.test),
         source=source,
         languages=languages,
@@ -109,6 +111,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     choices = HydraConfig.get().runtime.choices
     manifest: dict[str, Any] = {}
     if trainer.is_global_zero:
+        texts = {**trained, "task.validation": validation, **watched}  # what is tested is read but once
         manifest = describe(
             loaded,
             probed,
@@ -118,14 +121,22 @@ def main(cfg: DictConfig, folder: Path) -> None:
             setting={group: choices[group] for group in ("freeze", "adapter")}
             | {"name": choices["setting"].replace("none", "")},
             source=source,
-        ) | {"revision": cfg.model.revision, "finished": False}
+        ) | {
+            "revision": cfg.model.revision,
+            "texts": {key: text_fingerprint(text) for key, text in texts.items()},
+            "finished": False,
+        }
+        if last is not None:
+            refuse_other_data(folder, manifest)
         keep(cfg, folder, manifest)
         print_trainable(manifest["trainable"])
         _tell_of_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(loggers if trainer.is_global_zero else [], plain):
-        with keyboard_interrupt():
+        with told_to_end(trainer, last_path(folder)):
             trainer.fit(module, data, ckpt_path=last)
+            if trainer.received_sigterm:  # after the last step, which the test would forget
+                raise SIGTERMException
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             wrote = next((found.probe.wrote for found in callbacks if isinstance(found, LayerScores)), {})

@@ -1,8 +1,10 @@
 from types import SimpleNamespace
 
+import pytest
+
 from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import BEGINS
-from babelscope.verbs.launchers.ends import end_of
+from babelscope.verbs.launchers.ends import End, end_of, tell_failed
 
 
 def test_what_an_earlier_attempt_said_is_not_said_of_this_one(tmp_path):
@@ -15,3 +17,16 @@ def test_what_an_earlier_attempt_said_is_not_said_of_this_one(tmp_path):
     log.write_text(f"{first}{BEGINS}2\nTraining\n")
     assert end_of(job, 143).line == f"exit code 143: {log}"
     assert "killed by SIGKILL" in end_of(job, -9).line
+
+
+def test_a_sweep_whose_job_was_told_to_end_did_not_come_to_its_end(tmp_path, capsys):
+    jobs = [SimpleNamespace(folder=tmp_path / name, name=name) for name in "ab"]
+    log = log_of(jobs[1].folder)
+    log.parent.mkdir()
+    log.write_text(f"{BEGINS}1\nTraining\n\nbabelscope: told to end by SIGTERM; the same command begins anew\n")
+    ended = end_of(jobs[1], 143)
+    assert ended.line == f"told to end by SIGTERM; the same command begins anew: {log}"
+    with pytest.raises(SystemExit) as end:
+        tell_failed([End(jobs[0], 0, ""), ended])
+    assert end.value.code == 1
+    assert "1 of 2 jobs did not come to their end" in capsys.readouterr().err

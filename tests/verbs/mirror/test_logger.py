@@ -20,7 +20,6 @@ from babelscope.verbs.mirror.logger import (
     EpochMirror,
     Mirror,
     compared,
-    exit_code,
     log_table,
     mirrored,
     run_id,
@@ -155,22 +154,6 @@ def test_a_resumed_run_is_a_second_part_of_the_same_id(tmp_path):
     assert [line["epoch"] for line in one.history if "rows/path" in line] == [0, 1, 1]
     assert [line["epoch"] for line in other.history if "rows/path" in line] == [2, 2]
     assert sorted(one.axes) == sorted(other.axes)  # each part can be read by itself
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (RuntimeError("ours"), 1),
-        (ValueError("a user's"), 2),
-        (KeyboardInterrupt(), 130),
-        (SystemExit(143), 143),
-        (SystemExit(-1), 255),
-        (SystemExit("why"), 1),
-        (SystemExit(), 0),
-    ],
-)
-def test_a_run_ends_with_the_exit_code_of_the_command(error, code):
-    assert exit_code(error) == code
 
 
 def fail():

@@ -15,7 +15,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from babelscope.report.summary import THIRDS, settings_table
 from babelscope.report.table import Run, read
-from babelscope.verbs.errors import is_users
+from babelscope.verbs.errors import exit_code
 from babelscope.verbs.mirror.picture import draw_all_heat_maps
 
 TASK = ("validation_", "test_")
@@ -106,15 +106,6 @@ def mirrored(loggers: Sequence[Logger], config: dict[str, Any]) -> Iterator[None
         _finish(mirrors, exit_code(error))
         raise
     _finish(mirrors, 0)
-
-
-def exit_code(error: BaseException) -> int:
-    """Tell the exit code of the command, as the terminal and the ledger do."""
-    if isinstance(error, KeyboardInterrupt):
-        return 130
-    if isinstance(error, SystemExit):  # a signal that ends the process, or Slurm's requeue
-        return error.code % 256 if isinstance(error.code, int) else int(error.code is not None)
-    return 2 if is_users(error) else 1
 
 
 def log_table(loggers: Sequence[Logger], run: Run) -> None:
