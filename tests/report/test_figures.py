@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from babelscope.report import summary
+from babelscope.report.comparison_panels import compare_runs
 from babelscope.report.figures import comparison, freezing, layers, neighbours, style, task
 from babelscope.report.runs import gather, source_of
 from babelscope.report.words import layer_metrics, words_of
@@ -75,6 +76,29 @@ def test_transfer_is_sorted_and_marks_the_source(runs):
     assert figure.layout.yaxis.ticktext[0] == "<b>eng_Latn (source)</b>"
 
 
+def test_transfer_leaves_its_legend_to_the_panel(runs):
+    table = summary.transfer_table(runs)
+    many = pd.concat([table.add_suffix(f" {number}") for number in range(6)], axis=1)
+    few, more = (task.draw_transfer(each, {}, "accuracy").layout for each in (table, many))
+    assert not more.showlegend
+    assert few.height == more.height
+    panel = next(panel for panel in compare_runs(runs) if panel.title.startswith("How far the task"))
+    assert panel.legend == list(table.columns)
+
+
+def test_long_names_of_languages_keep_their_beginning(runs):
+    long = "a_very_very_long_language_name_Latn"
+    table = pd.DataFrame({"a": [0.9, 0.4]}, index=[long, "deu_Latn"])
+    figure = task.draw_transfer(table, {"a": long}, "accuracy")
+    assert figure.layout.yaxis.ticktext == ("<b>a_very_… (source)</b>", "deu_Latn")
+    assert figure.data[1].customdata[0] == long
+    renamed = runs[0].rows.replace({"language": {"eng_Latn": long}, "other": {"eng_Latn": long}})
+    figure = neighbours.draw_pairs(renamed, "neighbour_share", "3", step=0)
+    assert figure.layout.xaxis.labelalias == figure.layout.yaxis.labelalias == {long: "a_very_very…"}
+    place = figure.data[0].x.index(long)
+    assert figure.data[0].hovertext[place][0] == [long, figure.data[0].x[0]]
+
+
 def test_task_curves_follow_the_runs(runs):
     figure = task.draw_task(gather(runs), "validation_loss", "Loss")
     assert [len(trace.x) for trace in figure.data] == [6, 6]
@@ -90,6 +114,22 @@ def test_freezing_tells_trained_from_frozen():
     heat = freezing.draw_freezing(parts).data[0]
     assert [line[0] for line in heat.z] == [0, 0.4]
     assert [line[0] for line in heat.text] == ["2 k frozen", "4 of 10 trained"]
+
+
+def test_differences_are_written_as_in_tables(runs):
+    rows = gather(runs)
+    lower = (rows["run"] == "freeze=early") & (rows["step"] == 0)
+    shifted = rows.assign(value=rows["value"].where(~lower, rows["value"] - 0.001))
+    for heat in (
+        comparison.draw_difference(shifted, "ilo", "freeze=early", "freeze=none").data[0],
+        layers.draw_heat_map(runs[0].rows, "ilo", change=True).data[0],
+    ):
+        assert heat.texttemplate == "%{text}"
+        assert heat.text[0][0] == "0.00"
+        said = [text for line in heat.text for text in line] + [text for line in heat.hovertext for (text,) in line]
+        assert not [text for text in said if "-" in text or text in ("+0.00", "−0.00")]
+    # numbers that plotly writes as tables do are not repeated for the hover text
+    assert layers.draw_heat_map(runs[0].rows, "ilo").data[0].hovertext is None
 
 
 def test_difference_needs_shared_steps(runs, make_run):

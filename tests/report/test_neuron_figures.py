@@ -5,6 +5,7 @@ import pytest
 from tests.report.neuron_runs import LANGUAGES, make_growth, make_neurons, without
 
 from babelscope.report.ablation_panels import under_ablation
+from babelscope.report.figures import places
 from babelscope.report.figures.deactivation import draw_deactivation, draw_own
 from babelscope.report.figures.growth import draw_growth, draw_growth_layers
 from babelscope.report.figures.matrices import draw_matrix
@@ -101,7 +102,7 @@ def test_numbers_in_cells_can_be_read_on_every_colour():
     assert [line[0] is None for line in ink.z] == [True, False, True]
     assert [line[0] is None for line in paper.z] == [False, True, True]
     assert ink.z[0][1] == 0.5  # blue of middle lightness
-    assert [line[0] for line in ink.text] == ["", "+0.00", ""]
+    assert [line[0] for line in ink.text] == ["", "0.00", ""]
     assert [line[0] for line in paper.text] == ["−1.00", "", ""]
 
 
@@ -111,11 +112,26 @@ def test_languages_far_from_all_others_are_named_and_no_mark_hides_another():
     early = (run.rows["metric"] == "z_share_early") & (run.rows["language"] != "")
     values = run.rows["value"].copy()
     values[early] = shares
-    marks, *_ = draw_places(replace(run, rows=run.rows.assign(value=values)), "z").data
-    assert [text for text in marks.text if text] == [LANGUAGES[-1]]
+    figure = draw_places(replace(run, rows=run.rows.assign(value=values)), "z")
+    marks, *_ = figure.data
+    assert [note.text for note in figure.layout.annotations if note.x < 0.5] == [LANGUAGES[-1]]
     assert len(set(zip(marks.x, [round(y, 1) for y in marks.y], strict=True))) == len(LANGUAGES)
     gone = run.rows["metric"].str.contains("_share_")
     assert draw_places(replace(run, rows=run.rows.assign(value=run.rows["value"].mask(gone))), "z").data
+
+
+def test_names_of_languages_at_nearly_one_height_stand_below_each_other(monkeypatch):
+    monkeypatch.setattr(places, "_outliers", lambda shares: set(shares.index[-2:]))
+    run = make_neurons()
+    early = (run.rows["metric"] == "z_share_early") & (run.rows["language"] != "")
+    values = run.rows["value"].copy()
+    values[early] = [0.3, 0.3, 0.3, 0.3, 0.89, 0.9]
+    figure = draw_places(replace(run, rows=run.rows.assign(value=values)), "z")
+    first, second = (note for note in figure.layout.annotations if note.x < 0.5)
+    low, high = figure.layout.yaxis.range
+    height = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    assert (first.y - second.y) / (high - low) * height >= 12
+    assert first.x >= max(x for x, y in zip(figure.data[0].x, figure.data[0].y, strict=True) if y > 0.8)
 
 
 def test_big_matrices_have_no_cell_texts():

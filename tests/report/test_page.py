@@ -197,6 +197,11 @@ def test_a_guard_may_check_between_measurements(tmp_path):
     assert facts_of(run)["Measured"].startswith("3 times")
 
 
+def test_one_epoch_is_no_epochs(make_run):
+    assert facts_of(make_run(steps=2))["Measured"] == "2 times in 1 epoch"
+    assert facts_of(make_run("more", steps=3))["Measured"] == "3 times in 2 epochs"
+
+
 def test_a_setting_of_a_study_is_named(tmp_path):
     runs = [table.read_run(write_run(tmp_path / name)) for name in ("a", "b")]
     runs[1].manifest["setting"]["name"] = "guard"

@@ -102,8 +102,8 @@ def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Ite
         )
     if result.is_complex():
         raise ValueError(
-            f"Expected result {column!r} of layer {layer!r} to be real numbers, but got {result.dtype}; take their size "
-            f"or their real part inside the metric"
+            f"Expected result {column!r} of layer {layer!r} to be real numbers, but got {result.dtype}; take their "
+            f"size or their real part inside the metric"
         )
     values = result.detach().double().cpu()
     if not bool(values.isfinite().all()):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from babelscope.report.bidi import isolate
 from babelscope.report.comparable import differing, shorten, tested_as
 from babelscope.report.runs import gather, labels
 from babelscope.report.summary import best_layers, change_by_layer, settings_table
@@ -39,13 +40,13 @@ def _score(runs: Sequence[Run], table: pd.DataFrame, name: str) -> Card | None:
         return None
     tested = pd.Series([tested_as(runs[place], name) for place in known.index], known.index)
     alike = tested == Counter(tested).most_common(1)[0][0]
-    ranked, apart = known[alike], [str(label) for label in known.loc[~alike, "label"]]
+    ranked, apart = known[alike], [isolate(label) for label in known.loc[~alike, "label"]]
     score = str(ranked["score"].iloc[0])
     ranked = ranked.sort_values(name, ascending=score == "loss", kind="stable")
     best, others = ranked.iloc[0], ranked.iloc[1:4]
-    what = f"mean zero-shot {score}" if name == "zero_shot" else f"test {score} in {best['source_language']}"
-    rest = ", ".join(f"{row['label']} {row[name]:.2f}" for _, row in others.iterrows())
-    notes = [f"with {best['label']}" + (f" ({rest})" if rest else "")] if len(known) > 1 else []
+    what = f"mean zero-shot {score}" if name == "zero_shot" else f"test {score} in {isolate(best['source_language'])}"
+    rest = ", ".join(f"{isolate(row['label'])} {row[name]:.2f}" for _, row in others.iterrows())
+    notes = [f"with {isolate(best['label'])}" + (f" ({rest})" if rest else "")] if len(known) > 1 else []
     notes += [f"tested otherwise and not ranked with it: {shorten(apart)}"] if apart else []
     return Card(f"{best[name]:.2f}", what, "; ".join(notes))
 
@@ -55,13 +56,13 @@ def _layers(rows: pd.DataFrame, metric: str, *, several: bool, apart: str) -> li
     changes = changes[changes["change"] != 0]
     if len(changes):
         most = changes.iloc[int(changes["change"].abs().to_numpy().argmax())]
-        where = f"layer {most['layer']}, {most['run']}" if several else f"layer {most['layer']}"
+        where = f"layer {most['layer']}, {isolate(most['run'])}" if several else f"layer {most['layer']}"
         note = f"from {most['first']:.2f} to {most['last']:.2f}: the layer that moved most ({where}){apart}"
         return [Card(f"{most['change']:+.2f}".replace("-", "−"), f"change of {name}", note)]
     best = best_layers(rows, metric)
     if best.empty:
         return []
     top = best.iloc[int(best["highest"].to_numpy().argmax())]
-    whose = f"{top['run']}: " if apart else ""
+    whose = f"{isolate(top['run'])}: " if apart else ""
     note = f"{whose}lowest is {top['lowest']:.2f} in layer {top['lowest_layer']}{apart}"
     return [Card(f"{top['highest']:.2f}", f"highest {name}, in layer {top['highest_layer']}", note)]

@@ -103,6 +103,7 @@ def _transfer(runs: Sequence[Run]) -> Panel | None:
         "Only the source language was seen in training: every other language is tested as it is (zero-shot). "
         "Languages are sorted by their mean over the runs, and a stem joins the runs of one language.",
         {"": [draw_transfer(table, sources, score)]},
+        legend=list(table.columns),
     )
 
 

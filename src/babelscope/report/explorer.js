@@ -63,7 +63,9 @@
       return part;
     }
     const own = table.script[table.tokens[row]];
-    part.append(element("p", "", `${piece} (${table.scripts[own]})`));
+    const [line, told] = [element("p", "", ""), element("bdi", "", piece)];
+    line.append(told, ` (${table.scripts[own]})`);
+    part.append(line);
     const items = document.createElement("ol");
     table.near[row].forEach((token, place) => {
       const hit = table.translation[row].includes(place);

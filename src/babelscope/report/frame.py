@@ -40,5 +40,11 @@ def tabs_html(what: str, names: Sequence[str], bodies: Sequence[str]) -> str:
         f'<button type="button" role="tab" data-run="{place}">{escape(name)}</button>'
         for place, name in enumerate(names)
     )
-    tabs = f'<nav class="tabs" role="tablist" aria-label="{escape(what)}">{buttons}</nav>' if len(names) > 1 else ""
-    return tabs + "".join(f'<div class="run" data-run="{place}">{body}</div>' for place, body in enumerate(bodies))
+    several = len(names) > 1
+    tabs = f'<nav class="tabs" role="tablist" aria-label="{escape(what)}">{buttons}</nav>' if several else ""
+    # page.js shows these where all bodies are, as on paper: elsewhere the chosen tab says it
+    heads = [f'<h2 class="run-name">{escape(name)}</h2>' if several else "" for name in names]
+    return tabs + "".join(
+        f'<div class="run" data-run="{place}">{head}{body}</div>'
+        for place, (head, body) in enumerate(zip(heads, bodies, strict=True))
+    )

@@ -135,7 +135,7 @@ function slider(choice, pick) {
 
 // "#all" in the address, and printing, draw everything at once.
 function drawAll() {
-  document.querySelectorAll(".run").forEach((run) => (run.hidden = false));
+  openRun("all");
   document.querySelectorAll(".panel").forEach(reveal);
 }
 
@@ -145,8 +145,10 @@ function reveal(panel) {
   show(panel);
 }
 
+// Opens one run, or "all" of them, each under its name.
 function openRun(place) {
-  document.querySelectorAll(".run").forEach((run) => (run.hidden = run.dataset.run !== place));
+  root.dataset.open = place;
+  document.querySelectorAll(".run").forEach((run) => (run.hidden = ![run.dataset.run, "all"].includes(place)));
   document.querySelectorAll(".tabs button").forEach((tab) => tab.setAttribute("aria-selected", String(tab.dataset.run === place)));
 }
 
@@ -174,5 +176,9 @@ document.querySelectorAll(".panel").forEach((panel) => {
   if (height && top < innerHeight) reveal(panel); // what is seen first does not wait for the watcher
   watcher.observe(panel);
 });
-window.addEventListener("beforeprint", drawAll);
+window.addEventListener("beforeprint", () => {
+  const { open } = root.dataset;
+  window.addEventListener("afterprint", () => openRun(open), { once: true });
+  drawAll();
+});
 if (location.hash === "#all") drawAll();

@@ -13,7 +13,7 @@ from babelscope.report.cards import Card, key_numbers
 from babelscope.report.comparable import say_alone, say_differing
 from babelscope.report.comparison_panels import compare_runs
 from babelscope.report.downstream import downstream_html
-from babelscope.report.figures.style import RUNS
+from babelscope.report.figures.marks import legend_html
 from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.panels import Choice, Figure, Panel, show_run
@@ -124,11 +124,7 @@ def details_html(run: Run) -> str:
 
 def panel_html(panel: Panel) -> str:
     """Write a panel with its figures as data, which page.js draws."""
-    legend = "".join(
-        f'<li class="mark{place % len(RUNS)}">{escape(name)}</li>' for place, name in enumerate(panel.legend)
-    )
-    legend = legend and f'<ul class="legend">{legend}</ul>'
-    head = f'<h3>{escape(panel.title)}</h3><p class="reading">{escape(panel.reading)}</p>{legend}'
+    head = f'<h3>{escape(panel.title)}</h3><p class="reading">{escape(panel.reading)}</p>{legend_html(panel.legend)}'
     return (
         f'<article class="panel {panel.shape}">{head}'
         '<form class="choices"></form><p class="reading note"></p><div class="figures"></div>'

@@ -50,7 +50,7 @@ class Panel:
     shape: str = ""
     """"grid" or "pairs" for figures side by side, "square" or "narrow" for figures that do not fill the width."""
     legend: list[str] = field(default_factory=list)
-    """Names of the runs in the figures, in the order of their colours."""
+    """Names of the runs in the figures, in the order of their marks."""
 
 
 def show_run(run: Run) -> list[Panel]:

@@ -92,12 +92,16 @@ def facts_of(run: Run) -> dict[str, str]:
     named = str(corpus.get("name") or "")
     facts = {
         "Model": model_of(run),
-        "Corpus": f"{named}, {sentences} sentences per language" if named and sentences else named,
+        "Corpus": f"{named}, {_count(sentences, 'sentence')} per language" if named and sentences else named,
         "Languages": str(number or ""),
         "Fine-tuned on": source_of(run),
-        "Measured": f"{steps} times in {epochs} epochs" if steps > 1 else ("once" if steps else ""),
+        "Measured": f"{steps} times in {_count(epochs, 'epoch')}" if steps > 1 else ("once" if steps else ""),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def labels(runs: Sequence[Run]) -> list[str]:

@@ -43,10 +43,35 @@ def test_a_setting_without_an_interval_has_no_bar():
     assert [width > 3 for width in marks.marker.line.width] == [False, True, True, False]
 
 
+def test_equal_scores_have_a_colour_bar_without_accuracies_above_1():
+    words = {"x_title": "zero-shot accuracy", "y_title": "kept", "colour_title": "source accuracy"}
+    bounds = {
+        score: draw_frontier(POINTS.assign(colour=score), ["early"], **words)["data"][1]["marker"]
+        for score in (0.9, 0.99, 0.0, 2.5)
+    }
+    assert {score: (bar["cmin"], bar["cmax"]) for score, bar in bounds.items()} == {
+        0.9: pytest.approx((0.85, 0.95)),
+        0.99: pytest.approx((0.94, 1.0)),
+        0.0: pytest.approx((0.0, 0.05)),
+        2.5: pytest.approx((2.45, 2.55)),
+    }
+    differing = POINTS.assign(colour=[0.8, 0.9, 0.9, 0.9])
+    assert "cmin" not in draw_frontier(differing, ["early"], **words)["data"][1]["marker"]
+
+
+def test_differences_between_settings_are_written_as_in_tables():
+    grid = pd.DataFrame({"early": [-0.001, -0.04]}, index=["tha_Thai", "deu_Latn"])
+    heat = draw_transfer_map(grid, "accuracy", "own source", change=True).data[0]
+    assert [line[0] for line in heat.text] == ["0.00", "−0.04"]
+    assert [line[0][0] for line in heat.hovertext] == ["−0.001", "−0.040"]
+
+
 def test_the_source_is_apart_and_the_rest_best_first():
     grid = pd.DataFrame({"none": [0.9, 0.3, 0.6], "early": [0.9, 0.5, 0.7]}, index=["", "tha_Thai", "deu_Latn"])
-    heat = draw_transfer_map(grid, "accuracy", "eng_Latn (source)").data[0]
-    assert list(heat.y) == ["<b>eng_Latn (source)</b>", " ", "deu_Latn", "tha_Thai"]
+    figure = draw_transfer_map(grid, "accuracy", "eng_Latn (source)")
+    heat = figure.data[0]
+    assert figure.layout.yaxis.labelalias == {"eng_Latn (source)": "<b>eng_Latn (source)</b>"}
+    assert list(heat.y) == ["eng_Latn (source)", " ", "deu_Latn", "tha_Thai"]
     assert list(heat.z[1]) == [None, None]
     assert list(heat.z[2]) == [0.6, 0.7]
 

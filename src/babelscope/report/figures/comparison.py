@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.style import DIVERGING, MUTED, RUNS, SYMBOLS, clean, draw, layers_by_steps, moments
+from babelscope.report.figures.cells import tell_cells, write_cells
+from babelscope.report.figures.marks import mark_of
+from babelscope.report.figures.style import DIVERGING, MUTED, clean, draw, layers_by_steps, moments
 from babelscope.report.summary import by_layer, by_third
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain, words_of
@@ -19,7 +21,7 @@ def draw_third(rows: pd.DataFrame, metric: str, third: str) -> go.Figure:
     here, places = values[values["third"] == third], {run: place for place, run in enumerate(rows["run"].unique())}
     traces, nulls = [], null_lines(rows, metric, third)
     for runs, null in nulls:
-        colour = MUTED if len(nulls) == 1 else RUNS[places[runs[0]] % len(RUNS)]
+        colour = MUTED if len(nulls) == 1 else mark_of(places[runs[0]]).colour
         whose = "" if len(nulls) == 1 else f" for {plain(', '.join(runs))}"
         traces.append(
             go.Scatter(
@@ -31,14 +33,14 @@ def draw_third(rows: pd.DataFrame, metric: str, third: str) -> go.Figure:
             )
         )
     for run, place in places.items():
-        line = here[here["run"] == run]
+        line, mark = here[here["run"] == run], mark_of(place)
         traces.append(
             go.Scatter(
                 x=line["step"].tolist(),
                 y=clean(line["value"]),
                 mode="lines+markers",
-                line={"color": RUNS[place % len(RUNS)], "width": 2.5},
-                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                line={"color": mark.colour, "width": 2.5},
+                marker={"symbol": mark.symbol, "size": 7},
                 hovertemplate=f"{plain(run)}, step %{{x}}: %{{y:.3f}}<extra></extra>",
             )
         )
@@ -80,15 +82,18 @@ def draw_difference(rows: pd.DataFrame, metric: str, run: str, base: str) -> go.
         return None
     shared = shared.reindex(sort_layers(shared.index))
     counted, names = moments(rows[rows["run"] == run])
-    bound = max(0.05, float(np.nanmax(np.abs(shared.to_numpy()))))
+    cells, moment_names = shared.to_numpy(dtype=float), [names[int(step)] for step in shared.columns]
+    bound = max(0.05, float(np.nanmax(np.abs(cells))))
     heat = go.Heatmap(
-        z=[clean(line) for line in shared.to_numpy()],
-        x=[names[int(step)] for step in shared.columns],
+        z=[clean(line) for line in cells],
+        x=moment_names,
         y=list(shared.index),
         xgap=2,
         ygap=2,
-        texttemplate="%{z:+.2f}" if shared.shape[1] <= 10 else None,
-        hovertemplate=f"layer %{{y}}, {counted}: %{{x}}<br>{plain(words.name)} %{{z:+.3f}}<extra></extra>",
+        **({"text": write_cells(cells, "+.2f"), "texttemplate": "%{text}"} if shared.shape[1] <= 10 else {}),
+        **tell_cells(
+            f"layer %{{y}}, {counted}: %{{x}}<br>{plain(words.name)} %{{z:+.3f}}", cells, shared.index, moment_names
+        ),
         colorscale=DIVERGING,
         zmin=-bound,
         zmax=bound,

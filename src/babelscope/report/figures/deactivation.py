@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from babelscope.report.figures.matrices import draw_matrix, largest
+from babelscope.report.figures.names import BESIDE_POINTS, aliases
 from babelscope.report.figures.style import ACCENT, MUTED, STRONG, clean, draw
 from babelscope.report.figures.tokens import CATEGORIES
 from babelscope.report.neuron_numbers import in_brackets
@@ -79,12 +80,13 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
             go.Scatter(
                 x=clean(table[kind]),
                 y=names,
+                customdata=names,
                 text=[in_brackets(a, b, sign=True) for a, b in zip(limits["low"], limits["high"], strict=True)],
                 name=said,
                 mode="markers",
                 marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
                 error_x={**bars, "width": 0, "visible": bool(above.notna().any())},
-                hovertemplate=f"%{{y}}, {said}: %{{x:+.3f}}%{{text}} {UNITS[unit]}<extra></extra>",
+                hovertemplate=f"%{{customdata}}, {said}: %{{x:+.3f}}%{{text}} {UNITS[unit]}<extra></extra>",
             )
         )
     zero = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0, "line": {"color": MUTED, "width": 1}}
@@ -96,7 +98,12 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         xaxis={"tickformat": "+.2f"},
-        yaxis={**CATEGORIES, "tickfont": {"size": 11}, "autorange": "reversed"},
+        yaxis={
+            **CATEGORIES,
+            "tickfont": {"size": 11},
+            "autorange": "reversed",
+            "labelalias": aliases(table.index, BESIDE_POINTS),
+        },
         shapes=[zero],
     )
 

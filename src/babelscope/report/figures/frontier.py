@@ -63,6 +63,7 @@ def draw_frontier(
             "size": [19 if ring else 14 for ring in ringed],
             "symbol": ["diamond" if name == "none" else "circle" for name in points.index],
             "color": clean(points["colour"]) if coloured else MUTED,
+            **(_colour_bounds(clean(points["colour"])) if coloured else {}),
             "colorscale": SEQUENTIAL["other"],
             "reversescale": flip_colour,
             "showscale": coloured,
@@ -105,6 +106,14 @@ def draw_frontier(
         yaxis={"title": {"text": plain(y_title)}, "range": y_range},
         shapes=shapes,
     )
+
+
+def _colour_bounds(scores: list[Any]) -> dict[str, float]:
+    """Bound the colours where all are equal: plotly takes 0.5 to either side, beyond any accuracy."""
+    low, high = min(scores), max(scores)
+    if low < high:
+        return {}
+    return {"cmin": max(low - 0.05, 0.0), "cmax": min(high + 0.05, 1.0) if high <= 1 else high + 0.05}
 
 
 def _bar(halves: pd.Series) -> dict:

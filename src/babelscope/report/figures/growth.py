@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.figures.marks import mark_of
 from babelscope.report.figures.matrices import draw_matrix, largest
-from babelscope.report.figures.style import MUTED, RUNS, SEQUENTIAL, SYMBOLS, clean, draw
+from babelscope.report.figures.style import MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.figures.tokens import CATEGORIES
 from babelscope.report.neuron_numbers import in_brackets
 from babelscope.report.neuron_summary import Checkpoint, distinct, over_layers, shape_of, whole
@@ -21,7 +22,7 @@ def draw_growth(lines: Mapping[str, Sequence[Checkpoint]], metric: str) -> go.Fi
     names = [*map(str, steps), *(["final"] if any(point.step is None for point in points) else [])]
     traces = []
     for place, (model, line) in enumerate(lines.items()):
-        colour, symbol = RUNS[place % len(RUNS)], SYMBOLS[place % len(SYMBOLS)]
+        colour, symbol = mark_of(place)
         for of, again in ((distinct(line), False), ([point for point in line if point.same_as], True)):
             if not of:
                 continue
@@ -112,7 +113,7 @@ def draw_depths(runs: Mapping[str, Run], metric: str) -> go.Figure:
     """Draw a measure over the depth of several models, first to last block."""
     traces = []
     for place, (name, run) in enumerate(runs.items()):
-        values = profile(run, metric)
+        values, mark = profile(run, metric), mark_of(place)
         form = ".2%" if in_percent(metric) else ".3f"
         traces.append(
             go.Scatter(
@@ -120,8 +121,8 @@ def draw_depths(runs: Mapping[str, Run], metric: str) -> go.Figure:
                 y=clean(values),
                 text=list(values.index),
                 mode="lines+markers",
-                line={"color": RUNS[place % len(RUNS)], "width": 2.5},
-                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                line={"color": mark.colour, "width": 2.5},
+                marker={"symbol": mark.symbol, "size": 7},
                 hovertemplate=f"{plain(name)}, layer %{{text}}: %{{y:{form}}}<extra></extra>",
             )
         )

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.figures.cells import tell_cells, write_cells
+from babelscope.report.figures.names import BESIDE_BARS, shorten
 from babelscope.report.figures.style import (
     ACCENT,
     DIVERGING,
@@ -36,15 +38,17 @@ def draw_heat_map(rows: pd.DataFrame, metric: str, *, change: bool = False) -> g
     else:
         limits = {"zmin": 0, "zmax": 1} if words.unit_interval else {}
         colours = {"colorscale": SEQUENTIAL[words.kind], **limits}
-    digits, hover = ("%{z:+.2f}", "%{z:+.3f}") if change else ("%{z:.2f}", "%{z:.3f}")
+    moment_names = [names[int(step)] for step in grid.columns]
+    sign, cells = "+" if change else "", grid.to_numpy(dtype=float)
+    hover = f"layer %{{y}}, {counted}: %{{x}}<br>{plain(words.name)} %{{z:{sign}.3f}}"
     heat = go.Heatmap(
-        z=[clean(line) for line in grid.to_numpy()],
-        x=[names[int(step)] for step in grid.columns],
+        z=[clean(line) for line in cells],
+        x=moment_names,
         y=layers,
         xgap=2,
         ygap=2,
-        texttemplate=digits if grid.shape[1] <= 10 else None,
-        hovertemplate=f"layer %{{y}}, {counted}: %{{x}}<br>{plain(words.name)} {hover}<extra></extra>",
+        **({"text": write_cells(cells, f"{sign}.2f"), "texttemplate": "%{text}"} if grid.shape[1] <= 10 else {}),
+        **tell_cells(hover, cells, layers, moment_names),
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
         **colours,
     )
@@ -87,7 +91,7 @@ def draw_curves(rows: pd.DataFrame, metric: str, step: int, *, source: str = "")
         _line(layers, clean(values), f"{plain(name)}, layer %{{x}}: %{{y:.3f}}", {"color": colour, **line})
         for name, (values, colour, line) in lines.items()
     ]
-    ends = [(plain(name), _end(values), colour) for name, (values, colour, _) in lines.items()]
+    ends = [(plain(shorten(name, BESIDE_BARS)), _end(values), colour) for name, (values, colour, _) in lines.items()]
     counted, names = moments(rows)
     return draw(
         traces,

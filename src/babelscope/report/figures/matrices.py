@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.figures.cells import tell_cells, write_number
+from babelscope.report.figures.names import BESIDE_CELLS, aliases
 from babelscope.report.figures.style import DIVERGING, MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.figures.tokens import BAR, CATEGORIES
 from babelscope.report.words import plain
@@ -52,8 +54,7 @@ def draw_matrix(
     bound = bound or largest(grid)
     digits = digits.replace(".2f", ".4f" if bound < 0.01 else ".3f" if bound < 0.1 else ".2f")
     if texts is None and digits:
-        sign = digits[:1] if digits.startswith("+") else ""
-        texts = grid.map(lambda value: f"{value:{sign}z{digits.removeprefix('+')}}".replace("-", "−"))
+        texts = grid.map(lambda value: write_number(value, digits))
     colorscale, start = (SEQUENTIAL[colours], 0.0) if colours else (DIVERGING, -bound)
     scale = {"colorscale": colorscale, "zmin": start, "zmax": bound, "reversescale": down}
     names = {"x": [plain(name) for name in grid.columns], "y": [plain(name) for name in grid.index]}
@@ -65,8 +66,8 @@ def draw_matrix(
         xgap=1,
         ygap=1,
         hoverongaps=False,
-        hovertemplate=f"{hover}<extra></extra>",
-        colorbar={**BAR, "tickformat": digits},
+        **tell_cells(hover, values, grid.index, grid.columns),
+        colorbar={**BAR, "tickformat": digits.removeprefix("+")},
     )
     told = [] if texts is None or values.shape[1] > MOST_TEXT else _tell(values, texts, names, scale)
     upwards = axes[1] == "layer"
@@ -88,10 +89,16 @@ def draw_matrix(
         plain(title),
         height=cell * max(len(grid), 8) + 8 + below,
         margin={"l": 50 if upwards else 86 if axes[1] else 74, "b": below},
-        xaxis={**CATEGORIES, "tickangle": -60 if coded else 0, "title": {"text": axes[0]}},
+        xaxis={
+            **CATEGORIES,
+            "tickangle": -60 if coded else 0,
+            "title": {"text": axes[0]},
+            "labelalias": aliases(grid.columns, BESIDE_CELLS),
+        },
         yaxis={
             **CATEGORIES,
             "title": {"text": axes[1]},
+            "labelalias": aliases(grid.index, BESIDE_CELLS),
             "autorange": True if upwards else "reversed",
             "dtick": 1 if len(grid) <= 16 or not upwards else 4,
         },

@@ -3,6 +3,8 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.figures.cells import tell_cells
+from babelscope.report.figures.names import BESIDE_CELLS, aliases
 from babelscope.report.figures.style import DIVERGING, SEQUENTIAL, clean, draw
 from babelscope.report.words import plain, words_of
 
@@ -27,7 +29,9 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
         bound = float(others.quantile(0.99)) / 2 or 1.0
         colours = {"colorscale": DIVERGING, "zmin": -bound, "zmax": bound}
     names = [plain(language) for language in languages]
-    digits = "%{z:+.3f}" if change else "%{z:.3f}"
+    axis = {"type": "category", "showgrid": False, "dtick": 1, "ticks": "", "tickfont": {"size": 10}}
+    axis["labelalias"] = aliases(languages, BESIDE_CELLS)
+    hover = f"%{{y}}: %{{z:{'+' if change else ''}.3f}} of its neighbours are %{{x}}"
     heat = go.Heatmap(
         z=[
             [None if row == column else value for column, value in enumerate(clean(line))]
@@ -38,7 +42,7 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
         xgap=1,
         ygap=1,
         hoverongaps=False,
-        hovertemplate=f"%{{y}}: {digits} of its neighbours are %{{x}}<extra></extra>",
+        **tell_cells(hover, grid.to_numpy(dtype=float), languages, languages),
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
         **colours,
     )
@@ -49,22 +53,8 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
         f"{plain(words.title)}, layer {plain(layer)}, {what}",
         height=side + 110,
         margin={"l": 74, "b": 84},
-        xaxis={
-            "type": "category",
-            "tickangle": -60,
-            "showgrid": False,
-            "dtick": 1,
-            "ticks": "",
-            "tickfont": {"size": 10},
-        },
-        yaxis={
-            "type": "category",
-            "autorange": "reversed",
-            "showgrid": False,
-            "dtick": 1,
-            "ticks": "",
-            "tickfont": {"size": 10},
-        },
+        xaxis={**axis, "tickangle": -60},
+        yaxis={**axis, "autorange": "reversed"},
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from babelscope.report.figures.matrices import draw_matrix
+from babelscope.report.figures.names import BESIDE_POINTS, aliases
 from babelscope.report.figures.style import (
     ACCENT,
     MUTED,
@@ -141,16 +142,18 @@ def draw_agreement(run: Run, first: str, second: str) -> go.Figure:
     dots = go.Scatter(
         x=clean(values),
         y=names,
+        text=names,
         mode="markers",
         marker={"size": 9, "color": STRONG},
-        hovertemplate="%{y}: %{x:.1%} in common<extra></extra>",
+        hovertemplate="%{text}: %{x:.1%} in common<extra></extra>",
     )
     crosses = go.Scatter(
         x=clean(chance),
         y=names,
+        text=names,
         mode="markers",
         marker={"size": 12, "symbol": "line-ns-open", "color": MUTED, "line": {"width": 2, "color": MUTED}},
-        hovertemplate="%{y}: %{x:.2%} by chance<extra></extra>",
+        hovertemplate="%{text}: %{x:.2%} by chance<extra></extra>",
     )
     return draw(
         [crosses, dots],
@@ -158,5 +161,5 @@ def draw_agreement(run: Run, first: str, second: str) -> go.Figure:
         height=90 + 20 * max(len(names), 5),
         margin={"l": 96},
         xaxis={"tickformat": ".1%" if top < 0.05 else ".0%", "range": [-0.03 * top, 1.06 * top]},
-        yaxis={**CATEGORIES, "tickfont": {"size": 11}},
+        yaxis={**CATEGORIES, "tickfont": {"size": 11}, "labelalias": aliases(values.index, BESIDE_POINTS)},
     )

@@ -1,10 +1,12 @@
 """Where regions lie: the share of every language's neurons in the first, middle and last third of the blocks."""
 
 from math import isnan
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.figures.names import BESIDE_CELLS, shorten
 from babelscope.report.figures.style import MUTED, STRONG, draw
 from babelscope.report.neuron_summary import by_language, said, whole
 from babelscope.report.neuron_words import THIRDS_WORDS
@@ -17,6 +19,11 @@ APART, WIDEST = 0.05, 0.7
 """Widths between marks, and of all marks in one third of the figure."""
 MOST_NAMED = 2
 """Languages named in a third, the furthest first."""
+HEIGHT, TOP, BOTTOM = 330, 36, 44
+LOWEST, HIGHEST = -0.06, 1.08
+"""Ends of the axis, in parts of the largest share."""
+LINE = 13
+"""Pixels that a name takes in height."""
 
 
 def draw_places(run: Run, criterion: str) -> go.Figure:
@@ -30,43 +37,72 @@ def draw_places(run: Run, criterion: str) -> go.Figure:
     null = [whole(run, f"{criterion}_share_{third}_null") for third in THIRDS_WORDS]
     known = [share for share in [*values.to_numpy(dtype=float).ravel().tolist(), *null] if not isnan(share)]
     top = max(known, default=1.0) or 1.0
+    shares = [values[third].dropna() for third in values.columns]
+    across = [_across(of_third, top) for of_third in shares]
     traces = [
-        *(_marks(values[third].dropna(), place, top) for place, third in enumerate(values.columns)),
+        *(_marks(of_third, place + aside) for place, (of_third, aside) in enumerate(zip(shares, across, strict=True))),
         _levels("mean of languages", mean, STRONG, "solid"),
         _levels("all neurons", null, MUTED, "dash"),
     ]
     return draw(
         traces,
         f"Neurons of a language by {said(criterion)}, by depth (share of the language's own)",
-        height=330,
-        margin={"t": 36},
+        height=HEIGHT,
+        margin={"r": 76, "t": TOP, "b": BOTTOM},
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={"tickvals": list(range(len(thirds))), "ticktext": thirds, "showgrid": False, "range": [-0.5, 2.5]},
-        yaxis={"tickformat": ".0%", "range": [-0.06 * top, 1.08 * top]},
+        yaxis={"tickformat": ".0%", "range": [LOWEST * top, HIGHEST * top]},
+        annotations=[
+            note
+            for place, (of_third, aside) in enumerate(zip(shares, across, strict=True))
+            for note in _names(of_third, place + aside, top)
+        ],
     )
 
 
-def _marks(shares: pd.Series, place: int, top: float) -> go.Scatter:
-    """One mark per language; marks at about the same height stand side by side."""
+def _across(shares: pd.Series, top: float) -> pd.Series:
+    """How far beside the middle every mark stands: those at about the same height stand side by side."""
     bins = (shares / top * BINS).round()
     crowd = bins.map(bins.value_counts())
     apart = (WIDEST / crowd).clip(upper=APART)
-    across = (bins.groupby(bins).cumcount() - (crowd - 1) / 2) * apart
-    named = _outliers(shares)
+    return (bins.groupby(bins).cumcount() - (crowd - 1) / 2) * apart
+
+
+def _marks(shares: pd.Series, x: pd.Series) -> go.Scatter:
+    """One mark per language."""
     return go.Scatter(
-        x=(place + across).round(3).tolist(),
+        x=x.round(3).tolist(),
         y=shares.round(4).tolist(),
-        mode="markers+text",
+        mode="markers",
         marker={"size": 8, "color": MUTED, "opacity": 0.65},
-        text=[plain(code) if code in named else "" for code in shares.index],
-        textposition=["middle left" if shift < 0 else "middle right" for shift in across],
-        textfont={"size": 10},
         customdata=[plain(code) for code in shares.index],
         cliponaxis=False,
         showlegend=False,
         hovertemplate="%{customdata}: %{y:.1%}<extra></extra>",
     )
+
+
+def _names(shares: pd.Series, x: pd.Series, top: float) -> list[dict[str, Any]]:
+    """Name the languages far from all others, each right of all marks at its height and below the name above it."""
+    pixels = (HEIGHT - TOP - BOTTOM) / ((HIGHEST - LOWEST) * top)
+    notes: list[dict[str, Any]] = []
+    above = float("inf")
+    for code in shares[sorted(_outliers(shares))].sort_values(ascending=False, kind="stable").index:
+        y = above = min(float(shares[code]), above - LINE / pixels)
+        beside = x[(shares - y).abs() * pixels <= LINE]
+        notes.append(
+            {
+                "text": plain(shorten(code, BESIDE_CELLS)),
+                "x": round(max([*beside, x[code]]), 3),
+                "y": y,
+                "xanchor": "left",
+                "xshift": 5,
+                "font": {"size": 10},
+                "showarrow": False,
+            }
+        )
+    return notes
 
 
 def _outliers(shares: pd.Series) -> set[str]:

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.figures.cells import tell_cells, write_cells
+from babelscope.report.figures.marks import mark_of
+from babelscope.report.figures.names import BESIDE_BARS, aliases, shorten
 from babelscope.report.figures.style import (
     DIVERGING,
     MUTED,
-    RUNS,
     SEQUENTIAL,
-    SYMBOLS,
     clean,
     depth_colours,
     draw,
@@ -68,7 +69,8 @@ def draw_setting_curves(
         traces.append(chance | {"hovertemplate": "chance, step %{x}: %{y:.3f}<extra></extra>"})
     for place, (setting, line) in enumerate(curves.items()):
         if len(line):
-            traces += _band(line.sort_values("step"), RUNS[place % len(RUNS)], setting, SYMBOLS[place % len(SYMBOLS)])
+            mark = mark_of(place)
+            traces += _band(line.sort_values("step"), mark.colour, setting, mark.symbol)
     return sketch(traces, f"{part.capitalize()} layers", height=330, **_axes(metric, limits))
 
 
@@ -84,26 +86,28 @@ def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool 
     down = score == "loss"
     others = grid.drop(index="", errors="ignore")
     others = others.loc[others.mean(axis=1).sort_values(ascending=down, kind="stable").index]
-    lines = [*(clean(line) for line in grid.reindex([""]).to_numpy()), [None] * grid.shape[1]]
-    names = [f"<b>{plain(own)}</b>", " "] if "" in grid.index else []
-    lines = [*(lines if names else []), *(clean(line) for line in others.to_numpy())]
-    names += [plain(name) for name in others.index]
+    names, ticks = [str(name) for name in others.index], aliases(others.index, BESIDE_BARS)
+    cells = others.to_numpy(dtype=float)
+    if "" in grid.index:  # with an empty row below
+        names = [own, " ", *names]
+        cells = np.vstack([grid.loc[[""]].to_numpy(dtype=float), np.full((1, grid.shape[1]), np.nan), cells])
+        ticks[plain(own)] = f"<b>{plain(shorten(own, BESIDE_BARS))}</b>"
     if change:
         bound = max(0.02, float(others.abs().max().max()))
         # blue is better in both scores
         colours = {"colorscale": DIVERGING, "zmin": -bound, "zmax": bound, "reversescale": down}
     else:
         colours = {"colorscale": SEQUENTIAL["alignment"], "reversescale": down}
-    digits = "%{z:+.2f}" if change else "%{z:.2f}"
+    sign = "+" if change else ""
     heat = go.Heatmap(
-        z=lines,
+        z=[clean(line) for line in cells],
         x=[plain(name) for name in grid.columns],
-        y=names,
+        y=[plain(name) for name in names],
         xgap=2,
         ygap=2,
         hoverongaps=False,
-        texttemplate=digits if grid.shape[1] <= 12 else None,
-        hovertemplate=f"%{{y}}, %{{x}}<br>{score} %{{z:{'+' if change else ''}.3f}}<extra></extra>",
+        **({"text": write_cells(cells, f"{sign}.2f"), "texttemplate": "%{text}"} if grid.shape[1] <= 12 else {}),
+        **tell_cells(f"%{{y}}, %{{x}}<br>{score} %{{z:{sign}.3f}}", cells, names, grid.columns, most=BESIDE_BARS),
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
         **colours,
     )
@@ -113,7 +117,14 @@ def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool 
         height=150 + 20 * len(names),
         margin={"l": 132, "t": 8, "b": 84},
         xaxis={"type": "category", "showgrid": False, "ticks": "", "tickangle": -40},
-        yaxis={"type": "category", "autorange": "reversed", "showgrid": False, "dtick": 1, "ticks": ""},
+        yaxis={
+            "type": "category",
+            "autorange": "reversed",
+            "showgrid": False,
+            "dtick": 1,
+            "ticks": "",
+            "labelalias": ticks,
+        },
     )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.style import MUTED, RUNS, SYMBOLS, clean, draw, end_labels, fit_beside
+from babelscope.report.figures.marks import mark_of
+from babelscope.report.figures.names import BESIDE_BARS, shorten
+from babelscope.report.figures.style import MUTED, clean, draw, end_labels, fit_beside
 from babelscope.report.words import plain
 
 
@@ -17,14 +19,14 @@ def draw_task(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
     for place, run in enumerate(rows["run"].unique()):
         if run not in curves.index.get_level_values("run"):
             continue
-        curve, colour = curves.loc[run].sort_index(), RUNS[place % len(RUNS)]
+        curve, (colour, symbol) = curves.loc[run].sort_index(), mark_of(place)
         traces.append(
             go.Scatter(
                 x=[int(step) for step in curve.index],
                 y=clean(curve),
                 mode="lines+markers",
                 line={"color": colour, "width": 2.5},
-                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                marker={"symbol": symbol, "size": 7},
                 hovertemplate=f"{plain(run)}, step %{{x}}: %{{y:.3f}}<extra></extra>",
             )
         )
@@ -52,6 +54,8 @@ def draw_task(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
 def draw_transfer(table: pd.DataFrame, sources: Mapping[str, str], score: str) -> go.Figure:
     """Draw the test score of every language (rows, best first) for every run (columns of `table`).
 
+    The legend is the panel's: on a narrow screen that of many runs would leave the figure no room.
+
     Args:
         table: language x run.
         sources: the source language of every run; its point is larger and ringed.
@@ -63,12 +67,9 @@ def draw_transfer(table: pd.DataFrame, sources: Mapping[str, str], score: str) -
     for name, low, high in zip(names, best_first.min(axis=1), best_first.max(axis=1), strict=True):
         stems_x += [*clean([low, high]), None]
         stems_y += [name, name, None]
-    traces = [
-        go.Scatter(
-            x=stems_x, y=stems_y, mode="lines", line={"color": MUTED, "width": 1}, hoverinfo="skip", showlegend=False
-        )
-    ]
+    traces = [go.Scatter(x=stems_x, y=stems_y, mode="lines", line={"color": MUTED, "width": 1}, hoverinfo="skip")]
     for place, run in enumerate(best_first.columns):
+        colour, symbol = mark_of(place)
         is_source = [language == sources.get(run) for language in best_first.index]
         traces.append(
             go.Scatter(
@@ -76,28 +77,25 @@ def draw_transfer(table: pd.DataFrame, sources: Mapping[str, str], score: str) -
                 y=names,
                 name=plain(run),
                 mode="markers",
-                showlegend=True,
                 marker={
                     "opacity": 1,
-                    "color": RUNS[place % len(RUNS)],
-                    "symbol": SYMBOLS[place % len(SYMBOLS)],
+                    "color": colour,
+                    "symbol": symbol,
                     "size": [13 if mark else 9 for mark in is_source],
                     "line": {"width": [2 if mark else 0 for mark in is_source], "color": MUTED},
                 },
+                customdata=names,
                 text=["source language" if mark else "zero-shot" for mark in is_source],
-                hovertemplate=f"%{{y}}, {plain(run)}<br>{score} %{{x:.3f}} (%{{text}})<extra></extra>",
+                hovertemplate=f"%{{customdata}}, {plain(run)}<br>{score} %{{x:.3f}} (%{{text}})<extra></extra>",
             )
         )
-    is_source = [language in set(sources.values()) for language in best_first.index]
-    ticks = [f"<b>{name} (source)</b>" if mark else name for name, mark in zip(names, is_source, strict=True)]
+    ticks = [_tick(language, source=language in set(sources.values())) for language in best_first.index]
     axis = {"range": [0, 1.02]} if score == "accuracy" else {"rangemode": "tozero"}
     return draw(
         traces,
         f"Test {score} in every language, at the last tested step",
-        height=110 + 19 * len(names),
-        margin={"l": 132, "t": 34},
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
+        height=84 + 19 * len(names),
+        margin={"l": 132},
         xaxis={"title": {"text": score}, **axis},
         yaxis={
             "autorange": "reversed",
@@ -108,3 +106,10 @@ def draw_transfer(table: pd.DataFrame, sources: Mapping[str, str], score: str) -
             "ticks": "",
         },
     )
+
+
+def _tick(language: str, *, source: bool) -> str:
+    said = " (source)"
+    if source:
+        return f"<b>{plain(shorten(language, BESIDE_BARS - len(said)))}{said}</b>"
+    return plain(shorten(language, BESIDE_BARS))

@@ -6,7 +6,10 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.style import MUTED, RUNS, SEQUENTIAL, SYMBOLS, clean, draw
+from babelscope.report.figures.cells import tell_cells
+from babelscope.report.figures.marks import COLOURS, mark_of
+from babelscope.report.figures.names import BESIDE_CELLS, aliases
+from babelscope.report.figures.style import MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.table import Run
 from babelscope.report.token_summary import names_of, value_of
 from babelscope.report.words import plain
@@ -41,7 +44,7 @@ def draw_probe(runs: Sequence[Run], end: str = "") -> go.Figure | None:
                 x=scripts,
                 y=clean(values),
                 name=plain(name),
-                marker={"color": RUNS[place % len(RUNS)]},
+                marker={"color": mark_of(place).colour},
                 error_y={**bars, "thickness": 1.2, "color": MUTED},
                 hovertemplate=f"{plain(name)}, %{{x}}: %{{y:.2%}}<extra></extra>",
             )
@@ -83,7 +86,7 @@ def draw_counts(runs: Sequence[Run], k: int) -> go.Figure:
         if rows.empty:
             continue
         shares = pd.Series(rows["value"].to_numpy(), index=rows["other"].astype(int)).sort_index()
-        colour = RUNS[place % len(RUNS)]
+        colour, symbol = mark_of(place)
         traces.append(
             go.Scatter(
                 x=list(shares.index),
@@ -91,7 +94,7 @@ def draw_counts(runs: Sequence[Run], k: int) -> go.Figure:
                 name=plain(name),
                 mode="lines+markers",
                 line={"color": colour, "width": 2, "shape": "hvh" if len(runs) == 1 else "linear"},
-                marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7},
+                marker={"symbol": symbol, "size": 7},
                 fill="tozeroy" if len(runs) == 1 else "none",
                 hovertemplate=f"{plain(name)}: %{{x}} scripts, %{{y:.1%}} of tokens<extra></extra>",
             )
@@ -158,7 +161,7 @@ def draw_angles(run: Run, pairs: Sequence[tuple[str, str]]) -> go.Figure | None:
     traces: list[Any] = []
     for place, (a, b) in enumerate(pairs):
         rows = run.rows[(run.rows["language"] == a) & (run.rows["other"] == b)]
-        colour = RUNS[place % len(RUNS)]
+        colour = mark_of(place).colour
         for centred, dash in (("", "solid"), ("_centred", "dot")):
             of = rows[rows["metric"].str.startswith(f"angle_cosine{centred}/")].sort_values("metric")
             if of.empty:
@@ -203,7 +206,7 @@ def draw_map(explorer: dict[str, Any], name: str) -> go.Figure:
     traces = []
     for place, script in enumerate(order):
         rows = groups[script]
-        own = place < 2 * len(RUNS)
+        own = place < 2 * len(COLOURS)
         traces.append(
             go.Scatter(
                 x=[explorer["place"][row][0] for row in rows],
@@ -214,8 +217,8 @@ def draw_map(explorer: dict[str, Any], name: str) -> go.Figure:
                 marker={
                     "size": 5,
                     "opacity": 0.75,
-                    "color": RUNS[place % len(RUNS)] if own else MUTED,
-                    "symbol": "circle" if place < len(RUNS) else "diamond-open",
+                    "color": mark_of(place).colour if own else MUTED,
+                    "symbol": "circle" if place < len(COLOURS) else "diamond-open",
                 },
                 hovertemplate=f"%{{text}} ({plain(script)})<extra></extra>",
             )
@@ -234,7 +237,9 @@ def draw_map(explorer: dict[str, Any], name: str) -> go.Figure:
 
 
 def _heat(grid: pd.DataFrame, title: str, colours: str, hover: str, custom: pd.DataFrame) -> go.Figure:
-    z = [clean(line) for line in grid.to_numpy(dtype=float)]
+    values = grid.to_numpy(dtype=float)
+    z = [clean(line) for line in values]
+    short = aliases([*grid.index, *grid.columns], BESIDE_CELLS)
     heat = go.Heatmap(
         z=z,
         x=[plain(str(name)) for name in grid.columns],
@@ -246,7 +251,7 @@ def _heat(grid: pd.DataFrame, title: str, colours: str, hover: str, custom: pd.D
         xgap=1,
         ygap=1,
         hoverongaps=False,
-        hovertemplate=f"{hover}<extra></extra>",
+        **tell_cells(hover, values, grid.index, grid.columns),
         colorbar={**BAR, "tickformat": ".0%"},
     )
     return draw(
@@ -254,6 +259,6 @@ def _heat(grid: pd.DataFrame, title: str, colours: str, hover: str, custom: pd.D
         title,
         height=16 * max(len(grid), 10) + 110,
         margin={"l": 74, "b": 84},
-        xaxis={**CATEGORIES, "tickangle": -60},
-        yaxis={**CATEGORIES, "autorange": "reversed"},
+        xaxis={**CATEGORIES, "tickangle": -60, "labelalias": short},
+        yaxis={**CATEGORIES, "autorange": "reversed", "labelalias": short},
     )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 from scipy import stats
 
+from babelscope.report.bidi import isolate
 from babelscope.report.figures.style import RUNS, SEQUENTIAL, clean
 from babelscope.report.study.intervals import LEVEL
 from babelscope.report.study.replicates import sort_settings
@@ -46,7 +47,7 @@ def describe_sweep(runs: Sequence[SweepRun], jobs: Mapping[Path, Job], page: Pat
     return {
         **names,
         "scores": [
-            {"task": task, "name": score, "label": f"{task}: {score}", "down": lower_is_better(score)}
+            {"task": task, "name": score, "label": f"{isolate(task)}: {score}", "down": lower_is_better(score)}
             for task, score in scores
         ],
         "metrics": [

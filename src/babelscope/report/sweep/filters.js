@@ -1,17 +1,18 @@
 // The form by which the reader chooses; every change draws the sections anew.
 "use strict";
 
+// What a row of a matrix can be; `told` writes each of its names.
 const ROWS = [
-  { name: "model", key: (run) => run.model, say: (run) => data.models[run.model] },
+  { name: "model", key: (run) => run.model, say: (run, told) => told(data.models[run.model]) },
   {
     name: "model and setting",
     key: (run) => run.model * data.settings.length + run.setting,
-    say: (run) => `${data.models[run.model]}, ${data.settings[run.setting]}`,
+    say: (run, told) => `${told(data.models[run.model])}, ${told(data.settings[run.setting])}`,
   },
   {
     name: "model and source language",
     key: (run) => run.model * data.sources.length + run.source,
-    say: (run) => `${data.models[run.model]}, from ${data.sources[run.source]}`,
+    say: (run, told) => `${told(data.models[run.model])}, from ${told(data.sources[run.source])}`,
   },
 ];
 
@@ -47,7 +48,7 @@ function offerSet({ names, label }) {
   });
   const say = () => {
     const [some, all] = [chosen[names].size, boxes.length];
-    const only = some === 1 ? data[names][[...chosen[names]][0]] : `${some} of ${all}`;
+    const only = some === 1 ? isolate(data[names][[...chosen[names]][0]]) : `${some} of ${all}`;
     summary.textContent = `${label}: ${some === all ? (all === 1 ? only : `all ${all}`) : only}`;
   };
   const take = (index, wanted) => {

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from babelscope.report.bidi import isolate
 from babelscope.report.downstream import downstream_html
 from babelscope.report.files import write_text
 from babelscope.report.frame import header_html
@@ -18,7 +19,7 @@ from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.runs import SweepRun
 from babelscope.report.table import Run
 
-SCRIPTS = ("statistics", "selection", "tables", "figures", "filters", "sweep")
+SCRIPTS = ("statistics", "selection", "names", "tables", "figures", "filters", "sweep", "print")
 TROUBLE = ("failed", "interrupted", "unreadable", "gone")
 
 
@@ -87,7 +88,7 @@ def trouble_html(jobs: Sequence[Job], path: Path) -> str:
         error = job.error or {"gone": "done, but its run folder is no longer there"}.get(job.state, "")
         link = link_to(job.log, path) if job.log else ""
         log = f'<a href="{escape(link)}">log</a>' if link else escape(str(job.log.name) if job.log else "")
-        cells = [f"<td>{job.state}</td>", f"<td>{escape(' '.join(job.overrides))}</td>"]
+        cells = [f"<td>{job.state}</td>", f"<td>{escape(' '.join(map(isolate, job.overrides)))}</td>"]
         cells += [f"<td>{escape(error)}</td>", f"<td>{log}</td>"]
         rows.append(f'<tr><th scope="row">{escape(job.folder.name)}</th>{"".join(cells)}</tr>')
     if not rows:
@@ -108,10 +109,10 @@ def _facts(data: Mapping[str, Any], runs: Sequence[SweepRun], jobs: Mapping[Path
     # an unreadable one may also be failed
     said = [f"{count} {name}" for name, count in states.most_common() if name != "done"]
     return {
-        "Models": ", ".join(data["models"]),
-        "Tasks": ", ".join(data["tasks"]),
+        "Models": ", ".join(map(isolate, data["models"])),
+        "Tasks": ", ".join(map(isolate, data["tasks"])),
         "Settings": str(len(data["settings"])),
-        "Fine-tuned on": ", ".join(data["sources"]),
+        "Fine-tuned on": ", ".join(map(isolate, data["sources"])),
         "Tested in": _number(len(data["languages"]), "language"),
         "Seeds": str(len(data["seeds"])),
         "Runs": ", ".join([f"{states['done']} finished", *said]),
@@ -134,7 +135,7 @@ def _differing(runs: Sequence[SweepRun]) -> str:
     lines = []
     for names, conditions in sorted(groups.items()):
         if said := describe_differing(differing_conditions(conditions)):
-            lines.append(f"<li>{escape(', '.join(names))}: {escape('. '.join(said))}.</li>")
+            lines.append(f"<li>{escape(', '.join(map(isolate, names)))}: {escape('. '.join(said))}.</li>")
     if not lines:
         return ""
     return (

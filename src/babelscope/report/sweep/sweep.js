@@ -49,7 +49,7 @@ function showCards(selection) {
 function groupRows(selection) {
   return [...gather(selection.counted, groupOf).values()].map((runs) => ({
     runs,
-    name: `${data.models[runs[0].model]}, ${data.settings[runs[0].setting]}, from ${data.sources[runs[0].source]}`,
+    name: `${isolate(data.models[runs[0].model])}, ${isolate(data.settings[runs[0].setting])}, from ${isolate(data.sources[runs[0].source])}`,
     source: overSeeds(runs, sourceScore),
     transfer: overSeeds(runs, (run) => zeroShot(run, selection)),
     alignment: overSeeds(runs, (run) => meanAlignment(run, selection)),
@@ -59,7 +59,7 @@ function groupRows(selection) {
 
 function showGroups(selection) {
   const score = selection.score.name;
-  const of = (name, ...heads) => ({ name, number: true, names: heads.flatMap((head) => [head, `${head}_half`, `${head}_n`]) });
+  const of = (name, head) => ({ key: head, name, number: true, names: [head, `${head}_half`, `${head}_n`] });
   const columns = [
     { name: "Model" },
     { name: "Setting" },
@@ -78,18 +78,18 @@ function showGroups(selection) {
     ...[source, transfer, alignment].map((found) => meanCell(found)),
     meanCell(best, 1),
   ]);
-  showTable(place("groups"), "groups", `Mean ± half of the 95 % interval over seeds, ${selection.score.task}`, columns, rows);
+  showTable(place("groups"), "groups", `Mean ± half of the 95 % interval over seeds, ${isolate(selection.score.task)}`, columns, rows);
 }
 
 function showMatrix(name, what, selection, value, languages, flip) {
   const by = ROWS[chosen.rows];
-  const lines = [...gather(selection.counted, by.key)].sort(([a], [b]) => a - b).map(([, runs]) => ({ name: by.say(runs[0]), runs }));
-  const cells = lines.map(({ runs }) => languages.map((language) => overSeeds(runs, (run) => value(run, language))));
+  const lines = [...gather(selection.counted, by.key)].sort(([a], [b]) => a - b).map(([, runs]) => runs);
+  const cells = lines.map((runs) => languages.map((language) => overSeeds(runs, (run) => value(run, language))));
   const all = known(cells.flat().map((cell) => cell.mean));
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const columns = [{ name: by.name }, ...languages.map((language) => languageColumn(language))];
-  const rows = lines.map((line, index) => [
-    textCell(line.name),
+  const columns = [{ key: "rows", name: by.name }, ...languages.map((language) => languageColumn(language))];
+  const rows = lines.map(([run], index) => [
+    { text: by.say(run, isolate), values: [by.say(run, String)] },
     ...cells[index].map((cell) => ({
       ...meanCell(cell, 2),
       note: "",
@@ -102,7 +102,7 @@ function showMatrix(name, what, selection, value, languages, flip) {
 
 function languageColumn(language) {
   const name = data.languages[language];
-  return { name, number: true, names: [name, `${name}_half`, `${name}_n`] };
+  return { key: language, name, number: true, names: [name, `${name}_half`, `${name}_n`] };
 }
 
 function showMatrices(selection) {
@@ -112,7 +112,7 @@ function showMatrices(selection) {
     .map((language) => ({ language, mean: mean(selection.counted.map((run) => carried(run, language))) }))
     .sort((a, b) => Number.isNaN(a.mean) - Number.isNaN(b.mean) || better * (a.mean - b.mean))
     .map(({ language }) => language);
-  showMatrix("transfer", `Zero-shot test ${selection.score.name}, ${selection.score.task}, by target language`, selection, carried, order, selection.score.down);
+  showMatrix("transfer", `Zero-shot test ${selection.score.name}, ${isolate(selection.score.task)}, by target language`, selection, carried, order, selection.score.down);
   showMatrix("alignment", `${where()}, by language`, selection, alignmentOf, order, metric().way < 0);
 }
 
@@ -126,13 +126,13 @@ function showBest(selection) {
       const points = layers
         .map((layer) => [depth(deepest, layer), mean(runs.map((run) => run.alignment[chosen.metric]?.profile[place]?.[run.layers.indexOf(layer)]))])
         .filter(([, value]) => !Number.isNaN(value));
-      return points.length ? [{ model, points, dashed: place === 0, name: `${data.models[model]}, ${moment}` }] : [];
+      return points.length ? [{ model, points, dashed: place === 0, name: `${isolate(data.models[model])}, ${moment}` }] : [];
     }),
   );
   const picture = document.querySelector("#best .drawn");
   if (lines.length) drawLines(picture, lines, `${metric().title}, by depth and model`, ["depth (% of the layers)", metric().name]);
   else picture.replaceChildren();
-  const named = (name, head) => ({ name, number: true, names: [head, `${head}_half`, `${head}_n`] });
+  const named = (name, head) => ({ key: head, name, number: true, names: [head, `${head}_half`, `${head}_n`] });
   const columns = [
     { name: "Model" },
     { name: "Layers", number: true },
@@ -157,7 +157,7 @@ function showCorrelation(selection) {
   const [down, apart] = [selection.score.down, metric().way < 0];
   const titles = [`${apart ? "− " : ""}${where()}`, `${down ? "− " : ""}zero-shot ${selection.score.name}`];
   const say = ({ run, language, x, y }) =>
-    `${data.models[run.model]}, ${data.settings[run.setting]}, ${data.sources[run.source]} to ${data.languages[language]}, seed ${data.seeds[run.seed]}: ${format(x, 3)}, ${format(y, 3)}`;
+    `${isolate(data.models[run.model])}, ${isolate(data.settings[run.setting])}, ${isolate(data.sources[run.source])} to ${isolate(data.languages[language])}, seed ${data.seeds[run.seed]}: ${format(x, 3)}, ${format(y, 3)}`;
   const picture = document.querySelector("#correlation .drawn");
   if (points.length) drawPoints(picture, points, `${titles[1]} against ${titles[0]}: ${points.length} points`, titles, say);
   else picture.replaceChildren();
@@ -201,7 +201,8 @@ function showRuns(selection) {
   const columns = [
     { name: "Run" },
     ...["Model", "Setting", "Fine-tuned on", "Task", "Seed", "State"].map((name) => ({ name })),
-    ...["Source score", "Zero-shot score", where()].map((name) => ({ name, number: true })),
+    ...["Source score", "Zero-shot score"].map((name) => ({ name, number: true })),
+    { key: "alignment", name: where(), number: true },
   ];
   const counts = new Set(selection.counted);
   const rows = selection.shown.map((run) => [

@@ -1,4 +1,5 @@
-// Tables that can be sorted and downloaded. Cells are { text, note, values, href, shade }; a column's names head its values.
+// Tables that can be sorted and downloaded. Cells are { text, note, values, href, shade }; a column's names head its values,
+// and its key says which one it is where its name changes with what the reader chose.
 "use strict";
 
 const sorting = new Map();
@@ -15,12 +16,15 @@ function element(tag, properties = {}, ...children) {
 
 // Shows a table in a place, sorted as the reader chose.
 function showTable(place, name, caption, columns, rows) {
-  const { column, down } = sorting.get(name) ?? {};
-  const sorted = column === undefined ? rows : [...rows].sort((a, b) => compare(a[column], b[column], down));
+  const keys = columns.map((head) => head.key ?? head.name);
+  if (!keys.includes(sorting.get(name)?.key)) sorting.delete(name); // columns come and go with the filters
+  const { key, down } = sorting.get(name) ?? {};
+  const column = keys.indexOf(key);
+  const sorted = column < 0 ? rows : [...rows].sort((a, b) => compare(a[column], b[column], down));
   const heads = columns.map((head, index) => {
     const sort = element("button", { type: "button", title: "Sort by this column" }, head.name);
     sort.addEventListener("click", () => {
-      sorting.set(name, { column: index, down: column === index ? !down : Boolean(head.number) });
+      sorting.set(name, { key: keys[index], down: column === index ? !down : Boolean(head.number) });
       showTable(place, name, caption, columns, rows);
       place.querySelectorAll("thead button")[index].focus();
     });
