@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from babelscope.metrics import neighbours
+from babelscope.metrics import hardware, neighbours
 from babelscope.metrics.hardware import _gains_by_onednn, product_type
 from babelscope.metrics.precision import full_precision, product
 
@@ -72,3 +72,17 @@ def test_a_product_is_float64s_up_to_rounding(monkeypatch, prefers):
     with full_precision(CPU):
         found = product(left, right)
     torch.testing.assert_close(found.double(), left.double() @ right.double().T, rtol=1e-5, atol=1e-4)
+
+
+def test_many_small_products_take_one_thread_and_give_the_others_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ValueError, match="inside"), hardware.threads_for(hardware.SMALL):
+            assert torch.get_num_threads() == 1
+            raise ValueError("inside")
+        assert torch.get_num_threads() == 2
+        with hardware.threads_for(hardware.SMALL + 1):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -101,6 +101,16 @@ def test_hostile_tokens_stay_text(runs):
     assert data[0]["pieces"][2] == HOSTILE
 
 
+def test_words_from_right_to_left_leave_their_numbers_in_place(runs):
+    path = runs[0].folder / "explorer.json"
+    data = json.loads(path.read_text())
+    data["examples"] = [{"pair": ["eng", "heb"], "word": "sea", "gold": ["ים", "sea"], "near": [["ים", 0.9, True]]}]
+    path.write_text(json.dumps(data))
+    html = render_tokens(runs)
+    assert "<b>\u2068ים\u2069 ✓</b> 0.90" in html
+    assert "<td>\u2068ים\u2069, sea</td>" in html
+
+
 def test_published_figures_have_a_column_of_their_own(runs):
     values = token_table(runs[:2])
     assert list(values.columns) == ["one", "one, published", "two"]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from babelscope.metrics.descend import descend
 from babelscope.metrics.designs import Several, Shared
+from babelscope.metrics.hardware import threads_for
 from babelscope.metrics.precision import full_precision
 
 TOLERANCE = 2e-5  # bound on the relative distance of the objective from its optimum; what is left is far less
@@ -70,7 +71,7 @@ def fit_together(
     logits[:, classes:] = -torch.inf
     penalty = logits.new_ones(width + 1)
     penalty[-1] = 0
-    with full_precision(logits.device):
+    with full_precision(logits.device), threads_for(logits.numel() * width):
         alone = len(tables) == 1
         design = Shared(tables[0], share, classes) if alone else Several(tables, table, share, classes)
         w, _ = descend(

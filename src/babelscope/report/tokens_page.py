@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from babelscope.report.bidi import isolate
 from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.page import details_html, embed_json, panel_html, section_html
@@ -183,9 +184,9 @@ def _examples(explorer: dict[str, Any] | None, most: int = 24) -> str:
     shown = examples[:: max(1, len(examples) // most)][:most]
     rows = "".join(
         f"<tr><td>{escape(' → '.join(example['pair']))}</td><th>{escape(example['word'])}</th>"
-        f"<td>{escape(', '.join(example['gold']))}</td><td>"
+        f"<td>{escape(', '.join(map(isolate, example['gold'])))}</td><td>"
         + ", ".join(
-            f"<b>{escape(word)} ✓</b> {cosine:.2f}" if hit else f"{escape(word)} {cosine:.2f}"
+            f"<b>{escape(isolate(word))} ✓</b> {cosine:.2f}" if hit else f"{escape(isolate(word))} {cosine:.2f}"
             for word, cosine, hit in example["near"]
         )
         + "</td></tr>"

@@ -16,8 +16,6 @@ SEQUENTIAL = {
     "other": ((0, "#f1f0f4"), (0.25, "#cdcae0"), (0.5, "#9d97c4"), (0.75, "#6a62a1"), (1, "#352f6b")),
 }
 DIVERGING = ((0, "#a63d1f"), (0.25, "#e0936a"), (0.5, "#efece6"), (0.75, "#6aa5c4"), (1, "#17527d"))
-RUNS = ("#2a86b8", "#d9792b", "#8a6cc0", "#2f9a6c", "#cc5a86", "#978b25", "#6478cf", "#a0714f", "#3d9fa3", "#7c8794")
-"""Lines on the page of a sweep, whose legend has these colours from style.css."""
 ACCENT, STRONG, MUTED = "#d9792b", "#2a86b8", "#8b8f98"
 MARGIN = {"l": 56, "r": 16, "t": 8, "b": 44}
 

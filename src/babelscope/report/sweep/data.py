@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from babelscope.report.bidi import isolate
-from babelscope.report.figures.style import RUNS, SEQUENTIAL, clean
+from babelscope.report.figures.marks import COLOURS
+from babelscope.report.figures.style import SEQUENTIAL, clean
 from babelscope.report.study.intervals import LEVEL
 from babelscope.report.study.replicates import sort_settings
 from babelscope.report.study.tables import PRIMARY, lower_is_better, way_of
@@ -62,7 +63,7 @@ def describe_sweep(runs: Sequence[SweepRun], jobs: Mapping[Path, Job], page: Pat
         "parts": PARTS,
         "moments": MOMENTS,
         "quantiles": [float(value) for value in stats.t.ppf((1 + LEVEL) / 2, np.arange(1, max(len(runs), 2)))],
-        "colours": {"lines": RUNS, "scale": [colour for _, colour in SEQUENTIAL["alignment"]]},
+        "colours": {"lines": COLOURS, "scale": [colour for _, colour in SEQUENTIAL["alignment"]]},
         "runs": [_run(run, names, scores, jobs, page) for run in runs],
     }
 

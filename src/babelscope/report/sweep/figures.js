@@ -55,7 +55,7 @@ function colourOf(place) {
 }
 
 function drawLegend(models) {
-  const items = models.map((model) => element("li", { className: `mark${model % data.colours.lines.length}` }, data.models[model]));
+  const items = models.map((model) => element("li", { style: `--mark: ${colourOf(model)}` }, isolate(data.models[model])));
   return element("ul", { className: "legend" }, ...items);
 }
 
