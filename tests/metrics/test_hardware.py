@@ -78,11 +78,12 @@ def test_many_small_products_take_one_thread_and_give_the_others_back():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(ValueError, match="inside"), hardware.threads_for(hardware.SMALL):
-            assert torch.get_num_threads() == 1
-            raise ValueError("inside")
-        assert torch.get_num_threads() == 2
-        with hardware.threads_for(hardware.SMALL + 1):
+        for size, threads in ((hardware.SMALL, 1), (hardware.SMALL + 1, 2)):
+            with hardware.threads_for(size):
+                assert torch.get_num_threads() == threads
             assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), hardware.threads_for(1):
+            raise KeyError
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
