@@ -45,9 +45,10 @@ class Timed(LayerScores):
         super().__init__(*given, **options)
         self.seconds: list[float] = []
 
-    def _measure(self, *given: Any, **options: Any) -> None:
+    def measure(self, *given: Any, **options: Any) -> None:
+        """Measure, and take the time."""
         started = _now()
-        super()._measure(*given, **options)
+        super().measure(*given, **options)
         self.seconds.append(_now() - started)
 
 

@@ -71,7 +71,16 @@ def wordpiece():
 
 
 def metaspace():
-    pieces = [("<unk>", 0.0), ("▁", -3.0), ("▁dog", -1.0), ("dog", -1.0), ("诗", -1.0), ("s", -2.0), ("▁a", -1.0)]
+    pieces = [
+        ("<unk>", 0.0),
+        ("▁", -3.0),
+        ("▁▁", -0.1),
+        ("▁dog", -1.0),
+        ("dog", -1.0),
+        ("诗", -1.0),
+        ("s", -2.0),
+        ("▁a", -1.0),
+    ]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from babelscope.models.adapters import lora
-from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
+from babelscope.models.fingerprint import frozen_fingerprint, tensors_fingerprint, weights_fingerprint
 from tests.models.tiny import CLASSIFIERS, tiny_model
 
 
@@ -51,3 +51,17 @@ def test_the_hash_of_tensors_knows_no_settings():
     with torch.no_grad():
         model.h[2].mlp.dense_4h_to_h.bias[0] += 1
     assert tensors_fingerprint(model) != tensors
+
+
+def test_the_hash_of_what_does_not_train_knows_nothing_else():
+    one, other = (lora(tiny_model("llama", "topic")) for _ in range(2))
+    before = frozen_fingerprint(one)
+    with torch.no_grad():
+        for parameter in one.parameters():
+            if parameter.requires_grad:
+                parameter.add_(1)
+    assert frozen_fingerprint(one) == frozen_fingerprint(other) == before
+    with torch.no_grad():
+        next(parameter for parameter in one.parameters() if not parameter.requires_grad)[0, 0] += 1
+    assert frozen_fingerprint(one) != before
+    assert frozen_fingerprint(tiny_model("bert")) == frozen_fingerprint(tiny_model("llama"))

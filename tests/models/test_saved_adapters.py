@@ -173,6 +173,14 @@ def test_prompts_are_refused(tmp_path):
     assert "is PREFIX_TUNING: prompt learning adds positions" in refusal(tmp_path / "prompts")
 
 
+def test_a_kind_that_peft_does_not_know_is_refused(tmp_path):
+    base = save_checkpoint(tmp_path / "base", "xlm-roberta")
+    save_lora(base, tmp_path / "adapter")
+    path = tmp_path / "adapter" / "adapter_config.json"
+    path.write_text(path.read_text().replace('"LORA"', '"ARTAL"'))
+    assert "correct its peft_type" in refusal(tmp_path / "adapter")
+
+
 @pytest.mark.parametrize("auto", [AutoModel, AutoModelForMaskedLM])
 def test_a_resized_vocabulary_is_refused_and_the_remedy_helps(auto, tmp_path):
     base, folder, merged = (

@@ -42,6 +42,11 @@ def test_a_resumed_run_measures_when_it_would_have():
         for callback in callbacks:
             getattr(callback, call)(SimpleNamespace(callbacks=callbacks), None, checkpoint)
     assert others[1].measured == -1
+    held = Noted()  # by a callback of somebody's, which hands on what it is told
+    held.measured = 7
+    held.on_save_checkpoint(SimpleNamespace(callbacks=others), None, kept := {})
+    held.on_load_checkpoint(SimpleNamespace(callbacks=others), None, kept)
+    assert held.measured == 7
     after.on_train_start(at(3, 1), None)
     after.on_validation_epoch_end(at(3, 1), None)
     after.on_validation_epoch_end(at(5, 1), None)

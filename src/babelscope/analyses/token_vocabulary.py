@@ -15,7 +15,6 @@ class TokenVocabulary:
     """Writing system or class; empty for bytes, control and special tokens, which are left out."""
     texts: tuple[str, ...]
     """Decoded, without word-boundary marks; empty for what is no word."""
-    starts_word: tuple[bool, ...]
     pieces: tuple[str, ...]
     """Decoded, with U+2581 before what begins a word: by this, two vocabularies are matched."""
 
@@ -23,10 +22,9 @@ class TokenVocabulary:
 def label_tokens(pieces: Sequence[Piece], *, legacy: bool = False) -> TokenVocabulary:
     """Label every token by the Unicode Script property, or, if legacy, as S1 does, which sets no token apart."""
     size = 1 + max(piece.id for piece in pieces)
-    labels, texts, starts, spelled = [""] * size, [""] * size, [False] * size, [""] * size
+    labels, texts, spelled = [""] * size, [""] * size, [""] * size
     for piece in pieces:
         word = piece.kind == "word"
-        starts[piece.id] = piece.starts_word
         spelled[piece.id] = f"{BOUNDARY if piece.starts_word else ''}{piece.text}" if word else piece.piece
         if word:
             texts[piece.id] = piece.text
@@ -34,7 +32,7 @@ def label_tokens(pieces: Sequence[Piece], *, legacy: bool = False) -> TokenVocab
             labels[piece.id] = legacy_label(piece.legacy)
         elif word:
             labels[piece.id] = label(piece.text)
-    return TokenVocabulary(tuple(labels), tuple(texts), tuple(starts), tuple(spelled))
+    return TokenVocabulary(tuple(labels), tuple(texts), tuple(spelled))
 
 
 def keep_shared(vocabulary: TokenVocabulary, others: Iterable[TokenVocabulary]) -> tuple[str, ...]:

@@ -56,8 +56,9 @@ def single_tokens(tokenizer: Any, pieces: Sequence[str], words: Iterable[str]) -
         written = [before + word for word in words]
         rows = tokenizer(written, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         for word, ids in zip(words, rows, strict=True):
-            if len(ids := [i for i in ids if pieces[i] != BOUNDARY]) == 1 and ids[0] != tokenizer.unk_token_id:
-                found[word] = (ids[0],)
+            kept = [i for i in ids if pieces[i] != BOUNDARY]
+            if len(kept) == 1 and kept[0] != tokenizer.unk_token_id and (len(ids) == 1 or word not in found):
+                found[word] = (kept[0],)
     return lambda word: found.get(word, ())
 
 

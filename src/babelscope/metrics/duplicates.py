@@ -7,7 +7,7 @@ from babelscope.metrics.rerank import PAIR_ELEMENTS, Points, sum_folded
 
 
 def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
-    """Find all points that coincide with at least k others besides kin, as many do where a layer collapses.
+    """Find points of which there are k copies more than any has kin, as of many where a layer collapses.
 
     Args:
         points: N prepared points; those with the same `directions` are at distance zero, and no others are.
@@ -34,13 +34,15 @@ def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
     # Where one of the same mark is no copy, the whole group is left to a search.
     bad = torch.zeros(len(every), dtype=torch.bool, device=device).index_fill_(0, start[~same], value=True)
     kept = ~bad[start]
-    first = start[kept].unsqueeze(1) + torch.arange(few, device=device)
-    rows = rows[kept]
-    return rows, lowest(points, order[first], k, rows)
+    rows, first = rows[kept], start[kept]
+    indices = torch.empty(len(rows), k, dtype=torch.int64, device=device)
+    ahead = torch.arange(few, device=device)
+    for some, heads, out in zip(rows.split(step), first.split(step), indices.split(step), strict=True):
+        out.copy_(lowest(points, some, order[heads.unsqueeze(1) + ahead], k))
+    return rows, indices
 
 
-def lowest(points: Points, others: Tensor, k: int, rows: Tensor | None = None) -> Tensor:
-    """Return the first k (R, k) of `others` (R, m) that count as neighbours of rows (R,), all if omitted."""
-    kin = points.kin if rows is None else points.kin[rows]
-    counts = points.kin[others] != kin.unsqueeze(1)
+def lowest(points: Points, rows: Tensor, others: Tensor, k: int) -> Tensor:
+    """Return the first k (R, k) of `others` (R, m) that count as neighbours of rows (R,)."""
+    counts = points.kin[others] != points.kin[rows].unsqueeze(1)
     return others[counts & (counts.cumsum(1) <= k)].view(-1, k)

@@ -78,11 +78,11 @@ def find_neighbours(
         raise ValueError(f"Expected argument `block` to be at least 1, but got {block}; leave the default")
     points = prepare(x, k, distance, kin)
     equal = bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())
-    if equal or bool(points.zero.any()):
-        distances, indices = _all_equal(points, k)
-    else:
-        distances, indices = points.length.new_empty(len(x), k), points.zero.new_empty(len(x), k, dtype=torch.int64)
-    doubtful = ~points.zero & (not equal)
+    alike = torch.ones_like(points.zero) if equal else points.zero
+    distances, indices = points.length.new_empty(len(x), k), points.zero.new_empty(len(x), k, dtype=torch.int64)
+    for rows in alike.nonzero().squeeze(1).split(block) if bool(alike.any()) else ():
+        distances[rows], indices[rows] = _all_equal(points, rows, k)
+    doubtful = ~alike
     certified = {}
     with full_precision(x.device):
         for dtype in dict.fromkeys((product_type(x.device), torch.float32)):
@@ -121,7 +121,7 @@ def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return rerank(points, rows, best.indices, best.values, k)
 
 
-def _all_equal(points: Points, k: int) -> tuple[Tensor, Tensor]:
-    """Neighbours where all points are one, as in a collapsed layer: the lowest indices that count."""
-    indices = lowest(points, torch.arange(k + points.largest, device=points.x.device).expand(len(points.x), -1), k)
-    return points.zero.double().unsqueeze(1).expand(-1, k).contiguous(), indices
+def _all_equal(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Neighbours of rows (B,) to which all points are one, as in a collapsed layer: the lowest indices that count."""
+    others = torch.arange(k + points.largest, device=rows.device).expand(len(rows), -1)
+    return points.zero[rows].double().unsqueeze(1).expand(-1, k), lowest(points, rows, others, k)

@@ -36,6 +36,15 @@ def tensors_fingerprint(model: nn.Module, family: Family | None = None) -> str:
     return _hash_tensors(model, family, hashlib.sha256())
 
 
+def frozen_fingerprint(model: nn.Module) -> str:
+    """Hash what does not train, under any head: a run that goes on from its checkpoint has the rest from there."""
+    digest = hashlib.sha256()
+    for name, parameter in sorted(model.named_parameters()):
+        if not parameter.requires_grad:
+            _add(digest, name, parameter)
+    return digest.hexdigest()
+
+
 def _hash_tensors(model: nn.Module, family: Family | None, digest: "hashlib._Hash") -> str:
     parts = parts_of(model, family)
     places: dict[str, nn.Module] = {"inputs": nn.ModuleList(parts.inputs), "blocks": nn.ModuleList(parts.blocks)}
@@ -43,15 +52,14 @@ def _hash_tensors(model: nn.Module, family: Family | None, digest: "hashlib._Has
         places["final_norm"] = parts.final_norm
     tensors = {f"{name}.{key}": t for name, part in places.items() for key, t in part.state_dict().items()}
     for name in sorted(tensors):
-        tensor = tensors[name].detach()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(_bytes(tensor))
+        _add(digest, name, tensors[name])
     return digest.hexdigest()
 
 
-def _bytes(tensor: Tensor) -> Any:
+def _add(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
+    digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
     # NumPy has no bfloat16, so bytes are read as such
-    return tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+    digest.update(tensor.detach().contiguous().cpu().reshape(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
 
 
 def _settings(model: Any) -> Mapping[str, Any]:

@@ -86,9 +86,15 @@ def attach(model: PreTrainedModel, folder: Path) -> PeftModel:
     """Put saved adapters, and the head saved with them, into their base model, ready to be trained on.
 
     Raises:
-        ValueError: if they are prompts and no adapters, or the weights do not fit the model.
+        ValueError: if they are prompts and no adapters, of a kind that PEFT does not know, or do not fit the model.
     """
-    kind = PeftConfig.from_pretrained(str(folder))
+    try:
+        kind = PeftConfig.from_pretrained(str(folder))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected {CONFIG} in `model.checkpoint` to be of adapters that this PEFT knows, but that of {folder} is "
+            f"not ({type(error).__name__}: {error}); correct its peft_type, or install the PEFT that saved it."
+        ) from error
     if kind.is_prompt_learning:
         raise ValueError(
             f"Expected the adapter in `model.checkpoint` to be injected into the model (LoRA, IA3), but {folder} is "

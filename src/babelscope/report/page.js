@@ -178,6 +178,7 @@ document.querySelectorAll(".panel").forEach((panel) => {
 });
 window.addEventListener("beforeprint", () => {
   const { open } = root.dataset;
+  if (open === "all") return drawAll();
   window.addEventListener("afterprint", () => openRun(open), { once: true });
   drawAll();
 });

@@ -27,7 +27,9 @@ class OncePerStep(pl.Callback):
         self.measured = checkpoint.get("measured_steps", {}).get(self._place(trainer), -1)
 
     def _place(self, trainer: pl.Trainer) -> int:
-        return [callback for callback in trainer.callbacks if isinstance(callback, OncePerStep)].index(self)  # type: ignore[attr-defined]
+        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+        own = [callback for callback in callbacks if isinstance(callback, OncePerStep)]
+        return own.index(self) if self in own else -1  # another callback may hold this one
 
 
 class Measuring(OncePerStep):

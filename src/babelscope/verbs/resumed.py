@@ -35,7 +35,7 @@ def refuse_other_data(folder: Path, manifest: Mapping[str, Any]) -> None:
 def _identity(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Tell what a manifest says of weights and texts, each by its name."""
     corpus = manifest.get("corpus") or {}
-    hashes = {"weights of `model`": manifest.get("weights"), "tokens of `corpus`": manifest.get("tokens")}
+    hashes = {"frozen weights of `model`": manifest.get("frozen"), "tokens of `corpus`": manifest.get("tokens")}
     hashes |= {f"texts of `{key}`": value for key, value in (manifest.get("texts") or {}).items()}
     counts = {
         "number of sentences of `corpus`": corpus.get("sentences"),

@@ -87,7 +87,7 @@ def _study(cfg: DictConfig, source: Source, probe: Any, sources: list[Source]) -
     single = single_tokens(source.table.tokenizer, vocabulary.pieces, words)
     lookup = mean_of_pieces(source) if cfg.dictionary.pieces else single
     key = {
-        "vocabulary": [vocabulary.labels, vocabulary.texts, vocabulary.starts_word, vocabulary.pieces],
+        "vocabulary": [vocabulary.labels, vocabulary.texts, vocabulary.pieces],
         "k": k,
         "sample": cfg.sample,
         "counts": counts,

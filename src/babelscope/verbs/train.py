@@ -18,7 +18,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names, lm, topic
-from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.fingerprint import frozen_fingerprint, weights_fingerprint
 from babelscope.report.page import write_page
 from babelscope.report.runs import scores_of
 from babelscope.report.table import read_run
@@ -123,6 +123,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
             source=source,
         ) | {
             "revision": cfg.model.revision,
+            "frozen": frozen_fingerprint(loaded.model),
             "texts": {key: text_fingerprint(text) for key, text in texts.items()},
             "finished": False,
         }
