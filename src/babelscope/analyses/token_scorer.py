@@ -9,7 +9,7 @@ from babelscope.analyses.token_neighbours import count_scripts, draw_tokens, fin
 from babelscope.analyses.token_rows import TokenRows, describe, token_rows
 from babelscope.analyses.token_study import least_tokens
 from babelscope.analyses.token_vocabulary import label_tokens
-from babelscope.analyses.translations import single_tokens, translate
+from babelscope.analyses.translations import single_tokens, translate, words_in
 from babelscope.data.corpora import Corpus
 from babelscope.data.lab import LANGUAGES, dictionary
 from babelscope.data.pieces import decode_pieces
@@ -36,8 +36,7 @@ class TokenScorer:
         self.vocabulary = label_tokens(decode_pieces(tokenizer))
         languages = [code for code in corpus.languages if code in LANGUAGES] if corpus.name == "lab" else []
         self.dictionaries = {(a, b): dictionary(a, b) for a in languages for b in languages if a != b}
-        words = (word for pair in self.dictionaries.values() for own, gold in pair.items() for word in (own, *gold))
-        self.lookup = single_tokens(tokenizer, self.vocabulary.pieces, words)
+        self.lookup = single_tokens(tokenizer, self.vocabulary.pieces, words_in(self.dictionaries))
         self.k, self.sample, self.probe, self.seed = k, sample, probe, seed
 
     def __call__(self, table: Tensor) -> list[dict[str, Any]]:

@@ -40,6 +40,11 @@ class Translations:
     examples: tuple[Example, ...]
 
 
+def words_in(dictionaries: Dictionaries) -> set[str]:
+    """Return all words of dictionaries, of both sides."""
+    return {word for pair in dictionaries.values() for own, gold in pair.items() for word in (own, *gold)}
+
+
 def single_tokens(tokenizer: Any, pieces: Sequence[str], words: Iterable[str]) -> Lookup:
     """Look up words that their tokenizer makes one token of: within a sentence, else at the beginning of a text.
 

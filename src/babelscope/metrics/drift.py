@@ -9,6 +9,7 @@ from babelscope.metrics.cka import align, unit_gram
 from babelscope.metrics.ilo import Search
 from babelscope.metrics.mutual_knn import overlap
 from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.remedies import about_k
 from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerMetric, LayerSample
 
@@ -43,10 +44,9 @@ def drift(
     sizes = torch.bincount(sample.language, minlength=sample.languages)
     fewest = int(sizes.argmin())
     if not 1 <= k < int(sizes[fewest]):
-        remedy = "lower metrics.drift.k or add sentences" if k > 0 else "raise metrics.drift.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the sentences of every language, but got k={k} "
-            f"with {int(sizes[fewest])} in {sample.name(fewest)}; {remedy}"
+            f"with {int(sizes[fewest])} in {sample.name(fewest)}; {about_k('drift', k)}"
         )
     kept, aligned = [], []
     for language in range(sample.languages):

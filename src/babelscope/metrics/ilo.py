@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.remedies import about_k
 from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
 
@@ -128,10 +129,9 @@ def _harmonic_mean(a: Tensor, b: Tensor) -> Tensor:
 
 def _check(k: int, threshold: int, points: int) -> None:
     if not 1 <= k < points:
-        remedy = "lower metrics.ilo.k or add sentences" if k > 0 else "raise metrics.ilo.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of points, but got k={k} with "
-            f"{points} points; {remedy}"
+            f"{points} points; {about_k('ilo', k)}"
         )
     if not 1 <= threshold <= k:
         raise ValueError(

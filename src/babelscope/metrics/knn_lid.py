@@ -5,6 +5,7 @@ from torch import Tensor
 
 from babelscope.metrics.ilo import Search
 from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.remedies import about_k
 from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
 from babelscope.metrics.standardise import language_means
@@ -36,10 +37,9 @@ def knn_lid(
     points = len(sample.x)
     translations = int(sample.sentence.unique(return_counts=True)[1].max()) - 1
     if not 1 <= k < points - translations:
-        remedy = "lower metrics.knn_lid.k or add sentences" if k > 0 else "raise metrics.knn_lid.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of points of other sentences, but got "
-            f"k={k} with {points - translations - 1} of them; {remedy}"
+            f"k={k} with {points - translations - 1} of them; {about_k('knn_lid', k)}"
         )
     size = torch.bincount(sample.language, minlength=sample.languages)
     every = torch.arange(points, device=sample.x.device)

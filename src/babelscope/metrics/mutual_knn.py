@@ -6,6 +6,7 @@ from torch import Tensor
 from babelscope.metrics.ilo import Search
 from babelscope.metrics.neighbours import nearest_neighbours
 from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.remedies import about_k
 from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
 
@@ -42,10 +43,9 @@ def mutual_knn(
     x, centre = parallel(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape
     if not 1 <= k < sentences:
-        remedy = "lower metrics.mutual_knn.k or add sentences" if k > 0 else "raise metrics.mutual_knn.k"
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of sentences, but got k={k} with "
-            f"{sentences}; {remedy}"
+            f"{sentences}; {about_k('mutual_knn', k)}"
         )
     found = [search(states, k, distance=distance)[1] for states in x]
     share = torch.zeros(languages, languages, dtype=torch.float64, device=x.device)

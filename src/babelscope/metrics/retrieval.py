@@ -5,6 +5,7 @@ from torch import Tensor
 
 from babelscope.metrics.directions import directions_of, nearest
 from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerSample
 
 
@@ -36,7 +37,7 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
     if not 1 <= k <= sentences:
         raise ValueError(
             f"Expected argument `k` to be from 1 to the number of sentences, but got k={k} with {sentences}; "
-            f"{'raise metrics.retrieval.k' if k < 1 else 'lower metrics.retrieval.k or add sentences'}"
+            f"{about_k('retrieval', k)}"
         )
     points = directions_of(x)
     plain, scaled, hubs = points.length.new_zeros(3, languages, languages)

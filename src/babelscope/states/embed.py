@@ -55,15 +55,17 @@ class Prepared:
 
     def points(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return all points (P,) that have the tokens of some in the batches (B,), and whose of these each has (P,)."""
-        order, many = self._copies
+        order, first, many = self._copies
         some = many[index]
         row = torch.arange(len(index)).repeat_interleave(some)
         place = torch.arange(len(row)) - (some.cumsum(0) - some)[row]
-        return order[(many.cumsum(0) - many)[index][row] + place], row
+        return order[first[index][row] + place], row
 
     @cached_property
-    def _copies(self) -> tuple[Tensor, Tensor]:
-        return self.stands.argsort(stable=True), torch.bincount(self.stands, minlength=len(self.stands))
+    def _copies(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All points (S,) by the point that stands for them, and where each one's begin and how many they are (S,)."""
+        many = torch.bincount(self.stands, minlength=len(self.stands))
+        return self.stands.argsort(stable=True), many.cumsum(0) - many, many
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """When to measure while a model trains: what the callbacks that score it share."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytorch_lightning as pl
@@ -32,14 +33,14 @@ class OncePerStep(pl.Callback):
         return own.index(self) if self in own else -1  # another callback may hold this one
 
 
-class Measuring(OncePerStep):
+class Measuring(OncePerStep, ABC):
     """Measure before training, and at every validation or, where nothing is validated, the end of every n-th epoch."""
 
     every_n_epochs: int = 1
 
+    @abstractmethod
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Measure the model as it is, after so many epochs."""
-        raise NotImplementedError
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure step 0, before anything is learnt; a resumed run has it already."""

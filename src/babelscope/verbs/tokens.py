@@ -13,7 +13,7 @@ from babelscope.analyses.token_map import check_layout
 from babelscope.analyses.token_rows import TokenRows, token_rows
 from babelscope.analyses.token_study import TokenStudy, least_tokens, study_tokens
 from babelscope.analyses.token_vocabulary import keep_shared
-from babelscope.analyses.translations import single_tokens
+from babelscope.analyses.translations import single_tokens, words_in
 from babelscope.report.table import read_run, write, write_json, write_text
 from babelscope.report.tokens_page import write_tokens_page
 from babelscope.verbs.building import begin, build
@@ -81,9 +81,7 @@ def _study(cfg: DictConfig, source: Source, probe: Any, sources: list[Source]) -
     counts = read_counts(cfg.counts, len(vocabulary.labels))
     dictionaries = read_dictionaries(cfg, lab=source.is_lab)
     tokens, narrowest = _probed(cfg, source, sources) if probe else (source.tokens, None)
-    words = {
-        word for pair in dictionaries.values() for source_word, gold in pair.items() for word in (source_word, *gold)
-    }
+    words = words_in(dictionaries)
     single = single_tokens(source.table.tokenizer, vocabulary.pieces, words)
     lookup = mean_of_pieces(source) if cfg.dictionary.pieces else single
     key = {
