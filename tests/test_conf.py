@@ -71,7 +71,7 @@ def compose_choice(composed: Any, group: str, name: str) -> DictConfig:
     root = ROOT_OF.get(group, {}).get(name, "train")
     choice = f"{group}=[{name}]" if group in LISTS and name != "none" else f"{group}={name}"
     given = ["model.checkpoint=somewhere"] if (group, name) == ("model", "default") else []
-    given += ["corpus.folder=somewhere"] if (group, name) == ("corpus", "lines") else []
+    given += {"lines": ["corpus.folder=somewhere"], "table": ["corpus.file=some.csv"]}.get(name, [])
     cfg = composed(root, choice, *given)
     COMPOSED[group, name] = HydraConfig.instance().cfg, cfg
     return cfg
@@ -144,6 +144,13 @@ def test_lines_has_a_key_for_each_option_of_its_loader(composed):
     assert made.keywords["labels"] is options["labels"] is None
     given = composed("probe", "corpus=lines", folder, "corpus.codes={zho_Hant:zh-TW}", "corpus.labels=topics").corpus
     assert (given.codes, given.labels) == ({"zho_Hant": "zh-TW"}, "topics")
+
+
+def test_table_has_a_key_for_each_option_of_its_loader(composed):
+    made = instantiate(composed("probe", "corpus=table", "corpus.file=some.csv").corpus, _convert_="all")
+    options = {name: option.default for name, option in inspect.signature(made.func).parameters.items()}
+    for name in set(options) - {"languages", "split", "file", "name"}:
+        assert made.keywords[name] == options[name]
 
 
 @names("metrics")

@@ -33,7 +33,7 @@ def test_python_prints_what_it_says(capsys):
 def test_commands_compose(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = [part for part in shlex.split(command)[1:] if part != "-m"]
-    first_choices = [re.sub(r"^([\w.]+=[^\[,]*),.*", r"\1", part) for part in arguments]
+    first_choices = [re.sub(r"^([\w.]+=[^\[{,]*),.*", r"\1", part) for part in arguments]
     result = babelscope(*first_choices, "--cfg", "job")
     assert result.code == 0, result.err
     assert result.out.startswith("seed:")

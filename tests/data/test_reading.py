@@ -1,6 +1,6 @@
 import pytest
 
-from babelscope.data.reading import check_languages, find_folder, parse_split, read_lines, read_sentences
+from babelscope.data.reading import check_languages, find_folder, read_lines, read_sentences
 
 
 def test_read_lines_removes_mark_and_carriage_returns_only(tmp_path):
@@ -50,14 +50,3 @@ def test_find_folder_takes_the_first_that_is_there(tmp_path):
 def test_languages_that_cannot_be_read(languages, message):
     with pytest.raises(ValueError, match=message):
         check_languages(languages, ["eng_Latn", "zho_Hans"], place="here")
-
-
-def test_splits():
-    known = ("train", "dev", "test")
-    assert parse_split("dev+test", known, corpus="c") == ["dev", "test"]
-    assert parse_split(" dev + test ", known, corpus="c") == ["dev", "test"]
-    assert parse_split("all", known, corpus="c") == list(known)
-    assert parse_split("test", ["devtest"], corpus="c", aliases={"test": "devtest"}) == ["devtest"]
-    for split in ("valid", "dev+dev", "", "dev+"):
-        with pytest.raises(ValueError, match="train, dev, test, a union such as dev\\+test, or all"):
-            parse_split(split, known, corpus="c")

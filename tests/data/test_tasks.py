@@ -39,7 +39,7 @@ def test_a_test_corpus_may_lack_a_label_but_not_add_one():
 @pytest.mark.parametrize(("labels", "count"), [(None, 0), (("a", "a", "a"), 1)])
 def test_a_corpus_without_labels_has_no_topics(labels, count):
     with pytest.raises(
-        ValueError, match=f"at least 2 labels for task topic, but corpus 'test' has {count}; choose.*corpus.labels=FILE"
+        ValueError, match=f"at least 2 labels for task topic, but corpus 'test' has {count}; choose.*by corpus.labels"
     ):
         label_names(replace(CORPUS, labels=labels))
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.hub import load_rows
-from babelscope.data.reading import check_languages, find_folder, parse_split, read_sentences
+from babelscope.data.names import find_names
+from babelscope.data.reading import check_languages, find_folder, read_sentences
+from babelscope.data.splits import PARTS, cut, parse_split
 from babelscope.data.tables import Table, align, table_of_columns, table_of_lines, table_of_rows
 
 SIB200_HUB = "Davlan/sib200"
@@ -61,7 +63,8 @@ def flores(languages: Sequence[str], split: str, *, folder: str | Path | None = 
         check_languages(languages)
         return align("flores", languages, splits, _read_flores_from_hub)
     root = find_folder(folder, "flores200_dataset", "flores101_dataset")
-    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}") for part in splits}
+    other = "leave it out"  # its files have the names that FLORES gave them
+    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", remedy=other) for part in splits}
     return align("flores", languages, splits, lambda code, part: table_of_lines(paths[part][code]))
 
 
@@ -82,7 +85,7 @@ def lines(
         split: train, dev and test are the first 70, the next 10 and the last 20 per cent; a union of them, or all.
         folder: holds the files.
         pattern: a file's name, with {language} where the language goes, e.g. "newstest2019-ref.{language}.txt".
-        codes: what a FLORES code is called in file names, where the rule of `find_files` does not find it.
+        codes: what a FLORES code is called in file names, where the rule of `find_names` does not find it.
         labels: name of a file in the folder with one label per line.
         name: what the rows and the report call the corpus.
 
@@ -93,7 +96,7 @@ def lines(
     if folder is None:
         raise ValueError("Expected `corpus.folder` to be the folder of the text files, but got None; set it")
     root = find_folder(folder)
-    splits = parse_split(split, ("train", "dev", "test"), corpus=name)
+    splits = parse_split(split, PARTS, corpus=name)
     paths = find_files(languages, root, pattern, codes)
     corpus = align(name, languages, ("line",), lambda code, _: table_of_lines(paths[code]))
     if labels is not None:
@@ -103,49 +106,28 @@ def lines(
                 f"Expected one label per line in {root / labels}, but got {len(topics)} labels for {len(corpus)} lines"
             )
         corpus = replace(corpus, labels=tuple(topics))
-    ends = {"train": 7 * len(corpus) // 10, "dev": 8 * len(corpus) // 10, "test": len(corpus)}
-    starts = {"train": 0, "dev": ends["train"], "test": ends["dev"]}
-    return corpus.take([i for part in splits for i in range(starts[part], ends[part])])
+    return cut(corpus, splits)
 
 
 def find_files(
-    languages: Sequence[str], root: Path, pattern: str, codes: Mapping[str, str] | None = None
+    languages: Sequence[str], root: Path, pattern: str, codes: Mapping[str, str] | None = None, **remedy: str
 ) -> dict[str, Path]:
-    """Find every language's file: by its name in `codes`, else by its FLORES code, as zho_Hans, zho-Hans or zho.
+    """Find every language's file, whose name has {language} where `find_names` finds what it is called.
 
     Raises:
-        ValueError: if the pattern has no {language}, a language has no file, two languages have the same one, or
-            `codes` is no mapping.
+        ValueError: if the pattern has no {language}; `find_names` raises for languages and `codes`.
     """
     if "{language}" not in pattern:
         raise ValueError(
             f"Expected `corpus.pattern` to have {{language}} where a file name has the language, but got {pattern!r}"
         )
-    if codes is not None and not isinstance(codes, Mapping):
-        raise ValueError(
-            f"Expected `corpus.codes` to be null or names by FLORES code, but got {codes!r}; "
-            f"write 'corpus.codes={{zho_Hant:NAME}}'"
-        )
-    check_languages(languages)
     prefix, suffix = pattern.split("{language}", 1)
     found = {
         path.relative_to(root).as_posix().removeprefix(prefix).removesuffix(suffix): path
         for path in root.glob(f"{escape(prefix)}*{escape(suffix)}")
     }
-    called: dict[str, str] = {}
-    for language in languages:
-        usual = (language, language.replace("_", "-"), language.split("_", maxsplit=1)[0])
-        given = None if codes is None else codes.get(language)
-        name = given or next((name for name in usual if name in found), language)
-        other = next((code for code in called if called[code] == name), None)
-        if other is not None:
-            raise ValueError(
-                f"Expected a file of its own for every language, but {other} and {language} share {name!r} "
-                f"of {root / pattern}; tell what the files call one of them: 'corpus.codes={{{language}:NAME}}'"
-            )
-        called[language] = name
-    check_languages(list(called.values()), found, place=root / pattern)
-    return {language: found[name] for language, name in called.items()}
+    names = find_names(languages, found, root / pattern, codes, **remedy)
+    return {language: found[name] for language, name in names.items()}
 
 
 def _read_sib200_from_hub(language: str, split: str) -> Table:

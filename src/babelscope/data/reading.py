@@ -1,7 +1,6 @@
 """Read text files strictly, with errors that name the file, the line and the remedy."""
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -82,23 +81,3 @@ def check_languages(languages: Sequence[str], known: Iterable[str] | None = None
             raise ValueError(
                 f"Expected `languages` to be among the {len(codes)} of {place}, but got {language!r}; nearest: {near}"
             )
-
-
-def parse_split(
-    split: str, known: Collection[str], *, corpus: str, aliases: Mapping[str, str] | None = None
-) -> list[str]:
-    """Turn "dev", a union such as "dev+test", or "all" into a list of a corpus's own splits.
-
-    Raises:
-        ValueError: if a part is unknown or occurs twice.
-    """
-    if split == "all":
-        return list(known)
-    parts = [(aliases or {}).get(part, part) for part in re.split(r"\s*\+\s*", split.strip())]
-    for i, part in enumerate(parts):
-        if part not in known or part in parts[:i]:
-            raise ValueError(
-                f"Expected `split` of corpus {corpus} to be one of {', '.join(known)}, a union such as "
-                f"{'+'.join(list(known)[-2:])}, or all, but got {split!r}"
-            )
-    return parts

@@ -54,7 +54,7 @@ def table_of_columns(path: Path) -> Table:
             raise ValueError(
                 f"Expected {len(COLUMNS)} cells separated by tabs, but got {len(cells)} in {path}, line {number}"
             )
-        rows.append(dict(zip(COLUMNS, map(_unquote, cells), strict=True)))
+        rows.append(dict(zip(COLUMNS, map(unquote, cells), strict=True)))
     return table_of_rows(rows, str(path), first=2)
 
 
@@ -62,32 +62,39 @@ def table_of_rows(
     rows: Sequence[Mapping[str, Any]],
     place: str,
     *,
-    key: str = "index_id",
+    key: str | None = "index_id",
+    text: str = "text",
     label: str | None = "category",
     first: int = 1,
 ) -> Table:
-    """Turn rows with an id, a text and perhaps a label into a table.
+    """Turn rows with a text, and perhaps an id and a label, into a table; without ids a row's is its number.
 
     Raises:
-        ValueError: if a column is missing, a cell is empty, or an id is repeated.
+        ValueError: if a column is missing, a cell is empty or no text, or an id is repeated.
     """
-    columns = [column for column in (key, "text", label) if column is not None]
+    columns = [column for column in (key, text, label) if column is not None]
     seen = set()
     for number, row in enumerate(rows, start=first):
         missing = [column for column in columns if column not in row]
         if missing:
             raise ValueError(f"Expected the column {missing[0]!r} in {place}, but it has {', '.join(row)}")
-        empty = [column for column in columns if not str(row[column]).strip()]
+        empty = [column for column in columns if row[column] is None or not str(row[column]).strip()]
         if empty:
             raise ValueError(
                 f"Expected no empty cell, but {empty[0]!r} of {place}, line {number} is; "
                 f"remove this sentence from every language"
             )
-        if row[key] in seen:
+        if not isinstance(row[text], str):
+            raise ValueError(
+                f"Expected text in {place}, line {number}, but {text!r} is {row[text]!r}; give the column of sentences"
+            )
+        if key is not None and str(row[key]) in seen:
             raise ValueError(f"Expected unique values of {key}, but got {row[key]!r} again in {place}, line {number}")
-        seen.add(row[key])
+        seen.add(None if key is None else str(row[key]))
+    numbers = range(1, len(rows) + 1)
+    ids = tuple(map(str, numbers)) if key is None else tuple(str(row[key]) for row in rows)
     labels = None if label is None else tuple(str(row[label]) for row in rows)
-    return Table(place, tuple(str(row[key]) for row in rows), tuple(row["text"] for row in rows), labels, first)
+    return Table(place, ids, tuple(row[text] for row in rows), labels, first)
 
 
 def align(name: str, languages: Sequence[str], splits: Sequence[str], read: Callable[[str, str], Table]) -> Corpus:
@@ -142,8 +149,8 @@ def _reordered(table: Table, first: Table) -> list[str]:
     return [table.texts[row[key]] for key in first.ids]
 
 
-def _unquote(cell: str) -> str:
-    """Undo CSV quoting where a cell has it; a stray quote is text.
+def unquote(cell: str) -> str:
+    """Undo CSV quoting where a cell between tabs has it; a stray quote is text.
 
     A CSV writer quotes a cell because it holds a quote, which it doubles; ``"One."`` is a text in quotation marks.
     """

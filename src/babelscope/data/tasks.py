@@ -65,8 +65,8 @@ def label_names(corpus: Corpus) -> tuple[str, ...]:
     if len(names) < 2:
         raise ValueError(
             f"Expected a corpus with at least 2 labels for task topic, but corpus {corpus.name!r} has {len(names)}; "
-            f"choose task=lm, a corpus with labels such as sib200, or give corpus=lines a file of them by "
-            f"corpus.labels=FILE"
+            f"choose task=lm, a corpus with labels such as sib200, or give them by corpus.labels: "
+            f"a file with corpus=lines, a column with corpus=table"
         )
     return names
 

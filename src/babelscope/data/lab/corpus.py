@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from babelscope.data.corpora import Corpus
 from babelscope.data.lab.grammar import SETTINGS, meanings, render
 from babelscope.data.lab.lexicon import LANGUAGES
-from babelscope.data.reading import check_languages, parse_split
+from babelscope.data.reading import check_languages
+from babelscope.data.splits import parse_split
 
 DEV = range(100)
 TEST = range(100, 300)

@@ -1,0 +1,53 @@
+"""What somebody's files and tables call a language."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from babelscope.data.reading import check_languages
+
+
+def find_names(
+    languages: Sequence[str],
+    known: Collection[str],
+    place: str | Path,
+    codes: Mapping[str, str] | None = None,
+    *,
+    remedy: str = "tell what it is called there: 'corpus.codes={{{language}:NAME}}'",
+) -> dict[str, str]:
+    """Find what every language is called: as in `codes`, else by its FLORES code, as zho_Hans, zho-Hans or zho.
+
+    Args:
+        languages: FLORES codes.
+        known: the names that there are.
+        place: where, for errors.
+        codes: names by FLORES code, for languages that the rule does not find.
+        remedy: what errors advise, with {language} for the code.
+
+    Raises:
+        ValueError: if a language is not there, two languages have the same name, or `codes` is no mapping.
+        FileNotFoundError: if there is no name at all.
+    """
+    if codes is not None and not isinstance(codes, Mapping):
+        raise ValueError(
+            f"Expected `corpus.codes` to be null or names by FLORES code, but got {codes!r}; "
+            f"write 'corpus.codes={{zho_Hant:NAME}}'"
+        )
+    check_languages(languages)
+    called: dict[str, str] = {}
+    for language in languages:
+        usual = (language, language.replace("_", "-"), language.split("_", maxsplit=1)[0])
+        given = None if codes is None else codes.get(language)
+        name = given or next((name for name in usual if name in known), language)
+        other = next((code for code in called if called[code] == name), None)
+        advice = remedy.format(language=language)
+        if other is not None:
+            raise ValueError(
+                f"Expected text of its own for every language, but {other} and {language} share {name!r} of {place}; "
+                f"{advice}"
+            )
+        try:
+            check_languages([name], known, place=place)
+        except ValueError as error:
+            raise ValueError(f"{error}; {advice}") from error
+        called[language] = name
+    return called

@@ -1,0 +1,110 @@
+"""Parallel text from one table: with a column per language, or with a row per sentence and language."""
+
+import re
+from collections.abc import Mapping, Sequence
+from glob import escape, glob
+from pathlib import Path
+
+from babelscope.data.corpora import Corpus
+from babelscope.data.names import find_names
+from babelscope.data.rows import Row, read_rows
+from babelscope.data.splits import PARTS, cut, parse_split
+from babelscope.data.tables import align, table_of_rows
+
+VALIDATION = ("dev", "validation", "valid", "val")
+"""Names of one split."""
+Sentences = tuple[Sequence[Row], str, str]
+"""The rows of a language, their place for errors, and the column of their sentences."""
+
+
+def table(
+    languages: Sequence[str],
+    split: str,
+    *,
+    file: str | Path | None = None,
+    codes: Mapping[str, str] | None = None,
+    language: str | None = None,
+    text: str = "text",
+    ids: str | None = None,
+    labels: str | None = None,
+    name: str = "table",
+) -> Corpus:
+    """Read aligned sentences from a table; `rows.READERS` has the formats.
+
+    Args:
+        languages: FLORES codes.
+        split: train, dev and test are the first 70, the next 10 and the last 20 per cent, or, with {split} in `file`,
+            files of their own; a union of them, or all.
+        file: the table, or a folder that `datasets` saved; {split} stands for a split, as in "data/{split}.parquet".
+        codes: what columns, or cells of `language`, call a FLORES code, where `find_names` does not find it.
+        language: the column that says in which language a row is; None if every language has a column.
+        text: the column of sentences then.
+        ids: the column of sentence ids; None aligns by order.
+        labels: the column of labels.
+        name: what the rows and the report call the corpus.
+
+    Raises:
+        ValueError: if a language, split or column is unknown, a sentence is empty, or languages differ in sentences.
+        FileNotFoundError: if there is no such file.
+    """
+    if file is None:
+        raise ValueError("Expected `corpus.file` to be a table of parallel text, but got None; set it")
+    pattern = Path(file).expanduser()
+    apart = "{split}" in str(pattern)
+    files = _files_of_splits(pattern) if apart else dict.fromkeys(PARTS, pattern)
+    aliases = {other: part for part in VALIDATION if part in files for other in VALIDATION if other not in files}
+    splits = parse_split(split, files, corpus=name, aliases=aliases)
+    tables = {}
+    for part in splits if apart else ("row",):
+        given = (read_rows(place := files.get(part, pattern)), place, languages, codes)
+        found = _columns(*given) if language is None else _own_rows(*given, language=language, text=text)
+        tables[part] = {
+            code: table_of_rows(rows, where, key=ids, text=column, label=labels)
+            for code, (rows, where, column) in found.items()
+        }
+    corpus = align(name, languages, tuple(tables), lambda code, part: tables[part][code])
+    return corpus if apart else cut(corpus, splits)
+
+
+def _files_of_splits(pattern: Path) -> dict[str, Path]:
+    """Find the files whose names have a split where the pattern has {split}, in the order of training, then by name."""
+    whole = re.compile(re.escape(str(pattern)).replace(r"\{split\}", "([^/]+)", 1).replace(r"\{split\}", r"\1"))
+    found = {}
+    for path in glob(escape(str(pattern)).replace("{split}", "*")):
+        match = whole.fullmatch(path)
+        if match is not None and Path(path).is_dir() == (not pattern.suffix):
+            found[match[1]] = Path(path)
+    if not found:
+        raise FileNotFoundError(f"Expected `corpus.file` to name a table for each split, but found none at {pattern}")
+    usual = ("train", *VALIDATION, "test")
+    return {part: found[part] for part in sorted(found, key=lambda part: ([*usual, part].index(part), part))}
+
+
+def _columns(
+    rows: Sequence[Row], place: Path, languages: Sequence[str], codes: Mapping[str, str] | None
+) -> dict[str, Sentences]:
+    """Find the column of every language."""
+    called = find_names(languages, rows[0], f"the columns of {place}", codes)
+    return {code: (rows, f"{place}, column {column}", column) for code, column in called.items()}
+
+
+def _own_rows(
+    rows: Sequence[Row],
+    place: Path,
+    languages: Sequence[str],
+    codes: Mapping[str, str] | None,
+    *,
+    language: str,
+    text: str,
+) -> dict[str, Sentences]:
+    """Find the rows of every language."""
+    own: dict[str, list[Row]] = {}
+    for number, row in enumerate(rows, start=1):
+        if language not in row:
+            have = ", ".join(row)
+            raise ValueError(
+                f"Expected the column {language!r} in {place}, row {number}, but it has {have}; correct it"
+            )
+        own.setdefault(str(row[language]), []).append(row)
+    called = find_names(languages, own, f"column {language} of {place}", codes)
+    return {code: (own[name], f"{place}, {language} {name}", text) for code, name in called.items()}

@@ -1,0 +1,31 @@
+import pytest
+
+from babelscope.data.names import find_names
+
+KNOWN = ("eng_Latn", "zho-Hans", "deu", "zh-TW")
+
+
+def test_names_by_the_rule_and_by_hand():
+    languages = ["eng_Latn", "zho_Hans", "deu_Latn", "zho_Hant"]
+    assert find_names(languages, KNOWN, "here", {"zho_Hant": "zh-TW"}) == dict(zip(languages, KNOWN, strict=True))
+    assert find_names(["deu_Latn"], KNOWN, "here", {"deu_Latn": "eng_Latn"}) == {"deu_Latn": "eng_Latn"}
+
+
+@pytest.mark.parametrize(
+    ("languages", "codes", "message"),
+    [
+        (["fra_Latn"], None, "4 of here, but got 'fra_Latn'; .*tell what it is .* 'corpus.codes={fra_Latn:NAME}'"),
+        (["deu_Latn"], {"deu_Latn": "de"}, "got 'de'; nearest: deu.*corpus.codes={deu_Latn:NAME}"),
+        (["deu_Latn", "deu_Fraktur"], None, "deu_Latn and deu_Fraktur share 'deu' of here; tell.*{deu_Fraktur:NAME}"),
+        (["deu_Latn"], "deu", "`corpus.codes` to be null or names by FLORES code, but got 'deu'"),
+        ([], None, "a list of FLORES codes"),
+    ],
+)
+def test_names_that_are_not_there(languages, codes, message):
+    with pytest.raises(ValueError, match=message):
+        find_names(languages, KNOWN, "here", codes)
+
+
+def test_an_advice_of_its_own():
+    with pytest.raises(ValueError, match=r"nearest: deu.*; leave out deu_Arab$"):
+        find_names(["deu_Latn", "deu_Arab", "x"], ("deu_Latn",), "here", remedy="leave out {language}")

@@ -1,0 +1,109 @@
+import datasets
+import pandas as pd
+import pytest
+
+from babelscope.data.one_table import table
+
+LANGUAGES = ["eng_Latn", "zho_Hans", "deu_Latn"]
+CODES = {"eng_Latn": "en", "deu_Latn": "de"}
+
+
+def sentence(code, i):
+    return f"{code}, number {i}"
+
+
+@pytest.fixture
+def wide(tmp_path):
+    rows = [
+        {"key": f"s{i}", "topic": f"t{i % 3}", "year": i, **{c: sentence(c, i) for c in ("de", "zho-Hans", "en")}}
+        for i in range(20)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "wide.parquet")
+    return tmp_path / "wide.parquet"
+
+
+@pytest.fixture
+def long(tmp_path):
+    rows = [
+        {"lang": c, "key": i, "sentence": sentence(c, i), "topic": f"t{i % 3}"}
+        for c in ("de", "zho-Hans", "en", "fr")
+        for i in (range(20) if c != "de" else reversed(range(20)))
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "long.csv", index=False)
+    return tmp_path / "long.csv"
+
+
+def test_a_column_per_language(wide):
+    corpus = table(LANGUAGES, "all", file=wide, codes=CODES, ids="key", labels="topic", name="mine")
+    assert (corpus.name, corpus.languages, len(corpus)) == ("mine", tuple(LANGUAGES), 20)
+    assert corpus.texts["zho_Hans"][7] == sentence("zho-Hans", 7)
+    assert corpus.labels[7] == "t1"
+    assert corpus.ids[7].endswith("s7")
+    parts = [
+        table(LANGUAGES, part, file=wide, codes=CODES, ids="key", labels="topic") for part in ("train", "dev", "test")
+    ]
+    assert [len(part) for part in parts] == [14, 2, 4]
+    assert sum((part.ids for part in parts), ()) == corpus.ids
+    assert parts[1] == table(LANGUAGES, "validation", file=wide, codes=CODES, ids="key", labels="topic")
+
+
+def test_a_row_per_sentence_and_language_is_the_same(wide, long):
+    options = {"language": "lang", "text": "sentence", "ids": "key", "labels": "topic"}
+    corpus = table(LANGUAGES, "all", file=long, codes=CODES, **options)
+    other = table(LANGUAGES, "all", file=wide, codes=CODES, labels="topic")
+    assert (corpus.texts, corpus.labels) == (other.texts, other.labels)
+
+
+def test_files_of_splits(tmp_path):
+    for split, count in {"train": 5, "validation": 2, "test": 3, "test.old": 9}.items():
+        rows = [{"eng": f"{split} {i}"} for i in range(count)]
+        pd.DataFrame(rows).to_json(tmp_path / f"a[1].{split}.jsonl", orient="records", lines=True)
+    file = tmp_path / "a[1].{split}.jsonl"
+    for split, count in {"train": 5, "dev": 2, "validation": 2, "dev+test": 5, "test.old": 9}.items():
+        corpus = table(["eng_Latn"], split, file=file)
+        assert len(corpus) == count
+    assert table(["eng_Latn"], "dev+test", file=file).ids == (
+        *("validation-1", "validation-2"),
+        *("test-1", "test-2", "test-3"),
+    )
+    with pytest.raises(ValueError, match=r"`split` of corpus table to be one of train, validation, test, test.old"):
+        table(["eng_Latn"], "devtest", file=file)
+    with pytest.raises(FileNotFoundError, match=r"a table for each split"):
+        table(["eng_Latn"], "dev", file=tmp_path / "b.{split}.jsonl")
+
+
+def test_a_saved_data_set_with_splits(tmp_path):
+    part = datasets.Dataset.from_list([{"translation": {"en": "One", "de": "Eins"}}])
+    datasets.DatasetDict({"train": part, "validation": part}).save_to_disk(tmp_path / "saved")
+    corpus = table(["deu_Latn", "eng_Latn"], "train+dev", file=f"{tmp_path}/saved/{{split}}", codes=CODES)
+    assert corpus.texts == {"deu_Latn": ("Eins", "Eins"), "eng_Latn": ("One", "One")}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"file": None}, "`corpus.file`"),
+        ({"codes": None}, "the columns of .*wide.parquet, but got 'eng_Latn'.*'corpus.codes={eng_Latn:NAME}'"),
+        ({"ids": "nope"}, "the column 'nope' in .*wide.parquet, column en, but it has key, topic"),
+        ({"ids": "topic"}, "unique values of topic, but got 't0' again"),
+        ({"codes": {**CODES, "eng_Latn": "year"}}, "'year' is 0; give the column of sentences"),
+        ({"language": "lang"}, "the column 'lang' in .*wide.parquet, row 1"),
+        ({"language": "topic"}, "column topic of .*wide.parquet, but got 'en'; nearest: "),
+    ],
+)
+def test_table_names_what_is_wrong(wide, options, message):
+    with pytest.raises(ValueError, match=message):
+        table(LANGUAGES, "all", **{"file": wide, "codes": CODES, **options})
+
+
+def test_empty_cells_and_lost_rows(tmp_path, long):
+    frame = pd.read_csv(long)
+    frame.drop(index=3).to_csv(tmp_path / "few.csv", index=False)
+    options = {"codes": CODES, "language": "lang", "text": "sentence", "ids": "key"}
+    with pytest.raises(ValueError, match=r"lang de has 19 and .*lang en has 20"):
+        table(["eng_Latn", "deu_Latn"], "all", file=tmp_path / "few.csv", **options)
+    frame.loc[3, "sentence"] = None
+    for name in ("gaps.csv", "gaps.parquet"):
+        (frame.to_csv if name.endswith("csv") else frame.to_parquet)(tmp_path / name, index=False)
+        with pytest.raises(ValueError, match=r"'sentence' of .*lang de, line 4 is; remove"):
+            table(["deu_Latn"], "all", file=tmp_path / name, **options)

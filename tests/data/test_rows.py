@@ -1,0 +1,81 @@
+import json
+
+import datasets
+import pandas as pd
+import pytest
+
+from babelscope.data.rows import read_rows
+
+ROWS = [
+    {"id": "1", "en": 'He said "yes", and left.', "de": "Ja"},
+    {"id": "2", "en": '"No."', "de": "N\u2028ein, „so“"},
+    {"id": "3", "en": "null", "de": "NA"},
+]
+
+
+def test_every_format_has_the_same_rows(tmp_path):
+    frame = pd.DataFrame(ROWS)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "a.tsv", index=False, sep="\t")
+    frame.to_json(tmp_path / "a.json", orient="records")
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "A.PARQUET")
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "saved")
+    for name in ("a.csv", "a.tsv", "a.json", "a.jsonl", "A.PARQUET", "saved"):
+        assert read_rows(tmp_path / name) == ROWS, name
+
+
+def test_csv_cells_over_several_lines(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfen,de\r\n"One\ntwo",Eins\r\n')
+    assert read_rows(tmp_path / "a.csv") == [{"en": "One\ntwo", "de": "Eins"}]
+
+
+def test_plain_quotes_between_tabs(tmp_path):
+    (tmp_path / "a.tsv").write_text('en\tde\n"Hello" she said\t"Hallo\n')
+    assert read_rows(tmp_path / "a.tsv") == [{"en": '"Hello" she said', "de": '"Hallo'}]
+
+
+def test_mappings_are_spread(tmp_path):
+    rows = [{"id": 1, "translation": {"en": "One", "de": "Eins"}}]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    for name in ("a.json", "a.parquet"):
+        assert read_rows(tmp_path / name) == [{"id": 1, "en": "One", "de": "Eins"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", "x", "end in one of .csv, .tsv, .json, .jsonl, .parquet, or to be a folder"),
+        ("a", "x", "end in one of"),
+        ("a.csv", "", "Expected rows in"),
+        ("a.csv", "en,de\n", "Expected rows in"),
+        ("a.csv", "en,de\nOne, or more,Eins\n", "2 cells separated by commas, .* got 3 in .*a.csv, row 2"),
+        ("a.csv", 'en,de\n"One"x,Eins\n', "comma-separated cells in .*; quote the cells"),
+        ("a.csv", "en,en\nOne,Eins\n", "'en' twice; rename one"),
+        ("a.tsv", "en\tde\nOne\n", "2 cells separated by tabs, .* got 1"),
+        ("a.json", '{"en": "One"}', "a JSON list of objects in .*, but got dict"),
+        ("a.json", '{"en": 1}\n{"en": 2}', "Extra data.*jsonl"),
+        ("a.jsonl", "[1]", "one JSON object per line"),
+        ("a.parquet", "PAR", "to be a Parquet file"),
+    ],
+)
+def test_tables_that_cannot_be_read(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message) as error:
+        read_rows(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_folders_that_are_no_table(tmp_path):
+    with pytest.raises(ValueError, match="one that datasets saved") as error:
+        read_rows(tmp_path)
+    assert "\n" not in str(error.value)
+    part = datasets.Dataset.from_list(ROWS)
+    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(tmp_path / "both")
+    with pytest.raises(
+        ValueError, match=r"one split in .*both, but got train, test; write corpus.file='.*both/\{split\}'"
+    ):
+        read_rows(tmp_path / "both")
+    with pytest.raises(FileNotFoundError, match=r"`corpus.file`"):
+        read_rows(tmp_path / "none.csv")
