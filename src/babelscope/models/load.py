@@ -31,6 +31,7 @@ from babelscope.models.policies import Policy
 from babelscope.models.saved_adapters import attach
 from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding
 from babelscope.models.trainable import TrainableMap, trainable_map
+from babelscope.models.written import TEXT_WEIGHTS, read_written, text_config, text_part, wraps_text
 
 __all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint"]
 
@@ -149,18 +150,14 @@ def _choose_dtype(dtype: str, family: Family) -> torch.dtype:
 
 def _configure(found: Checkpoint, labels: int | None, family: Family | None) -> tuple[PreTrainedConfig, Family]:
     changes = found.labels() if labels is None else {"num_labels": labels}
-    try:
-        with _quiet(found.local):
-            written, _ = PreTrainedConfig.get_config_dict(found.place, revision=found.revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
-    # before transformers meets it, whose message names no remedy of ours
-    family = family_of(str(written.get("model_type"))) if family is None else family
+    with _quiet(found.local):
+        written = read_written(found)
+    family = family_of(str(text_part(written).get("model_type"))) if family is None else family
     try:
         config = AutoConfig.from_pretrained(
             found.place, revision=found.revision, trust_remote_code=found.trust_remote_code, **changes
         )
-        return config, family
+        return text_config(config, written), family
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
 
@@ -180,6 +177,7 @@ def _load_weights(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # to name them below
                 adapter_kwargs=_NO_ADAPTERS if found.local else None,
+                key_mapping=TEXT_WEIGHTS if wraps_text(read_written(found)) else None,
             )
     # a torn file is a SafetensorError, which is an Exception and nothing else
     except Exception as error:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from transformers import PreTrainedConfig
-
-from babelscope.models.checkpoint import find, in_one_line
+from babelscope.models.checkpoint import find
 from babelscope.models.families import Family, family_of
+from babelscope.models.written import read_written, text_part
 
 
 def peek(checkpoint: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Family:
@@ -14,9 +13,5 @@ def peek(checkpoint: str | Path, *, revision: str | None = None, trust_remote_co
     Raises:
         ValueError: if the configuration cannot be read, or is of an unknown model type.
     """
-    found = find(checkpoint, revision, trust_remote_code)
-    try:
-        written, _ = PreTrainedConfig.get_config_dict(found.place, revision=found.revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
-    return family_of(str(written.get("model_type")))
+    written = read_written(find(checkpoint, revision, trust_remote_code))
+    return family_of(str(text_part(written).get("model_type")))

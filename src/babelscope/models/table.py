@@ -8,13 +8,14 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedTokenizerBase
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils import cached_file
 
 from babelscope.models.checkpoint import Checkpoint, find, in_one_line
 from babelscope.models.families import Family, family_of
 from babelscope.models.tokenizer import load_tokenizer
+from babelscope.models.written import read_written, text_part
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 # names under which output tables are saved; a head without one of its own is tied
@@ -59,7 +60,8 @@ def read_table(
         ValueError: if the checkpoint has no token table, or it or the tokenizer cannot be read.
     """
     found = find(checkpoint, revision, trust_remote_code)
-    config, family = _configure(found, family)
+    config = text_part(read_written(found))
+    family = family_of(str(config.get("model_type"))) if family is None else family
     where = _tensors(found)
     name = _find_table(found, where, family, config)
     if found.adapter is not None:
@@ -71,14 +73,6 @@ def read_table(
         )
     tied = _is_tied(found, where, weight, config)
     return TokenTable(weight, name, tied, load_tokenizer(found, tokenizer), family.model_type)
-
-
-def _configure(found: Checkpoint, family: Family | None) -> tuple[dict[str, object], Family]:
-    try:
-        config, _ = PreTrainedConfig.get_config_dict(found.place, revision=found.revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
-    return config, family_of(str(config.get("model_type"))) if family is None else family
 
 
 def _tensors(found: Checkpoint) -> dict[str, Path]:

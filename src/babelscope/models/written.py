@@ -1,0 +1,55 @@
+"""A checkpoint's configuration as its file has it, and the text model in one of several modalities, such as Gemma 3."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from babelscope.models.checkpoint import Checkpoint, in_one_line
+from babelscope.models.families import FAMILIES
+
+TEXT_WEIGHTS = {
+    r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.",
+    r"^language_model\.lm_head": "lm_head",
+}
+"""From the names of weights in checkpoints of several modalities, older and newer, to those of their text model."""
+Written = Mapping[str, Any]
+
+
+def read_written(found: Checkpoint) -> Written:
+    """Read config.json before transformers makes a configuration of it, whose messages name no remedy of ours.
+
+    Raises:
+        ValueError: if it cannot be read.
+    """
+    try:
+        written, _ = PreTrainedConfig.get_config_dict(found.place, revision=found.revision)
+    except (OSError, ValueError) as error:
+        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
+    return written
+
+
+def wraps_text(written: Written) -> bool:
+    """Tell whether this is a model around a text model of a known family, which is read in its place."""
+    text = written.get("text_config")
+    known = isinstance(text, Mapping) and text.get("model_type") in FAMILIES
+    return known and written.get("model_type") not in FAMILIES
+
+
+def text_part(written: Written) -> Written:
+    """Return what is written of the text model: all of it where there is no other."""
+    return {**written["text_config"], **_ties(written)} if wraps_text(written) else written
+
+
+def text_config(config: PreTrainedConfig, written: Written) -> PreTrainedConfig:
+    """Return the text model's configuration, with ties and labels of the whole; `config` where it is of no other."""
+    if not wraps_text(written):
+        return config
+    text = config.get_text_config()
+    for name, value in {**_ties(written), "id2label": config.id2label, "label2id": config.label2id}.items():
+        setattr(text, name, value)
+    return text
+
+
+def _ties(written: Written) -> Written:
+    return {key: written[key] for key in ("tie_word_embeddings",) if key in written}
