@@ -12,7 +12,7 @@ from babelscope.data.vocabulary import bloom_bytes
 from babelscope.models.adapters import lora
 from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
-from tests.models.tiny import tiny_model, tiny_tokenizer
+from tests.models.tiny import TRANSLATORS, tiny_model, tiny_tokenizer
 
 ENGLISH = ("The cat sleeps.", "A dog", "Sun in the old town.")
 GREEK = ("Η γάτα.", "Ένας", "Ήλιος σε")
@@ -47,7 +47,13 @@ def plain_loss(model, tokenizer, text, objective):
     return float(sum(losses)), len(losses)
 
 
-@pytest.mark.parametrize("model_type", FAMILIES)
+@pytest.mark.parametrize("model_type", TRANSLATORS)
+def test_a_translation_model_predicts_nothing_of_one_language(model_type):
+    with pytest.raises(ValueError, match=f"objective causal, masked or span, but {model_type} .*is translation; load"):
+        language_losses(parts_of(model_of(model_type)), tiny_tokenizer(), CORPUS)
+
+
+@pytest.mark.parametrize("model_type", sorted(set(FAMILIES) - set(TRANSLATORS)))
 def test_batches_equal_one_text_at_a_time(model_type):
     model, tokenizer = model_of(model_type), tiny_tokenizer()
     found = language_losses(parts_of(model), tokenizer, CORPUS, max_tokens=60)

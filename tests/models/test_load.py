@@ -9,7 +9,16 @@ from babelscope.models.adapters import lora
 from babelscope.models.families import FAMILIES
 from babelscope.models.load import load
 from babelscope.models.policies import FreezePolicy, early
-from tests.models.tiny import ALL_HEADS, LABELS, NO_CLASSIFIER, save_checkpoint, tiny_inputs, tiny_model, tiny_tokenizer
+from tests.models.tiny import (
+    ALL_HEADS,
+    LABELS,
+    NO_CLASSIFIER,
+    TRANSLATORS,
+    save_checkpoint,
+    tiny_inputs,
+    tiny_model,
+    tiny_tokenizer,
+)
 
 
 @pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
@@ -18,12 +27,19 @@ def test_a_language_model_loads_for_every_task(model_type, task, tmp_path):
     loaded = load(tmp_path, task=task, labels=LABELS)
     assert (loaded.parts.lm_head is not None) == (task == "lm")
     assert bool(loaded.parts.head) == (task != "base")
-    assert loaded.parts.decoder is None or task != "base"
+    assert loaded.parts.decoder is None or task != "base" or model_type in TRANSLATORS
     if task == "topic":
         assert loaded.model.config.num_labels == LABELS
     original = tiny_model(model_type, "lm")
     assert torch.equal(loaded.parts.tokens.weight, original.get_input_embeddings().weight)
     assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("model_type", TRANSLATORS)
+def test_a_translation_model_is_no_language_model(model_type, tmp_path):
+    save_checkpoint(tmp_path, model_type, "lm")
+    with pytest.raises(ValueError, match=f"base or topic for a {model_type} model, .*but got lm; .*ablation=null"):
+        load(tmp_path, task="lm")
 
 
 @pytest.mark.parametrize("model_type", ["mt5", "xlm-roberta", "bloom", "llama"])

@@ -193,7 +193,7 @@ def test_only_hugging_face_models_have_parts():
 @pytest.mark.parametrize("model_type", FAMILIES)
 def test_a_model_reads_as_many_tokens_as_its_table_of_positions_has_rows_for(model_type):
     lengths = {**dict.fromkeys(("roberta", "camembert", "xlm-roberta", "xlm-roberta-xl"), 518)}
-    lengths |= dict.fromkeys(("bert", "rembert", "distilbert", "gpt2"), 520)
+    lengths |= dict.fromkeys(("bert", "rembert", "distilbert", "gpt2", "mbart"), 520)
     model = tiny_model(model_type)
     parts = parts_of(model)
     assert parts.length == lengths.get(model_type)

@@ -28,7 +28,13 @@ VOCABULARY = len(SPECIAL) + 256 + len(SENTINELS)
 _IDS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 _ENCODER = {"intermediate_size": 48, "num_attention_heads": 4, "max_position_embeddings": 520}
 _GATED = {**_ENCODER, "num_key_value_heads": 2, "head_dim": 8}
+_STACK = {"layers": 4, "attention_heads": 4, "ffn_dim": 48}
 _T5 = {"d_kv": 8, "d_ff": 48, "num_heads": 4, "decoder_start_token_id": 1}
+_TRANSLATOR = {
+    **{f"{stack}_{key}": value for stack in ("encoder", "decoder") for key, value in _STACK.items()},
+    "max_position_embeddings": 520,
+    "decoder_start_token_id": 2,
+}
 # as published; in the configuration's default there are no distances
 _DISTANCES = {
     "relative_attention": True,
@@ -52,6 +58,8 @@ _SIZES: dict[str, dict[str, Any]] = {
     "t5": _T5,
     "mt5": _T5,
     "umt5": _T5,
+    "m2m_100": _TRANSLATOR,
+    "mbart": _TRANSLATOR,
     "bloom": {"n_head": 4},
     "gpt2": {"n_head": 4, "n_inner": 48, "n_positions": 520},
     "xglm": {"attention_heads": 4, "ffn_dim": 48, "max_position_embeddings": 520},
@@ -68,16 +76,26 @@ _SIZES: dict[str, dict[str, Any]] = {
     "apertus": {**_GATED, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
     "olmo2": _GATED,
     "smollm3": _GATED,
+    "granite": _GATED,
+    "helium": _GATED,
+    "nemotron": _GATED,
     "phi3": {key: value for key, value in _GATED.items() if key != "head_dim"},
 }
-_LM = {"masked": AutoModelForMaskedLM, "span": AutoModelForSeq2SeqLM, "causal": AutoModelForCausalLM}
-NO_CLASSIFIER = ("xglm", "cohere", "cohere2", "apertus")
+_LM = {
+    "masked": AutoModelForMaskedLM,
+    "span": AutoModelForSeq2SeqLM,
+    "causal": AutoModelForCausalLM,
+    "translation": AutoModelForSeq2SeqLM,
+}
+NO_CLASSIFIER = ("xglm", "cohere", "cohere2", "apertus", "m2m_100", "granite")
 """Families that transformers has no classifier of."""
+TRANSLATORS = tuple(name for name, row in FAMILIES.items() if row.objective == "translation")
+"""Families that are loaded as language models by nobody here."""
 ALL_HEADS = [
     (name, task)
     for name in FAMILIES
     for task in ("base", "lm", "topic")
-    if task != "topic" or name not in NO_CLASSIFIER
+    if (task != "topic" or name not in NO_CLASSIFIER) and (task != "lm" or name not in TRANSLATORS)
 ]
 """Every family with every head that it has."""
 CLASSIFIERS = [name for name, task in ALL_HEADS if task == "topic"]

@@ -21,7 +21,7 @@ def one_by_one(model, corpus, tokenizer, *, special):
         for text in corpus.texts[language]:
             inputs = tokenizer(text, return_tensors="pt")
             with torch.no_grad():
-                hidden = torch.stack(model(**inputs, output_hidden_states=True).hidden_states)[:, 0]
+                hidden = torch.stack(parts_of(model).stack(**inputs, output_hidden_states=True).hidden_states)[:, 0]
             states.append((hidden if special else hidden[:, 1:-1]).mean(dim=1))
     return torch.stack(states, dim=1)
 

@@ -8,7 +8,7 @@ from babelscope.states import record_neurons
 from tests.models.tiny import ALL_HEADS, tiny_inputs, tiny_model
 from tests.states.by_hand import neurons_by_hand, with_lora
 
-UNGATED = {"bloom", "gpt2", "gpt_neox", "xglm", "apertus", "t5"}
+UNGATED = {"bloom", "gpt2", "gpt_neox", "xglm", "apertus", "t5", "nemotron", "m2m_100", "mbart"}
 UNGATED |= {"bert", "roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "rembert", "deberta-v2", "distilbert"}
 
 

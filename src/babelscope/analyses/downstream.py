@@ -154,9 +154,9 @@ def refuse_masked(family: Family) -> None:
     """
     if family.objective not in BACKENDS:
         raise ValueError(
-            f"Expected `model` to be a causal or an encoder-decoder language model, but got {family.model_type}, which "
-            "predicts masked tokens, while the harness scores continuations; choose another, such as model=lab_bloom, "
-            "or measure this one by babelscope probe."
+            f"Expected `model` to be a causal or an encoder-decoder language model, but got {family.model_type}, whose "
+            f"objective is {family.objective}, while the harness scores continuations; choose another, such as "
+            "model=lab_bloom, or measure this one by babelscope probe."
         )
 
 

@@ -88,6 +88,11 @@ def language_losses(
             f"Expected a language model, but this {parts.family.model_type} model has no language-modelling head; "
             "load its checkpoint with task='lm'"
         )
+    if parts.family.objective not in LOSSES:
+        raise ValueError(
+            f"Expected a language model of objective causal, masked or span, but {parts.family.model_type} was trained "
+            f"otherwise, its objective is {parts.family.objective}; load a model of another family"
+        )
     measure = LOSSES[parts.family.objective](parts, tokenizer, max_tokens=max_tokens, seed=seed, targets=targets)
     vocabulary = len(parts.lm_head.weight)  # type: ignore[arg-type]
     texts = [text for language in corpus.languages for text in corpus.texts[language]]

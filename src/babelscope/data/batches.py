@@ -49,7 +49,12 @@ class Batch:
 
 
 def batches(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int = 4096, max_length: int = 512
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_tokens: int = 4096,
+    max_length: int = 512,
+    languages: Sequence[str] | None = None,
 ) -> list[Batch]:
     """Tokenize texts and batch them by length, the longest first, so that a lack of memory shows at once.
 
@@ -60,13 +65,14 @@ def batches(
         tokenizer: of the model.
         max_tokens: most tokens of a batch, padding included; a single longer text is a batch of its own.
         max_length: most tokens of a text, special ones included.
+        languages: FLORES code of each text, for models that are told it.
 
     Raises:
-        ValueError: if max_tokens is not positive; see `encode` for texts and max_length.
+        ValueError: if max_tokens is not positive; see `encode` for texts, languages and max_length.
     """
     if max_tokens < 1:
         raise ValueError(f"Expected `max_tokens` to be positive, but got {max_tokens}; raise it")
-    encodings = encode(texts, tokenizer, max_length=max_length)
+    encodings = encode(texts, tokenizer, max_length=max_length, languages=languages)
     order = sorted(range(len(texts)), key=lambda i: (-len(encodings[i].ids), i))
     made = []
     while order:

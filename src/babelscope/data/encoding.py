@@ -4,10 +4,14 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+
+from babelscope.data.told import tells, told
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,13 @@ def _without_tokens(place: str, text: str) -> str:
     return f"Expected every text to have an ordinary token, but {place} ({shown}) has none; "
 
 
-def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_length: int = 512) -> list[Encoding]:
+def encode(
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_length: int = 512,
+    languages: Sequence[str | None] | None = None,
+) -> list[Encoding]:
     """Tokenize texts with special tokens, cutting long ones before their end token.
 
     They are cut on the right, whatever the tokenizer's own side, which is left as it is.
@@ -64,9 +74,10 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_leng
         texts: S texts.
         tokenizer: of the model.
         max_length: most tokens of a text, special ones included; the tokenizer's own limit holds as well.
+        languages: FLORES code of each text, for models that are told it; None leaves it to the tokenizer.
 
     Raises:
-        ValueError: if max_length leaves no room for the text.
+        ValueError: if max_length leaves no room for the text, or the model cannot be told a language.
         NoTokensError: if a text has no ordinary token.
     """
     if not texts:
@@ -77,20 +88,22 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_leng
         raise ValueError(
             f"Expected `max_length` to be more than the {added} special tokens of a text, but got {longest}; raise it"
         )
-    with _cutting_on_the_right(tokenizer):
-        rows = tokenizer(
-            list(texts),
-            truncation=True,
-            max_length=longest,
-            padding=False,
-            return_attention_mask=False,
-            return_special_tokens_mask=True,
-        )
-    encodings = []
-    for i, (ids, mask) in enumerate(zip(rows["input_ids"], rows["special_tokens_mask"], strict=True)):
-        if all(mask):
-            raise NoTokensError(texts, i)
-        encodings.append(Encoding(list(ids), [bool(flag) for flag in mask]))
+    encodings: list[Encoding] = []
+    each = languages if languages is not None and tells(tokenizer) else [None] * len(texts)
+    for language, run in groupby(zip(each, texts, strict=True), key=itemgetter(0)):
+        with _cutting_on_the_right(tokenizer), told(tokenizer, language):
+            rows = tokenizer(
+                [text for _, text in run],
+                truncation=True,
+                max_length=longest,
+                padding=False,
+                return_attention_mask=False,
+                return_special_tokens_mask=True,
+            )
+        for ids, mask in zip(rows["input_ids"], rows["special_tokens_mask"], strict=True):
+            if all(mask):
+                raise NoTokensError(texts, len(encodings))
+            encodings.append(Encoding(list(ids), [bool(flag) for flag in mask]))
     return encodings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.encoding import encode, naming_sentences
+from babelscope.data.encoding import NoTokensError, encode, naming_sentences
 from babelscope.data.objectives import Classification, Collator, collator_for
 
 
@@ -77,17 +77,19 @@ def encode_texts(
     """Tokenize the sentences of one language (S).
 
     Raises:
-        ValueError: if the corpus does not have the language; see `encode` for texts.
+        ValueError: if the corpus does not have the language, or a text is end tokens only; see `encode` for texts.
     """
     texts = corpus.select([language]).texts[language]
     # mT5's classifier reads the one end token of a text; one spelled out in the text would be a second
     end = tokenizer.eos_token_id
+    rows = []
     with naming_sentences([language], corpus.ids):
-        encodings = encode(texts, tokenizer, max_length=max_length)
-    return [
-        {"input_ids": [i for i, special in zip(text.ids, text.special, strict=True) if special or i != end]}
-        for text in encodings
-    ]
+        for text in encode(texts, tokenizer, max_length=max_length, languages=[language] * len(texts)):
+            kept = [(i, special) for i, special in zip(text.ids, text.special, strict=True) if special or i != end]
+            if all(special for _, special in kept):
+                raise NoTokensError(texts, len(rows))
+            rows.append({"input_ids": [i for i, _ in kept]})
+    return rows
 
 
 def encode_labelled(

@@ -61,7 +61,9 @@ def canonical_angles(
 
 
 def null(n: int, d1: int, d2: int) -> float:
-    """Return the first cosine expected of independent random (n, d1) and (n, d2) tables: the edge of Wachter's law.
+    """Return the first cosine of large independent random (n, d1) and (n, d2) tables: the edge of Wachter's law.
+
+    That of small ones stays below it, by 0.02 of 0.59 at n = 500 and 48 columns.
 
     sqrt(a (1 - b)) + sqrt(b (1 - a)) with a = d1 / n and b = d2 / n; 1 where the spaces must meet (d1 + d2 >= n).
     """

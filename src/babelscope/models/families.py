@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Objective = Literal["masked", "span", "causal"]
+Objective = Literal["masked", "span", "causal", "translation"]
 Task = Literal["base", "topic", "lm"]
 """Which head is on top: none, a classifier, or the language model of the family's objective."""
 
@@ -34,7 +34,7 @@ class Family:
     decoder: str | None = None
     """Path from the backbone to a second stack that reads the first; a backbone loaded without it is fine."""
     objective: Objective
-    """What the family was pre-trained on, hence which language-modelling head it has."""
+    """What the family was trained on, hence which language-modelling head it has; translation is of no one language."""
     lora_targets: tuple[str, ...]
     """Names of the linear layers that LoRA adapts by default."""
     float16: bool = True
@@ -76,6 +76,23 @@ def _t5(model_type: str) -> Family:
         objective="span",
         lora_targets=("q", "v"),
         float16=False,
+    )
+
+
+def _translator(model_type: str, inputs: tuple[str, ...], positions: str | None = None) -> Family:
+    return Family(
+        model_type=model_type,
+        stack="encoder",
+        tokens="shared",
+        inputs=("shared", "encoder.embed_tokens", *inputs),
+        blocks="encoder.layers",
+        ffn_out="fc2",
+        ffn_gate="activation_fn",
+        final_norm="encoder.layer_norm",
+        positions=positions,
+        decoder="decoder",
+        objective="translation",
+        lora_targets=("q_proj", "v_proj"),
     )
 
 
@@ -132,6 +149,9 @@ _ROWS = (
     _t5("t5"),
     _t5("mt5"),
     _t5("umt5"),
+    # NLLB, too; its positions are computed
+    _translator("m2m_100", ()),
+    _translator("mbart", ("encoder.embed_positions", "encoder.layernorm_embedding"), "encoder.embed_positions"),
     Family(
         model_type="bloom",
         stack="",
@@ -182,6 +202,9 @@ _ROWS = (
     _llama("apertus"),
     _llama("olmo2"),
     _llama("smollm3"),
+    _llama("granite"),
+    _llama("helium"),
+    _llama("nemotron"),
     replace(_llama("phi3"), ffn_gate="mlp.activation_fn", lora_targets=("qkv_proj",)),
 )
 

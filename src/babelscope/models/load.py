@@ -37,7 +37,12 @@ __all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint
 
 DType = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_LANGUAGE_MODELS = {"masked": AutoModelForMaskedLM, "span": AutoModelForSeq2SeqLM, "causal": AutoModelForCausalLM}
+_LANGUAGE_MODELS = {
+    "masked": AutoModelForMaskedLM,
+    "span": AutoModelForSeq2SeqLM,
+    "causal": AutoModelForCausalLM,
+    "translation": AutoModelForSeq2SeqLM,
+}
 # transformers looks for adapters beside a model, and `attach` has those: inside a file there are none
 _NO_ADAPTERS = {"subfolder": "config.json"}
 
@@ -129,6 +134,12 @@ def auto_class(task: Task, config: PreTrainedConfig, family: Family | None = Non
 
 
 def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, task: Task, family: Family) -> None:
+    if task == "lm" and family.objective == "translation":
+        raise ValueError(
+            f"Expected `task` to be base or topic for a {family.model_type} model, which was trained to translate and "
+            "predicts nothing of one language alone, but got lm; choose task=topic, a model of another family, or, to "
+            "find regions of neurons only, ablation=null."
+        )
     # code that comes with a checkpoint may have any head
     if not found.trust_remote_code and type(config) not in auto_class(task, config, family)._model_mapping:
         raise ValueError(

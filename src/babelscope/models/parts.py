@@ -60,9 +60,10 @@ class Parts:
         """The most tokens of a text that the model can read; None where no table of positions ends."""
         if self.positions is None:
             return None
-        # RoBERTa and its kind count from the row after that of padding; in other tables all rows are of tokens
+        # RoBERTa and its kind count from the row after that of padding, mBART from its offset; others from the first
         padding = getattr(self.positions, "padding_idx", None)
-        return int(self.positions.weight.shape[0]) - (0 if padding is None else padding + 1)  # type: ignore[index]
+        offset = getattr(self.positions, "offset", 0 if padding is None else padding + 1)
+        return int(self.positions.weight.shape[0]) - int(offset)  # type: ignore[index]
 
     @property
     def neurons(self) -> int:

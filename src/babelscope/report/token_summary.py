@@ -30,7 +30,7 @@ PAIRS = {
     "neighbour_overlap@": ("neighbours in common", "{:.1%}"),
     "neighbour_overlap_null@": ("  by chance", "{:.2%}"),
     "angle_first": ("first angle's cosine", "{:.3f}"),
-    "angle_first_null": ("  by chance", "{:.3f}"),
+    "angle_first_null": ("  by chance, in large tables", "{:.3f}"),
     "angle_mean_square": ("mean squared cosine", "{:.3f}"),
     "angle_mean_square_null": ("  by chance", "{:.3f}"),
 }

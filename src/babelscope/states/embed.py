@@ -127,8 +127,9 @@ class Pooled:
 def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_length: int = 512) -> Prepared:
     """Tokenize a corpus once, as right-padded batches of at most `max_tokens` positions, longest first."""
     texts = [text for language in corpus.languages for text in corpus.texts[language]]
+    languages = [language for language in corpus.languages for _ in corpus.ids]
     with naming_sentences(corpus.languages, corpus.ids):
-        made = batches(texts, tokenizer, max_tokens=max_tokens, max_length=max_length)
+        made = batches(texts, tokenizer, max_tokens=max_tokens, max_length=max_length, languages=languages)
     once, stands = distinct(made)
     return Prepared(corpus, tuple(once), token_fingerprint(made), stands)
 

@@ -7,6 +7,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from babelscope.data.corpora import Corpus
+from babelscope.data.told import told
 
 
 class TranslationPairs(Dataset[tuple[list[list[int]], list[list[int]]]]):
@@ -45,10 +46,10 @@ class TranslationPairs(Dataset[tuple[list[list[int]], list[list[int]]]]):
                 f"Expected the pivot of translation pairs to be among the languages, but got {pivot!r} with "
                 f"{', '.join(corpus.languages)}; add it to them, or pair any two."
             )
-        self.ids = {
-            language: tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
-            for language, texts in corpus.texts.items()
-        }
+        self.ids = {}
+        for language, texts in corpus.texts.items():
+            with told(tokenizer, language):
+                self.ids[language] = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
         self.languages = corpus.languages
         self.pivot = None if pivot is None else self.languages.index(pivot)
         chance = np.array([weights[language] for language in self.languages], dtype=float)
