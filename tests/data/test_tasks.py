@@ -54,7 +54,7 @@ def test_a_sentence_without_tokens_is_named():
 def test_a_sentence_of_end_tokens_only_is_named():
     tokenizer = vocabularies.span()
     texts = {"eng_Latn": ("w1", f"{tokenizer.eos_token}{tokenizer.eos_token}")}
-    with pytest.raises(ValueError, match="sentence '2' in eng_Latn .* has none; remove it from every language"):
+    with pytest.raises(ValueError, match=r"sentence '2' in eng_Latn .* has none; remove it from every language"):
         lm(tokenizer, "span").encode(Corpus("ends", ("1", "2"), texts), "eng_Latn")
 
 

@@ -3,6 +3,7 @@ from functools import partial
 
 import pytest
 import torch
+from transformers import AutoConfig
 from transformers.utils import logging
 
 from babelscope.models.adapters import lora
@@ -69,9 +70,19 @@ def test_float16_overflows_in_mt5(model_type, tmp_path):
 @pytest.mark.parametrize("model_type", NO_CLASSIFIER)
 def test_a_family_without_a_classifier_is_named(model_type, tmp_path):
     save_checkpoint(tmp_path, model_type, "lm")
-    message = f"Expected `task` to be one that transformers has a {model_type} model for, but got topic; choose lm"
+    other = "a model of" if model_type in TRANSLATORS else "lm, or"
+    message = f"Expected `task` to be one that transformers has a {model_type} model for, but got topic; choose {other}"
     with pytest.raises(ValueError, match=message):
         load(tmp_path, task="topic", labels=3)
+
+
+def test_names_of_classes_go_where_the_model_is_saved(tmp_path):
+    save_checkpoint(tmp_path / "base", "xlm-roberta", "lm")
+    load(tmp_path / "base", task="topic", labels=("health", "sports", "travel")).model.save_pretrained(tmp_path / "own")
+    config = AutoConfig.from_pretrained(tmp_path / "own")
+    assert config.id2label == {0: "health", 1: "sports", 2: "travel"}
+    assert config.label2id == {"health": 0, "sports": 1, "travel": 2}
+    assert config.num_labels == 3
 
 
 @pytest.mark.parametrize("argument", [{"dtype": "fp32"}, {"task": "topics"}])

@@ -82,7 +82,7 @@ def encode_texts(
     texts = corpus.select([language]).texts[language]
     # mT5's classifier reads the one end token of a text; one spelled out in the text would be a second
     end = tokenizer.eos_token_id
-    rows = []
+    rows: list[dict[str, Any]] = []
     with naming_sentences([language], corpus.ids):
         for text in encode(texts, tokenizer, max_length=max_length, languages=[language] * len(texts)):
             kept = [(i, special) for i, special in zip(text.ids, text.special, strict=True) if special or i != end]

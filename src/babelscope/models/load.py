@@ -1,6 +1,6 @@
 """Load a checkpoint for a task: its model, adapted and frozen, its tokenizer and its parts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ def load(
     task: Task = "base",
     revision: str | None = None,
     dtype: DType = "float32",
-    labels: int | None = None,
+    labels: int | Sequence[str] | None = None,
     adapter: Callable[[Any], nn.Module] | None = None,
     freeze: Policy | None = None,
     trust_remote_code: bool = False,
@@ -82,7 +82,7 @@ def load(
         task: Which head: none ("base"; of an encoder-decoder only the encoder), a classifier, a language model.
         revision: Of a Hub id; of a folder, a subfolder such as "step=100".
         dtype: Of all weights; never what the checkpoint happens to have.
-        labels: Number of classes, with task "topic"; by default what the checkpoint says.
+        labels: Number of classes, or their names in order, with task "topic"; by default what the checkpoint says.
         adapter: Adds adapters to the model, as `adapters.lora` does.
         freeze: What to freeze, applied after the adapters.
         trust_remote_code: Run code that comes with the checkpoint.
@@ -137,14 +137,15 @@ def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, task: Task, fa
     if task == "lm" and family.objective == "translation":
         raise ValueError(
             f"Expected `task` to be base or topic for a {family.model_type} model, which was trained to translate and "
-            "predicts nothing of one language alone, but got lm; choose task=topic, a model of another family, or, to "
+            "predicts nothing of one language alone, but got lm; choose a model of another family, or, to "
             "find regions of neurons only, ablation=null."
         )
     # code that comes with a checkpoint may have any head
     if not found.trust_remote_code and type(config) not in auto_class(task, config, family)._model_mapping:
+        other = "another, or " if task != "topic" else "" if family.objective == "translation" else "lm, or "
         raise ValueError(
             f"Expected `task` to be one that transformers has a {family.model_type} model for, but got {task}; choose "
-            f"{'lm' if task == 'topic' else 'another'}, or a model of another family."
+            f"{other}a model of another family."
         )
 
 
@@ -159,8 +160,14 @@ def _choose_dtype(dtype: str, family: Family) -> torch.dtype:
     return _DTYPES[dtype]
 
 
-def _configure(found: Checkpoint, labels: int | None, family: Family | None) -> tuple[PreTrainedConfig, Family]:
-    changes = found.labels() if labels is None else {"num_labels": labels}
+def _configure(
+    found: Checkpoint, labels: int | Sequence[str] | None, family: Family | None
+) -> tuple[PreTrainedConfig, Family]:
+    changes: Mapping[str, Any] = found.labels()
+    if isinstance(labels, int):
+        changes = {"num_labels": labels}
+    elif labels is not None:
+        changes = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
     with _quiet(found.local):
         written = read_written(found)
     family = family_of(str(text_part(written).get("model_type"))) if family is None else family
