@@ -8,7 +8,7 @@ from pathlib import Path
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.hub import load_rows
-from babelscope.data.names import find_names
+from babelscope.data.names import REMEDY, find_names
 from babelscope.data.reading import check_languages, find_folder, read_sentences
 from babelscope.data.splits import PARTS, cut, parse_split
 from babelscope.data.tables import Table, align, table_of_columns, table_of_lines, table_of_rows
@@ -63,8 +63,8 @@ def flores(languages: Sequence[str], split: str, *, folder: str | Path | None = 
         check_languages(languages)
         return align("flores", languages, splits, _read_flores_from_hub)
     root = find_folder(folder, "flores200_dataset", "flores101_dataset")
-    other = "leave it out"  # its files have the names that FLORES gave them
-    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", remedy=other) for part in splits}
+    # its files have the names that FLORES gave them
+    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", remedy="leave it out") for part in splits}
     return align("flores", languages, splits, lambda code, part: table_of_lines(paths[part][code]))
 
 
@@ -110,7 +110,7 @@ def lines(
 
 
 def find_files(
-    languages: Sequence[str], root: Path, pattern: str, codes: Mapping[str, str] | None = None, **remedy: str
+    languages: Sequence[str], root: Path, pattern: str, codes: Mapping[str, str] | None = None, *, remedy: str = REMEDY
 ) -> dict[str, Path]:
     """Find every language's file, whose name has {language} where `find_names` finds what it is called.
 
@@ -126,7 +126,7 @@ def find_files(
         path.relative_to(root).as_posix().removeprefix(prefix).removesuffix(suffix): path
         for path in root.glob(f"{escape(prefix)}*{escape(suffix)}")
     }
-    names = find_names(languages, found, root / pattern, codes, **remedy)
+    names = find_names(languages, found, root / pattern, codes, remedy=remedy)
     return {language: found[name] for language, name in names.items()}
 
 

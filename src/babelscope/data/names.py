@@ -5,6 +5,8 @@ from pathlib import Path
 
 from babelscope.data.reading import check_languages
 
+REMEDY = "tell what it is called there: 'corpus.codes={{{language}:NAME}}'"
+
 
 def find_names(
     languages: Sequence[str],
@@ -12,7 +14,7 @@ def find_names(
     place: str | Path,
     codes: Mapping[str, str] | None = None,
     *,
-    remedy: str = "tell what it is called there: 'corpus.codes={{{language}:NAME}}'",
+    remedy: str = REMEDY,
 ) -> dict[str, str]:
     """Find what every language is called: as in `codes`, else by its FLORES code, as zho_Hans, zho-Hans or zho.
 
