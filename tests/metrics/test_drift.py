@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelscope.metrics import LayerSample, drift, mexa, needs_start
+from babelscope.metrics import LayerSample, drift, mexa, needs_start, score
 from tests.metrics.aligned import NAMES, N, awkward, shuffled
 from tests.metrics.planted import brute_force, plant
 from tests.metrics.test_cka import slow
@@ -111,3 +111,15 @@ def test_which_metrics_need_the_start():
     assert needs_start(partial(partial(drift, k=3), distance="euclidean"))
     assert not needs_start(partial(mexa, pivot=None))
     assert not needs_start(lambda sample: {})
+
+
+def test_a_metric_of_ones_own_says_that_it_reads_the_start():
+    def moved(sample, *, scale=1.0):
+        return {"moved": scale * (sample.x - sample.start).norm()}
+
+    assert not needs_start(partial(moved, scale=2.0))
+    moved.reads_start = True
+    assert needs_start(moved)
+    assert needs_start(partial(moved, scale=2.0))
+    with pytest.raises(ValueError, match=r"functools\.partial\(drift, k=5\), and `reads_start = True` on a function"):
+        next(score([("0", plant(3, 20, 8))], {"drift": lambda sample: drift(sample, k=5)}))

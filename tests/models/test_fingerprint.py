@@ -1,5 +1,6 @@
 import pytest
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from babelscope.models.adapters import lora
 from babelscope.models.fingerprint import frozen_fingerprint, tensors_fingerprint, weights_fingerprint
@@ -65,3 +66,30 @@ def test_the_hash_of_what_does_not_train_knows_nothing_else():
         next(parameter for parameter in one.parameters() if not parameter.requires_grad)[0, 0] += 1
     assert frozen_fingerprint(one) != before
     assert frozen_fingerprint(tiny_model("bert")) == frozen_fingerprint(tiny_model("llama"))
+
+
+def test_what_an_adapter_does_at_the_moment_counts():
+    model = lora(tiny_model("llama"), r=2)
+    before, tensors = weights_fingerprint(model), tensors_fingerprint(model)
+    with model.disable_adapter():
+        assert weights_fingerprint(model) != before
+        assert tensors_fingerprint(model) == tensors
+    assert weights_fingerprint(model) == before
+    next(module for module in model.modules() if isinstance(module, BaseTunerLayer)).scaling["default"] *= 3
+    assert weights_fingerprint(model) != before
+
+
+def test_a_parameter_that_only_the_backbone_holds_counts():
+    model = tiny_model("bert")
+    before = weights_fingerprint(model)
+    model.encoder.gate = torch.nn.Parameter(torch.ones(5))
+    assert weights_fingerprint(model) != before
+
+
+@pytest.mark.filterwarnings("ignore:torch.*deprecated")
+@pytest.mark.parametrize("fingerprint", [weights_fingerprint, tensors_fingerprint])
+def test_quantized_weights_are_refused_in_one_line(fingerprint):
+    model = torch.ao.quantization.quantize_dynamic(tiny_model("bert"), {torch.nn.Linear}, dtype=torch.qint8)
+    with pytest.raises(ValueError, match=r"weights that are not quantized, but blocks\.0\..* pass the model") as caught:
+        fingerprint(model)
+    assert "\n" not in str(caught.value)

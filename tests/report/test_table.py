@@ -162,3 +162,14 @@ def test_json_and_text_are_whole(tmp_path):
         table.write_json(tmp_path / "new", "manifest", {"b": object()})
     assert table.write_text(tmp_path / "new" / "run.yaml", "x: é\n").read_text(encoding="utf-8") == "x: é\n"
     assert names(tmp_path / "new") == ["manifest.json", "run.yaml"]
+
+
+@pytest.mark.parametrize(("step", "left", "begins"), [(0, [0], "begins anew"), (5, [0, 5], "goes on from step 5")])
+def test_rows_after_the_step_that_a_training_goes_on_from_are_dropped(tmp_path, caplog, step, left, begins):
+    for at in (0, 5, 10):
+        table.write_step(tmp_path, "layers", at, [])
+    kept = [table.write_step(tmp_path, "neurons", 10, []), table.write(tmp_path, "layers-mine", [])]
+    table.drop_later(tmp_path, "layers", step)
+    wanted = [tmp_path / "results" / f"layers-{at:08d}.parquet" for at in left]
+    assert sorted((tmp_path / "results").iterdir()) == sorted([*kept, *wanted])
+    assert f"Training {begins} in {tmp_path}, so the rows of {3 - len(left)} later steps (layers) are" in caplog.text

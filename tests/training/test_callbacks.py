@@ -15,7 +15,7 @@ from babelscope.models.adapters import lora
 from babelscope.models.load import load
 from babelscope.report.table import read
 from babelscope.states import embed, prepare
-from babelscope.states.pool import mean
+from babelscope.states.pool import mean, weighted
 from babelscope.training import ExportModel, LayerScores
 from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
 from tests.training.runs import (
@@ -110,6 +110,22 @@ def test_a_validation_inside_an_epoch_is_measured_under_its_step(tmp_path):
     scores = layer_scores(attribute="net")
     fit(tmp_path, scores, val_check_interval=0.5, max_epochs=1)
     assert points(scores.rows) == [(0, 0), (STEPS // 2, 1), (STEPS, 1)]
+
+
+def test_a_metric_of_ones_own_is_given_the_start_and_a_path_leads_to_the_model(tmp_path):
+    class Wrapped(SomebodyWhoValidates):
+        def __init__(self):
+            super().__init__()
+            self.outer = torch.nn.Module()
+            self.outer.hf = self.net
+
+    def moved(sample):
+        return {"moved": (sample.x - sample.start).norm()}
+
+    moved.reads_start = True
+    scores = LayerScores(PROBED, tiny_tokenizer(), {"moved": moved}, attribute="outer.hf")
+    fit(tmp_path, scores, module=Wrapped, max_epochs=1)
+    assert all((row["value"] > 0) == (row["step"] > 0) for row in scores.rows)
 
 
 def test_validating_alone_measures_nothing(tmp_path):
@@ -216,7 +232,7 @@ def test_drift_online_is_drift_offline_from_the_original_checkpoint(adapter, tmp
 def test_drift_goes_on_after_a_resume_and_needs_step_0(tmp_path):
     def run(folder, *extra, again=False, **options):
         pl.seed_everything(3, verbose=False)
-        scores = LayerScores(PROBED, tiny_tokenizer(), {"drift": partial(drift, k=3)}, folder=folder)
+        scores = LayerScores(PROBED, tiny_tokenizer(), {"drift": partial(drift, k=3)}, folder=folder, **options)
         keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
         trainer = make_trainer(folder, scores, keep, *extra, enable_checkpointing=True)
         last = str(folder / "last.ckpt") if again else None
@@ -229,9 +245,12 @@ def test_drift_goes_on_after_a_resume_and_needs_step_0(tmp_path):
     pd.testing.assert_frame_equal(read(tmp_path / "whole"), read(tmp_path / "parts"))
     with pytest.raises(StopError):
         run(tmp_path / "lost", Kill(epoch=1))
+    with pytest.raises(ValueError, match=r"to be pooled as they are now, by weighted, but they were by mean; go on"):
+        run(tmp_path / "lost", Kill(epoch=1), again=True, pool=weighted)
     (tmp_path / "lost" / "states" / "layers.safetensors").unlink()
+    # before a batch is trained, at which `Kill` would stop
     with pytest.raises(ValueError, match=r"Expected the states of step 0 in .*, but there are none"):
-        run(tmp_path / "lost", again=True)
+        run(tmp_path / "lost", Kill(epoch=1), again=True)
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "finished"])

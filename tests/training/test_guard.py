@@ -130,7 +130,7 @@ class Scripted(AlignmentGuard):
         super().__init__(WATCHED, tiny_tokenizer(), metric=ilo, key="ilo", **{"watch": (0, None), **options})
         self.script = list(scores)
 
-    def _scores(self, trainer, model, step):
+    def _scores(self, trainer, model):
         return {str(layer): self.script[0][layer] for layer in self.watched} if len(self.script) == 1 else self._next()
 
     def _next(self):

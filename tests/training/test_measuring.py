@@ -1,11 +1,21 @@
 import logging
+from functools import partial
 from types import SimpleNamespace
 
+import pytest
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from babelscope.analyses.token_scorer import TokenScorer
 from babelscope.report.table import read, write
-from babelscope.training import LayerScores, TaskScores
+from babelscope.training import AlignmentGuard, LayerScores, TaskScores
+from babelscope.training.data import TaskData
 from babelscope.training.measuring import Measuring
+from babelscope.training.module import FineTuner
+from babelscope.training.token_scores import TokenScores
 from tests.models.tiny import tiny_model, tiny_tokenizer
-from tests.training.runs import METRICS, PROBED, make_data, make_module, make_trainer
+from tests.training.runs import METRICS, PROBED, guard, make_data, make_module, make_trainer
 
 
 class Noted(Measuring):
@@ -23,6 +33,11 @@ def at(step, epoch, *, validates=True, sanity=False, fn="fit"):
         enable_validation=validates,
         sanity_checking=sanity,
         state=SimpleNamespace(fn=fn),
+        check_val_every_n_epoch=1,
+        max_epochs=9,
+        val_dataloaders=[],
+        num_val_batches=[2],
+        is_global_zero=True,
     )
 
 
@@ -31,12 +46,12 @@ def test_a_step_is_measured_once_and_keeps_its_epoch():
     callback.on_train_start(at(0, 0), None)
     for step, epoch in [(0, 0), (1, 0), (3, 0), (3, 1), (4, 1)]:
         callback.on_validation_epoch_end(at(step, epoch), None)
-        callback.on_train_epoch_end(at(step, epoch), None)
+        callback.on_train_epoch_end(at(step, epoch), pl.LightningModule())
     assert callback.seen == [(0, 0), (1, 1), (3, 1), (4, 2)]
 
 
 def test_a_resumed_run_measures_when_it_would_have():
-    others, before, after, checkpoint = [TaskScores(), Noted()], Noted(), Noted(), {}
+    others, before, after, checkpoint = [Noted(), Noted()], Noted(), Noted(), {}
     before.on_validation_epoch_end(at(3, 0), None)
     for callbacks, call in (([*others, before], "on_save_checkpoint"), ([*others, after], "on_load_checkpoint")):
         for callback in callbacks:
@@ -96,6 +111,77 @@ def test_rows_of_a_training_before_it_in_the_same_folder_go(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         found = fit(tmp_path, max_epochs=1, limit_train_batches=3)
     assert found == {"size": [(0, 0), (3, 1)], "validation_loss": [(3, 1)]}
-    told = [record.args[1:] for record in caplog.records if "begins anew" in record.msg]
-    assert sorted(told) == [(2, "layers"), (2, "validation")]
+    told = [record.args[1:] for record in caplog.records if "later steps" in record.msg]
+    assert sorted(told) == [(tmp_path / "run", 2, "layers"), (tmp_path / "run", 2, "validation")]
     assert (tmp_path / "run" / "results" / "mine-00000003.parquet").is_file()
+
+
+def train_on(folder, callbacks, *, path=None, **options):
+    keep = ModelCheckpoint(folder / "kept", save_top_k=-1, filename="{epoch}", enable_version_counter=False)
+    trainer = make_trainer(folder, *callbacks, keep, enable_checkpointing=True, **options)
+    trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data(), ckpt_path=path)
+
+
+def test_a_training_that_goes_on_from_an_earlier_step_drops_what_came_after_it(tmp_path):
+    folder = tmp_path / "run"
+
+    def callbacks():
+        scores = TokenScores(partial(TokenScorer, k=5), PROBED, tiny_tokenizer(), folder=folder)
+        layers = LayerScores(PROBED, tiny_tokenizer(), METRICS, folder=folder, max_tokens=512)
+        watch = guard(folder=folder, every_n_steps=0, tolerance=float("inf"))
+        return [watch, layers, scores, TaskScores(folder=folder)]
+
+    train_on(tmp_path, callbacks(), max_epochs=3)
+    before = read(folder)
+    train_on(tmp_path, callbacks(), max_epochs=2, path=tmp_path / "kept" / "epoch=0.ckpt")
+    after = read(folder)
+    assert sorted(set(before["step"])) == [0, 4, 8, 12]
+    assert sorted(set(after["step"])) == [0, 4, 8]
+    kept = before[before["step"] <= 4].reset_index(drop=True)
+    assert after[after["step"] <= 4].reset_index(drop=True).equals(kept)
+    assert set(after["metric"]) == set(before["metric"])
+
+
+class Empty(TaskData):
+    def val_dataloader(self):
+        return DataLoader([], batch_size=2)
+
+
+@pytest.mark.filterwarnings("ignore:Total length of `DataLoader`")
+@pytest.mark.parametrize("case", ["empty loader", "validation after the end"])
+@pytest.mark.parametrize("make", [LayerScores, AlignmentGuard])
+def test_epochs_are_measured_where_no_validation_ever_runs(case, make, tmp_path):
+    layers = LayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512)
+    scores = layers if make is LayerScores else guard(every_n_steps=0, tolerance=float("inf"))
+    data, options = make_data(), {"check_val_every_n_epoch": 3}
+    if case == "empty loader":
+        data, options = make_data(), {}
+        data.__class__ = Empty
+    make_trainer(tmp_path, scores, **options).fit(make_module(tiny_model("xlm-roberta", "topic")), data)
+    assert sorted({(row["step"], row["epoch"]) for row in scores.rows}) == [(0, 0), (4, 1), (8, 2)]
+
+
+def test_validation_of_every_second_epoch_is_waited_for(tmp_path):
+    assert fit(tmp_path, check_val_every_n_epoch=2)["size"] == [(0, 0), (8, 2)]
+
+
+class Manual(FineTuner):
+    automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        optimizer.zero_grad()
+        self.manual_backward(self.model(**batch).loss)
+        optimizer.step()
+
+
+def test_steps_that_nobody_counts_are_told_of_once(tmp_path):
+    module = make_module(tiny_model("xlm-roberta", "topic"))
+    module.__class__ = Manual
+    module.automatic_optimization = False
+    scores = [TaskScores(), LayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512)]
+    with pytest.warns(UserWarning) as told:  # noqa: PT030
+        make_trainer(tmp_path, *scores).fit(module, make_data())
+    found = [str(warning.message) for warning in told if "counted by Lightning" in str(warning.message)]
+    assert len(found) == 1
+    assert "step the optimizers that `self.optimizers()` gives" in found[0]

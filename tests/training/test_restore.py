@@ -25,10 +25,13 @@ def test_every_parameter_of_inputs_and_blocks_is_in_one_part(kind):
 
 def test_only_what_trains_is_copied():
     adapted = lora(tiny_model("llama", "topic"))
-    assert all("lora_" in name for name, _ in RestorableParts(parts_of(adapted)).of(range(DEPTH + 1)))
+    assert all("lora_" in name for name in RestorableParts(parts_of(adapted)).training(range(DEPTH + 1)))
     model = tiny_model("llama", "topic")
     freeze(parts_of(model), FreezePolicy(inputs=True, blocks=[(1, 2)]))
-    assert [len(own) > 0 for own in RestorableParts(parts_of(model)).parameters] == [False, True, False, True, True]
+    parts, kept = RestorableParts(parts_of(model)), {}
+    assert [len(parts.training([part])) > 0 for part in range(DEPTH + 1)] == [False, True, False, True, True]
+    parts.copy(range(DEPTH + 1), kept)
+    assert kept.keys() == {name for name, p in parts.of(range(DEPTH + 1)) if p.requires_grad}
 
 
 def test_putting_back_is_exact_and_forgets_momentum_and_gradient():
@@ -60,3 +63,24 @@ def test_copies_are_their_own_and_only_of_the_parts_asked_for():
     assert kept.keys() == dict(parts.of(range(2, 4))).keys()
     assert all(value.data_ptr() == first[name] for name, value in kept.items())  # no second copy in memory
     assert all(torch.equal(value, model.get_parameter(name)) for name, value in kept.items())
+
+
+def test_what_begins_or_ends_to_train_is_put_back_too():
+    model = tiny_model("xlm-roberta", "lm")
+    parts, before, kept = RestorableParts(parts_of(model)), weights_of(model), {}
+    low, high = (list(parts.of([part])) for part in (1, 2))
+    for _, parameter in low:
+        parameter.requires_grad_(False)
+    parts.copy(range(1, 3), kept)
+    for _, parameter in low:
+        parameter.requires_grad_(True)
+    parts.copy_new(range(1, 3), kept)
+    with torch.no_grad():
+        for _, parameter in (*low, *high):
+            parameter.add_(1)
+    parts.copy_new(range(1, 3), kept)  # knows them by now
+    for _, parameter in high:
+        parameter.requires_grad_(False)
+    parts.put_back(range(1, 3), kept, [])
+    assert same(weights_of(model), before)
+    assert parts.training(range(1, 3)).keys() == dict(low).keys()

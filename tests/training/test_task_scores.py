@@ -1,9 +1,14 @@
 from types import SimpleNamespace
 
+import pytest
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from babelscope.report.table import read
 from babelscope.training import TaskScores
+from babelscope.training.data import TaskData
+from tests.models.tiny import tiny_model
+from tests.training.runs import make_data, make_module, make_trainer
 
 
 def trainer(*, fn="fit", epoch=0, step=4, sanity=False, first=True, **scores):
@@ -15,6 +20,7 @@ def trainer(*, fn="fit", epoch=0, step=4, sanity=False, first=True, **scores):
         global_step=step,
         sanity_checking=sanity,
         is_global_zero=first,
+        ckpt_path=None,
     )
 
 
@@ -33,13 +39,50 @@ def test_rows_name_metric_language_step_and_epoch(tmp_path):
     assert sorted(read(tmp_path)["metric"]) == ["test_loss", "validation_loss"]
 
 
-def test_validating_again_after_training_replaces_the_last_epochs_rows(tmp_path):
-    scores = TaskScores(folder=tmp_path)
-    scores.on_validation_end(trainer(epoch=1, **SCORES), None)
-    during = read(tmp_path)
-    scores.on_validation_end(trainer(fn="validate", epoch=2, **SCORES), None)
-    assert read(tmp_path).equals(during)
-    assert during["epoch"].tolist() == [2]
+def points(rows):
+    return [(row["metric"].split("_")[0], row["step"], row["epoch"]) for row in rows if "loss" in row["metric"]]
+
+
+def test_a_validation_outside_of_training_leaves_its_rows_alone(tmp_path):
+    scores = TaskScores(folder=tmp_path / "run")
+    module, data = make_module(tiny_model("xlm-roberta", "topic")), make_data()
+    fitted = make_trainer(tmp_path, scores, max_epochs=1)
+    fitted.fit(module, data)
+    during = read(tmp_path / "run")
+    fitted.validate(module, TaskData.test_dataloader(data)[1], verbose=False)  # other sentences
+    assert read(tmp_path / "run").equals(during)
+    assert points(scores.rows) == [("validation", 4, 1)]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")  # a Trainer without ModelCheckpoint tests
+def test_a_checkpoint_is_tested_under_its_own_step_and_epoch(tmp_path):
+    def tested(trainer, scores, **options):
+        before = len(scores.rows)
+        trainer.test(make_module(tiny_model("xlm-roberta", "topic")), make_data(), verbose=False, **options)
+        return set(points(scores.rows[before:]))
+
+    scores = TaskScores(folder=tmp_path / "run")
+    kept = {"save_top_k": -1, "every_n_epochs": 1, "filename": "{epoch}"}
+    keep = ModelCheckpoint(tmp_path / "whole", **kept)
+    trainer = make_trainer(tmp_path, scores, keep, enable_checkpointing=True)
+    trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    first, last = (tmp_path / "whole" / f"epoch={epoch}.ckpt" for epoch in (0, 1))
+    assert tested(trainer, scores, ckpt_path=first) == {("test", 4, 1)}
+    assert tested(trainer, scores) == {("test", 8, 2)}
+    fresh = TaskScores()
+    assert tested(make_trainer(tmp_path, fresh), fresh, ckpt_path=last) == {("test", 8, 2)}
+    assert tested(make_trainer(tmp_path, fresh), fresh) == {("test", 0, 0)}
+    assert sorted(set(read(tmp_path / "run")["step"])) == [4, 8]
+
+
+def test_weights_without_a_step_are_not_filed_under_any(tmp_path, caplog):
+    scores, keep = TaskScores(), ModelCheckpoint(tmp_path, save_weights_only=True, filename="kept")
+    trainer = make_trainer(tmp_path, scores, keep, max_epochs=1, enable_checkpointing=True)
+    module = make_module(tiny_model("xlm-roberta", "topic"))
+    trainer.fit(module, make_data())
+    trainer.test(module, make_data(), ckpt_path=tmp_path / "kept.ckpt", verbose=False)
+    assert points(scores.rows) == [("validation", 4, 1)]
+    assert "holds weights only" in caplog.text
 
 
 def test_neither_the_sanity_check_nor_other_processes_write(tmp_path):

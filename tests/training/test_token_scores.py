@@ -2,15 +2,17 @@ from functools import partial
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from babelscope.analyses.token_scorer import TokenScorer
 from babelscope.analyses.translations import single_tokens
 from babelscope.models.load import load
+from babelscope.models.parts import parts_of
 from babelscope.models.table import read_table
 from babelscope.report.table import read
 from babelscope.training.export import ExportModel
 from babelscope.training.token_scores import TokenScores
-from tests.models.tiny import save_checkpoint, tiny_tokenizer
+from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
 from tests.training.runs import PROBED, make_data, make_module, make_trainer, same, weights_of
 
 STEPS = 4
@@ -67,3 +69,34 @@ def test_translations_of_the_lab_are_scored():
 def test_every_n_epochs_is_at_least_1():
     with pytest.raises(ValueError, match="every_n_epochs"):
         TokenScores(SCORER, PROBED, tiny_tokenizer(), every_n_epochs=0)
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        LoraConfig(target_modules=["word_embeddings"], r=2),
+        LoraConfig(target_modules=["query"], trainable_token_indices=[9, 10]),
+    ],
+    ids=["lora", "tokens"],
+)
+def test_a_table_with_an_adapter_is_refused_before_training(adapter, tmp_path):
+    scores = TokenScores(SCORER, PROBED, tiny_tokenizer(), folder=tmp_path / "run")
+    model = get_peft_model(tiny_model("xlm-roberta", "topic"), adapter)
+    with pytest.raises(
+        ValueError, match=r"leave the token table as it is, but it has one of peft\..*; leave"
+    ) as caught:
+        make_trainer(tmp_path, scores).fit(make_module(model), make_data())
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_table_that_is_trained_whole_is_read(tmp_path):
+    whole = LoraConfig(target_modules=["query"], modules_to_save=["word_embeddings"])
+    model, scores = (
+        get_peft_model(tiny_model("xlm-roberta", "topic"), whole),
+        TokenScores(SCORER, PROBED, tiny_tokenizer()),
+    )
+    make_trainer(tmp_path, scores, max_epochs=1).fit(make_module(model), make_data())
+    table = parts_of(model).tokens.modules_to_save["default"].weight.detach()
+    last = [row for row in scores.rows if row["step"] == STEPS]
+    assert last == [{**row, "run": "", "step": STEPS, "epoch": 1} for row in scores.score(table)]

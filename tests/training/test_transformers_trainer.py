@@ -1,13 +1,16 @@
+from functools import partial
+
 import pytest
 import transformers
 
+from babelscope.metrics.drift import drift
 from babelscope.report.table import read
 from babelscope.training import TransformersLayerScores
 from tests.models.tiny import tiny_model, tiny_tokenizer
 from tests.training.runs import METRICS, PROBED, TRAIN, layer_scores, make_data, make_module, make_task, make_trainer
 
 
-def trained(folder, scores, **options):
+def trained(folder, *scores, resume=None, **options):
     task = make_task("topic", "xlm-roberta")
     given = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "report_to": [], "save_strategy": "no"}
     arguments = transformers.TrainingArguments(
@@ -18,14 +21,14 @@ def trained(folder, scores, **options):
         args=arguments,
         train_dataset=task.encode(TRAIN, "eng_Latn"),
         data_collator=task.collate,
-        callbacks=[] if scores is None else [scores],
+        callbacks=list(scores),
     )
-    trainer.train()
+    trainer.train(resume_from_checkpoint=resume)
     return trainer.model
 
 
-def twin(**options):
-    return TransformersLayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512, **options)
+def twin(metrics=METRICS, **options):
+    return TransformersLayerScores(PROBED, tiny_tokenizer(), metrics, max_tokens=512, **options)
 
 
 def points(scores):
@@ -42,7 +45,7 @@ def test_the_twins_agree_before_training_and_write_the_same_rows(tmp_path):
 
 
 def test_a_watched_training_ends_in_the_same_bits(tmp_path):
-    alone, watched = trained(tmp_path, None), trained(tmp_path, twin())
+    alone, watched = trained(tmp_path), trained(tmp_path, twin())
     assert all((a == b).all() for a, b in zip(alone.parameters(), watched.parameters(), strict=True))
 
 
@@ -61,3 +64,29 @@ def test_every_second_epoch(tmp_path):
 def test_measuring_never_is_refused():
     with pytest.raises(ValueError, match=r"`every_n_epochs` to be a whole number from 1, but got 0"):
         twin(every_n_epochs=0)
+
+
+def test_two_in_one_folder_are_refused_before_they_write(tmp_path):
+    one, other = (twin(folder=tmp_path / "run") for _ in range(2))
+    with pytest.raises(ValueError, match=r"`folder` to be another one for each TransformersLayerScores .* of its own"):
+        trained(tmp_path, one, other)
+    assert not (tmp_path / "run").exists()
+    trained(tmp_path, one, twin(folder=tmp_path / "other"), max_steps=1)
+    trained(tmp_path, other, max_steps=1)  # one training after another begins anew
+    assert points(one) == points(other) == [(0, 0), (1, 1)]
+
+
+def test_a_training_that_goes_on_from_an_earlier_step_drops_what_came_after_it(tmp_path):
+    folder, metrics = tmp_path / "run", {"drift": partial(drift, k=3)}
+    same = {"lr_scheduler_type": "constant", "save_strategy": "epoch"}
+    trained(tmp_path, twin(metrics, folder=folder), num_train_epochs=3, **same)
+    before, again = read(folder), twin(metrics, folder=folder)
+    trained(tmp_path, again, num_train_epochs=2, resume=str(tmp_path / "checkpoint-4"), **same)
+    after = read(folder)
+    assert points(again) == [(8, 2)]
+    assert sorted(set(before["step"])) == [0, 4, 8, 12]
+    assert after.equals(before[before["step"] <= 8].reset_index(drop=True))  # what is measured again is the same
+    (folder / "states" / "layers.safetensors").unlink()
+    with pytest.raises(ValueError, match="but there are none"):
+        trained(tmp_path, twin(metrics, folder=folder), resume=str(tmp_path / "checkpoint-4"))
+    assert read(folder).equals(after)

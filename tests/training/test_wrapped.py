@@ -21,3 +21,12 @@ def test_the_model_is_found_by_its_attribute():
 def test_another_attribute_is_refused_with_those_there_are(attribute):
     with pytest.raises(ValueError, match=rf"model of Somebodys, but got '{attribute}'; .*with a config: net\."):
         model_in(Somebodys(), attribute)
+
+
+def test_a_model_inside_a_module_of_the_module_is_found_by_its_path():
+    module = Somebodys()
+    module.outer = nn.Module()
+    module.outer.hf = tiny_model("bloom")
+    assert model_in(module, "outer.hf") is module.outer.hf
+    with pytest.raises(ValueError, match=r"but got 'outer\.net'; its submodules with a config: net, outer\.hf\."):
+        model_in(module, "outer.net")

@@ -39,7 +39,8 @@ def drift(
     if sample.start is None:
         raise ValueError(
             "Expected `sample.start`, the states at step 0, but the sample has none; name the checkpoint to compare "
-            "with by `babelscope probe start=CHECKPOINT`, or measure drift in training, where LayerScores keeps step 0"
+            "with by `babelscope probe start=CHECKPOINT`; in training, LayerScores keeps step 0 for drift itself: set "
+            "its options by functools.partial(drift, k=5), and `reads_start = True` on a function that calls it"
         )
     sizes = torch.bincount(sample.language, minlength=sample.languages)
     fewest = int(sizes.argmin())
@@ -61,6 +62,9 @@ def drift(
     }
 
 
+drift.reads_start = True  # type: ignore[attr-defined]
+
+
 def needs_start(metric: LayerMetric) -> bool:
-    """Whether a metric, perhaps with options bound by `partial`, reads the states at step 0."""
-    return (metric.func if isinstance(metric, partial) else metric) is drift
+    """Whether a metric, perhaps with options bound by `partial`, says by `reads_start` that it reads `sample.start`."""
+    return bool(getattr(metric.func if isinstance(metric, partial) else metric, "reads_start", False))

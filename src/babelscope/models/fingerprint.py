@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 
 from babelscope.models.families import Family
-from babelscope.models.parts import parts_of
+from babelscope.models.parts import Parts, parts_of
 
 # what a configuration says of heads, files and libraries does not change a hidden state
 _ASIDE = {"_name_or_path", "architectures", "dtype", "transformers_version", "id2label", "label2id", "problem_type"}
@@ -21,19 +23,28 @@ _ASIDE |= {"modules_to_save", "task_type"}
 def weights_fingerprint(model: nn.Module, family: Family | None = None) -> str:
     """Hash the weights, and the settings that act on them, of what lies between token ids and the last layer.
 
-    The same weights have the same hash under any head; another dtype, one changed weight or an adapter gives another.
-    Names, dtypes, shapes and bytes of all tensors are hashed in the order of their names.
+    The same weights have the same hash under any head; another dtype, one changed weight or an adapter gives another,
+    and so does an adapter that is disabled, or scaled otherwise. Names, dtypes, shapes and bytes of all tensors are
+    hashed in the order of their names.
+
+    Raises:
+        ValueError: if weights are quantized.
     """
-    settings = json.dumps(_settings(model), sort_keys=True, default=_plain).encode()
-    return _hash_tensors(model, family, hashlib.sha256(settings))
+    places = _places(parts_of(model, family))
+    settings = {**_settings(model), **_adapters(places)}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=_plain).encode())
+    return _hash_tensors(places, digest)
 
 
 def tensors_fingerprint(model: nn.Module, family: Family | None = None) -> str:
     """Hash the weights of what lies between token ids and the last layer, and no settings.
 
     Two checkpoints of one training with the same hash are the same checkpoint, whatever their config.json says.
+
+    Raises:
+        ValueError: if weights are quantized.
     """
-    return _hash_tensors(model, family, hashlib.sha256())
+    return _hash_tensors(_places(parts_of(model, family)), hashlib.sha256())
 
 
 def frozen_fingerprint(model: nn.Module) -> str:
@@ -45,13 +56,33 @@ def frozen_fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _hash_tensors(model: nn.Module, family: Family | None, digest: "hashlib._Hash") -> str:
-    parts = parts_of(model, family)
+def _places(parts: Parts) -> dict[str, nn.Module]:
     places: dict[str, nn.Module] = {"inputs": nn.ModuleList(parts.inputs), "blocks": nn.ModuleList(parts.blocks)}
     if parts.final_norm is not None:
         places["final_norm"] = parts.final_norm
+    if parts.rest_held:  # which the backbone may use anywhere
+        places["rest_held"] = nn.ParameterList(parts.rest_held)
+    return places
+
+
+def _adapters(places: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """Tell of adapters what may change at run time, by the name of the module that has them."""
+    return {
+        f"{place}.{name}": [module.disable_adapters, module.active_adapters, getattr(module, "scaling", None)]
+        for place, part in places.items()
+        for name, module in part.named_modules()
+        if isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper)
+    }
+
+
+def _hash_tensors(places: Mapping[str, nn.Module], digest: "hashlib._Hash") -> str:
     tensors = {f"{name}.{key}": t for name, part in places.items() for key, t in part.state_dict().items()}
     for name in sorted(tensors):
+        if not isinstance(tensors[name], Tensor) or tensors[name].is_quantized:
+            raise ValueError(
+                f"Expected weights that are not quantized, but {name} is, by torch.ao.quantization; pass the model as "
+                "it was before."
+            )
         _add(digest, name, tensors[name])
     return digest.hexdigest()
 

@@ -1,6 +1,6 @@
 """The parts of one loaded model: resolved by its family's row, checked once, and used by everything else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from peft import PeftModel
@@ -43,6 +43,10 @@ class Parts:
     """The modules outside the backbone that hold parameters: a classifier, or a language-modelling head, whole."""
     rest: tuple[nn.Module, ...]
     """Modules of the backbone in none of these, such as BERT's pooler."""
+    head_held: tuple[nn.Parameter, ...] = ()
+    """Parameters outside the backbone that no module of the head holds: a model of one's own may do so itself."""
+    rest_held: tuple[nn.Parameter, ...] = ()
+    """Parameters of the backbone that none of these modules holds, but one around them."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -113,6 +117,7 @@ def parts_of(model: nn.Module, family: Family | None = None) -> Parts:
     head = tuple(_outside(whole, backbone, lm_head))
     inner = (*inputs, *blocks, final_norm, decoder, *head)
     known = {id(module) for part in inner if part is not None for module in part.modules()}
+    rest = tuple(_outermost_unknown(backbone, known))
     parts = Parts(
         model=model,
         family=family,
@@ -127,7 +132,9 @@ def parts_of(model: nn.Module, family: Family | None = None) -> Parts:
         decoder=decoder,
         lm_head=lm_head,
         head=head,
-        rest=tuple(_outermost_unknown(backbone, known)),
+        rest=rest,
+        head_held=_held(whole, (backbone, *head)),
+        rest_held=_held(backbone, (*inner, *rest)),
     )
     _check(parts, whole)
     return parts
@@ -174,6 +181,12 @@ def _outermost_unknown(root: nn.Module, known: set[int]) -> Iterator[nn.Module]:
             yield from _outermost_unknown(child, known)
         else:
             yield child
+
+
+def _held(root: nn.Module, parts: Iterable[nn.Module | None]) -> tuple[nn.Parameter, ...]:
+    """Give the parameters below `root` that no part holds."""
+    counted = {id(p) for part in parts if part is not None for p in part.parameters()}
+    return tuple(p for p in root.parameters() if id(p) not in counted)
 
 
 def _outputs(linear: nn.Module) -> int:

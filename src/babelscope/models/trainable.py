@@ -63,7 +63,13 @@ def named_parts(parts: Parts) -> Iterator[tuple[str, Iterable[nn.Module]]]:
         yield "final_norm", (parts.final_norm,)
     if parts.decoder is not None:
         yield "decoder", (parts.decoder,)
-    if parts.rest:
-        yield "rest", parts.rest
-    if parts.head:
-        yield "head" if parts.lm_head is None else "lm_head", parts.head
+    if rest := (*parts.rest, *_stand_in(parts.rest_held)):
+        yield "rest", rest
+    if head := (*parts.head, *_stand_in(parts.head_held)):
+        yield "head" if parts.lm_head is None else "lm_head", head
+
+
+def _stand_in(held: Iterable[nn.Parameter]) -> Iterator[nn.Module]:
+    """Yield a module that has these parameters, for the one that holds them holds other parts as well."""
+    if parameters := list(held):
+        yield nn.ParameterList(parameters)

@@ -106,14 +106,21 @@ def write_step(folder: Path, series: str, step: int, rows: Iterable[Mapping[str,
     return write(folder, f"{series}-{step:08d}", rows)
 
 
-def drop_later(folder: Path, series: str) -> None:
-    """Remove what a training before this one in the folder has written after its step 0, and say so."""
-    later = [part for part in sorted((folder / "results").glob(f"{series}-*.parquet")) if _step(part, series) > 0]
+def drop_later(folder: Path, series: str, step: int) -> None:
+    """Remove what a training before this one in the folder has written after the step it goes on from, and say so.
+
+    Args:
+        folder: The run folder.
+        series: As of `write_step`.
+        step: Where this training goes on, whose own rows stay; 0 where it begins anew.
+    """
+    later = [part for part in sorted((folder / "results").glob(f"{series}-*.parquet")) if _step(part, series) > step]
     for part in later:
         part.unlink(missing_ok=True)
     if later:
+        begins = f"goes on from step {step}" if step else "begins anew"
         logger.warning(
-            "Training begins anew in %s, so the rows of %d later steps (%s) are removed.", folder, len(later), series
+            "Training %s in %s, so the rows of %d later steps (%s) are removed.", begins, folder, len(later), series
         )
 
 

@@ -23,20 +23,22 @@ class LayerScores(Measuring):
 
     Works in any Lightning Trainer around any Hugging Face model of a known family. The corpus is not the task's
     validation set: it is parallel, fixed, and should hold no sentence that is trained on. Weights, modes and random
-    state are as if the callback were not there.
+    state are as if the callback were not there. Beside Lightning's `WeightAveraging`, it measures the averaged weights,
+    which are validated, where it comes before that callback, and the raw ones where it comes after it.
 
     Args:
         corpus: Parallel sentences that are embedded at every measurement.
         tokenizer: The model's tokenizer.
         metrics: Functions of one layer, by name.
         pool: From token states to one vector per sentence.
-        folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only.
+        folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only. Two of these callbacks
+            in one Trainer need one each.
         run: Identifier written to every row.
         family: Where the layers are, for a model type that is not known.
         max_tokens: Positions per batch.
         every_n_epochs: Measure after the epochs that are multiples of n: at each validation in them, or, where nothing
             is validated, at their end.
-        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model; it may have dots, as "model.hf".
     """
 
     def __init__(
@@ -65,8 +67,13 @@ class LayerScores(Measuring):
             every_n_epochs=every_n_epochs,
         )
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
+        self.folder, self.series = self.probe.folder, (self.probe.name,)
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
+
+    def find_start(self, trainer: pl.Trainer) -> None:
+        """Refuse to go on without the states of step 0, where a metric compares with them."""
+        self.probe.find_start(first=trainer.is_global_zero)
 
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Score every layer, in the share of this process."""

@@ -31,7 +31,7 @@ class ExportModel(pl.Callback):
         tokenizer: Saved beside the model.
         folder: Run folder.
         every_n_epochs: Keep the model of every n-th epoch, too; 0 keeps only the last.
-        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model; it may have dots, as "model.hf".
     """
 
     def __init__(self, tokenizer: Any, *, folder: str | Path, every_n_epochs: int = 0, attribute: str = "model"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
@@ -16,13 +17,15 @@ from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.states.pool import Pool, mean
+from babelscope.training.folder import WritesRows
 from babelscope.training.probe import Probe
 from babelscope.training.restore import RestorableParts
 from babelscope.training.scalars import layer_scalars
+from babelscope.training.validates import validates
 from babelscope.training.wrapped import model_in
 
 
-class AlignmentGuard(pl.Callback):
+class AlignmentGuard(WritesRows):
     """Watch a score of every layer against step 0, and freeze what lets it fall, at its last good weights.
 
     At each check, the lowest watched layer that has fallen by more than the tolerance is found. The part that makes it
@@ -33,7 +36,9 @@ class AlignmentGuard(pl.Callback):
     tolerance, the weights after the last check are the last good ones of each of them.
 
     Frozen parts stay bit-identical: their gradients are dropped, their optimizer state is forgotten, and their dropout
-    is off. Put the guard before callbacks that measure or save, so that they see the repaired model.
+    is off. That holds for what begins to train later, too, as in gradual unfreezing; parameters that are added to the
+    model while it trains are not seen. Put the guard before callbacks that measure or save, so that they see the
+    repaired model. A fit that goes on with the same model keeps step 0; one of another model has a step 0 of its own.
 
     Args:
         corpus: Parallel sentences to watch: other ones than are trained on, or than the result will be judged by.
@@ -52,10 +57,10 @@ class AlignmentGuard(pl.Callback):
         run: Identifier written to every row.
         family: Where the layers are, for a model type that is not known.
         max_tokens: Positions per batch.
-        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model; it may have dots, as "model.hf".
 
     Raises:
-        ValueError: if an option is out of range, or a run without a baseline is resumed.
+        ValueError: if an option is out of range, a run without a baseline is resumed, or the weights are averaged.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class AlignmentGuard(pl.Callback):
         )
         self.key, self.tolerance, self.watch, self.freeze_inputs = key, tolerance, watch, freeze_inputs
         self.every_n_steps, self.attribute = every_n_steps, attribute
+        self.folder, self.series = self.probe.folder, (self.probe.name,)
         self.baseline: dict[str, float] = {}
         """Score of every watched layer at step 0."""
         self.frozen = -1
@@ -110,26 +116,45 @@ class AlignmentGuard(pl.Callback):
         """What trained in the parts that are not frozen, after the last check."""
         self.rows: list[dict[str, Any]] = []
         """Rows of every check of this process's life, on rank 0."""
+        self.model: nn.Module | None = None
+        """Whose step 0 the baseline is."""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse what would undo the guard's work."""
+        super().on_fit_start(trainer, pl_module)
+        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        for callback in callbacks:
+            if isinstance(callback, WeightAveraging):
+                raise ValueError(
+                    f"Expected a guarded training without {type(callback).__name__}, but `callbacks` has one, whose "
+                    "averages go on moving what the guard has frozen; leave one of them out."
+                )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure step 0, or go on from where a resumed run stood."""
         parts = parts_of(model_in(pl_module, self.attribute), self.probe.family)
+        goes_on = parts.model is self.model or trainer.ckpt_path
         self.parts, self.watched = RestorableParts(parts), self._watched(len(parts.blocks) + 1)
-        if trainer.global_step == 0:
-            self.frozen, self.step = -1, -1
-            self._check(trainer, pl_module, epoch=0)
+        self.model = parts.model
+        if trainer.global_step == 0 or not goes_on:
+            self.frozen, self.step, self.baseline, self.weights = -1, -1, {}, {}
+            self._check(trainer, pl_module, epoch=trainer.current_epoch)
         elif missing := [layer for layer in self.watched if str(layer) not in self.baseline]:
             raise ValueError(
                 f"Expected the guard's scores at step 0, but this run goes on at step {trainer.global_step} without "
                 f"that of layer {missing[0]}; start a new run folder, with the guard from the beginning."
             )
+        else:
+            self.probe.find_start(first=trainer.is_global_zero)
+        self.drop_later(trainer)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Turn the dropout of frozen parts off again, which leaving a validation turns on."""
         self.parts.still(self._held)
 
     def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Hide the gradients of frozen parts from clipping and optimizer."""
+        """Hide the gradients of frozen parts from clipping and optimizer, and keep what is about to train first."""
+        self.parts.copy_new(self._open(self.watched.stop), self.weights)
         self.parts.drop_gradients(self._held)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
@@ -144,7 +169,7 @@ class AlignmentGuard(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check at the end of an epoch of a training without validation."""
-        if not trainer.enable_validation:
+        if not validates(trainer):
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -206,15 +231,15 @@ class AlignmentGuard(pl.Callback):
             return
         keys = {"run": self.probe.run, "step": step, "epoch": epoch, "language": "", "other": ""}
         with isolate_rng(), torch.no_grad(), torch.inference_mode(False):
-            scores = self._scores(trainer, model, step)
-            if step == 0:
+            scores = self._scores(trainer, model)
+            if not self.baseline:
                 self.baseline = scores
             rows = [{**keys, "layer": n, "metric": "guard_fall", "value": self.baseline[n] - scores[n]} for n in scores]
             while (layer := self._fallen(scores)) is not None:
                 self.parts.put_back(self._open(layer + 1), self.weights, trainer.optimizers)
                 self.frozen = layer
                 rows.append({**keys, "layer": str(layer), "metric": "guard_freeze", "value": self.step})
-                scores = self._scores(trainer, model, step)
+                scores = self._scores(trainer, model)
             self.parts.copy(self._open(self.watched.stop), self.weights)
             self.step = step
         if not self.parts.leaves_to_train(self._held):
@@ -232,13 +257,14 @@ class AlignmentGuard(pl.Callback):
         fallen = {n for n, fall in falls.items() if fall > self.tolerance * abs(self.baseline[str(n)])}
         return min((n for n in fallen if n > self.frozen), default=None)
 
-    def _scores(self, trainer: pl.Trainer, model: nn.Module, step: int) -> dict[str, float]:
+    def _scores(self, trainer: pl.Trainer, model: nn.Module) -> dict[str, float]:
         """Measure the watched layers; every process gets what the first one found, for all have to decide alike."""
         pooled = self.probe.embed_together(trainer, model)
         found = {}
         if trainer.is_global_zero:
             watched = replace(pooled, layers={str(layer): pooled.layers[str(layer)] for layer in self.watched})
-            rows = self.probe.measure(watched, step=step, epoch=0)
+            # 0 is where a metric that compares takes its start from
+            rows = self.probe.measure(watched, step=trainer.global_step if self.baseline else 0, epoch=0)
             whole = [row for row in rows if not row["language"] and not row["other"]]
             found = {row["layer"]: row["value"] for row in whole if row["metric"] == self.key}
             if not found:

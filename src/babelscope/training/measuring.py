@@ -4,9 +4,13 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_warn
+
+from babelscope.training.folder import WritesRows
+from babelscope.training.validates import validates
 
 
-class OncePerStep(pl.Callback):
+class OncePerStep(WritesRows):
     """Know which step was the last, also in a run that was resumed.
 
     Between two optimizer steps, as gradients add up, several validations find the same weights.
@@ -14,6 +18,16 @@ class OncePerStep(pl.Callback):
 
     measured: int = -1
     """The last step that was measured."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say so, in the first of these callbacks, where steps are taken that Lightning does not count."""
+        uncounted = trainer.global_step == 0 and not pl_module.automatic_optimization
+        if uncounted and trainer.current_epoch == 0 and self._place(trainer) <= 0:
+            rank_zero_warn(
+                f"Expected the optimizer steps of {type(pl_module).__name__} to be counted by Lightning, but after an "
+                "epoch it has counted none, so nothing after step 0 is measured; step the optimizers that "
+                "`self.optimizers()` gives."
+            )
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -42,11 +56,21 @@ class Measuring(OncePerStep, ABC):
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Measure the model as it is, after so many epochs."""
 
+    def find_start(self, trainer: pl.Trainer) -> None:
+        """Refuse to go on, before anything is trained, without what later measurements compare with.
+
+        Raises:
+            ValueError: if it is not there, or was kept of something else.
+        """
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure step 0, before anything is learnt; a resumed run has it already."""
+        """Measure step 0, before anything is learnt; a resumed run has it already, or ends here."""
         if trainer.global_step == 0:
             self.measured = -1
             self._measure_once(trainer, pl_module, epoch=0)
+        else:
+            self.find_start(trainer)
+        self.drop_later(trainer)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure at the validation of every n-th epoch of training."""
@@ -55,7 +79,8 @@ class Measuring(OncePerStep, ABC):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure every n-th epoch of a training without validation."""
-        if not trainer.enable_validation:
+        super().on_train_epoch_end(trainer, pl_module)
+        if not validates(trainer):
             self._measure_if_due(trainer, pl_module)
 
     def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,7 +1,6 @@
 """Scores of FFN neurons while training: the callback beside `LayerScores`."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from babelscope.states.embed import Pooled
 from babelscope.states.neurons import Place, refuse_unknown
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import READINGS
+from babelscope.training.describe import describe
 from babelscope.training.measuring import Measuring
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
@@ -48,7 +48,7 @@ class NeuronScores(Measuring):
         max_tokens: Positions per batch.
         every_n_epochs: Measure after the epochs that are multiples of n: at each validation in them, or, where nothing
             is validated, at their end.
-        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model; it may have dots, as "model.hf".
     """
 
     def __init__(
@@ -88,19 +88,19 @@ class NeuronScores(Measuring):
             "tokens": self.probe.prepared.tokens,
             "languages": " ".join(corpus.languages),
             "reading": reading,
-            "pool": _describe(pool),
-            "scorer": _describe(scorer),
+            "pool": describe(pool),
+            "scorer": describe(scorer),
         }
+        self.folder, self.series = self.probe.folder, (self.probe.name,)
         file = None if folder is None else Path(folder) / "states" / f"key-neurons-{reading}.safetensors"
         self.start = StartMasks(file, origin)
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure step 0, before anything is learnt; a resumed run has it already, or ends here."""
-        super().on_train_start(trainer, pl_module)
-        if trainer.global_step and (self.start.file is not None or trainer.is_global_zero):
-            self.start.read()  # in memory only the first process has them
+    def find_start(self, trainer: pl.Trainer) -> None:
+        """Refuse to go on without the key neurons of step 0."""
+        if self.start.file is not None or trainer.is_global_zero:
+            self.start.read()
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score activations and write their rows; the key neurons of step 0 are kept."""
@@ -127,11 +127,3 @@ class NeuronScores(Measuring):
                 for logger in trainer.loggers:
                     logger.log_metrics({**layer_scalars(rows), **whole, "epoch": epoch}, step=trainer.global_step)
         trainer.strategy.barrier("neuron_scores")
-
-
-def _describe(function: Callable[..., Any]) -> str:
-    """Name a function, and what is set of it by `partial`."""
-    if not isinstance(function, partial):
-        return str(getattr(function, "__qualname__", type(function).__qualname__))
-    settings = [*map(repr, function.args), *(f"{name}={value!r}" for name, value in sorted(function.keywords.items()))]
-    return f"{_describe(function.func)}({', '.join(settings)})"

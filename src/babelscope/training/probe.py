@@ -15,10 +15,11 @@ from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.metrics.score import score
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
-from babelscope.report.table import drop_later, write_step
+from babelscope.report.table import write_step
 from babelscope.states.embed import Pooled, Prepared, embed, prepare
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import STATES, Reading
+from babelscope.training.describe import describe
 from babelscope.training.start import StartStates
 from babelscope.training.unchanged import Rows, Unchanged
 
@@ -58,7 +59,7 @@ class Probe:
                 'write {"ilo": ilo}.'
             )
         file = None if self.folder is None else self.folder / "states" / f"{self.name}.safetensors"
-        object.__setattr__(self, "start", StartStates(file, self.prepared.tokens))
+        object.__setattr__(self, "start", StartStates(file, self.prepared.tokens, describe(self.pool)))
 
     @classmethod
     def of(
@@ -93,10 +94,27 @@ class Probe:
         """Whether to measure after so many epochs."""
         return epoch % self.every_n_epochs == 0
 
+    @property
+    def compares(self) -> bool:
+        """Whether a metric compares with step 0."""
+        return any(needs_start(metric) for metric in self.metrics.values())
+
+    def find_start(self, *, first: bool) -> None:
+        """Refuse to go on without the states of step 0, where a metric compares with them.
+
+        Args:
+            first: Whether this is the first process, which alone has those that are kept in memory.
+
+        Raises:
+            ValueError: if they are not there, or were pooled otherwise or from other tokens.
+        """
+        if self.compares and (self.folder is not None or first):
+            self.start.read()
+
     def measure(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score every layer that has changed; states of step 0 are kept first, where a metric compares with them."""
         start = None
-        if any(needs_start(metric) for metric in self.metrics.values()):
+        if self.compares:
             if step == 0:
                 self.start.keep(pooled)
             start = self.start.read()
@@ -121,5 +139,3 @@ class Probe:
         """Write the rows of one step as one file, where there is a run folder."""
         if self.folder is not None:
             write_step(self.folder, self.name, step, rows)
-            if step == 0:
-                drop_later(self.folder, self.name)

@@ -10,11 +10,12 @@ from babelscope.models.trainable import named_parts
 
 
 class RestorableParts:
-    """The trainable parameters of the inputs (part 0) and of block i (part i + 1), so that part i makes layer i.
+    """The parameters of the inputs (part 0) and of block i (part i + 1), so that part i makes layer i.
 
-    A tensor that two parts share, as tied embeddings are, belongs to the first of them. With adapters, they are all
-    there is. Holding a part does not touch `requires_grad`: DDP counts on a gradient for every parameter that had one
-    at the start, and checkpoints hold what can have one. Its gradients are dropped instead.
+    A tensor that two parts share, as tied embeddings are, belongs to the first of them. What trains is asked anew each
+    time, for it may begin later and end earlier, as in gradual unfreezing. With adapters, they are all that does.
+    Holding a part does not touch `requires_grad`: DDP counts on a gradient for every parameter that had one at the
+    start, and checkpoints hold what can have one. Its gradients are dropped instead.
     """
 
     def __init__(self, parts: Parts):
@@ -24,8 +25,9 @@ class RestorableParts:
         seen: set[int] = set()
         self.modules: list[tuple[nn.Module, ...]] = [tuple(modules) for modules in stack]
         self.parameters: list[dict[str, nn.Parameter]] = []
+        """Of each part, by name: all of them, whether they train or not."""
         for modules in self.modules:
-            own = {id(p): p for module in modules for p in module.parameters() if p.requires_grad and id(p) not in seen}
+            own = {id(p): p for module in modules for p in module.parameters() if id(p) not in seen}
             seen |= own.keys()
             self.parameters.append({names[key]: parameter for key, parameter in own.items()})
 
@@ -34,19 +36,31 @@ class RestorableParts:
         for part in parts:
             yield from self.parameters[part].items()
 
+    def training(self, parts: Iterable[int]) -> dict[str, nn.Parameter]:
+        """Name the parameters of some parts that train now."""
+        return {name: parameter for name, parameter in self.of(parts) if parameter.requires_grad}
+
     def copy(self, parts: Iterable[int], into: dict[str, Tensor]) -> None:
-        """Copy some parts to tensors on the CPU, and forget all others."""
-        chosen = dict(self.of(parts))
+        """Copy what trains in some parts to tensors on the CPU, and forget all else."""
+        chosen = self.training(parts)
         for name in into.keys() - chosen.keys():
             del into[name]
         for name, parameter in chosen.items():
             into.setdefault(name, torch.empty_like(parameter, device="cpu")).copy_(parameter.detach())
+
+    def copy_new(self, parts: Iterable[int], into: dict[str, Tensor]) -> None:
+        """Copy what has begun to train in some parts, before its first step: it is as it was at the last copy."""
+        for name, parameter in self.training(parts).items():
+            if name not in into:
+                into[name] = parameter.detach().to("cpu", copy=True)
 
     def put_back(
         self, parts: Iterable[int], weights: Mapping[str, Tensor], optimizers: Iterable[torch.optim.Optimizer]
     ) -> None:
         """Give some parts the copied weights, and forget what optimizers know of them and of their gradients."""
         for name, parameter in self.of(parts):
+            if name not in weights:  # it has not trained
+                continue
             parameter.data.copy_(weights[name])
             parameter.grad = None
             for optimizer in optimizers:

@@ -17,10 +17,11 @@ class StartStates:
     Args:
         file: Where they are kept, as `RUN/states/layers.safetensors`; None keeps them in memory.
         tokens: Hash of the tokens that they are states of.
+        pool: What pooled them.
     """
 
-    def __init__(self, file: Path | None, tokens: str):
-        self.file, self.tokens = file, tokens
+    def __init__(self, file: Path | None, tokens: str, pool: str):
+        self.file, self.tokens, self.pool = file, tokens, pool
         self.pooled: Pooled | None = None
 
     def keep(self, pooled: Pooled) -> None:
@@ -28,7 +29,8 @@ class StartStates:
         if self.file is None:
             self.pooled = pooled
             return
-        about = {"layers": list(pooled.layers), "names": pooled.names, "ids": pooled.ids, "tokens": self.tokens}
+        about = {"layers": list(pooled.layers), "names": pooled.names, "ids": pooled.ids}
+        about |= {"tokens": self.tokens, "pool": self.pool}
         self.file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.file.with_name(f".{self.file.name}")
         try:
@@ -42,7 +44,7 @@ class StartStates:
         """Give back the states of step 0.
 
         Raises:
-            ValueError: if none were kept, or they are of other tokens.
+            ValueError: if none were kept, or they are of other tokens, or were pooled otherwise.
         """
         if self.pooled is not None:
             return self.pooled
@@ -57,6 +59,11 @@ class StartStates:
             raise ValueError(
                 f"Expected the states of step 0 in {self.file} to be of the tokens that are measured now, but they are "
                 "of others; go on with the same corpus and tokenizer, or start a new run folder."
+            )
+        if about.get("pool", self.pool) != self.pool:  # older files do not say
+            raise ValueError(
+                f"Expected the states of step 0 in {self.file} to be pooled as they are now, by {self.pool}, but they "
+                f"were by {about['pool']}; go on with the same pooling, or start a new run folder."
             )
         return Pooled(KeptLayers(self.file, tuple(about["layers"])), tuple(about["names"]), tuple(about["ids"]))
 

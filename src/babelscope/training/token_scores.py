@@ -6,13 +6,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from pytorch_lightning.utilities.seed import isolate_rng
-from torch import Tensor
+from torch import Tensor, nn
 
 from babelscope.data.corpora import Corpus
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
-from babelscope.report.table import drop_later, write_step
+from babelscope.report.table import write_step
 from babelscope.training.measuring import Measuring
 from babelscope.training.wrapped import model_in
 
@@ -32,8 +33,14 @@ class TokenScores(Measuring):
         family: Where the table is, for a model type that is not known.
         every_n_epochs: Measure after the epochs that are multiples of n: at each validation in them, or, where nothing
             is validated, at their end.
-        attribute: Attribute of the LightningModule that holds the Hugging Face model.
+        attribute: Attribute of the LightningModule that holds the Hugging Face model; it may have dots, as "model.hf".
+
+    Raises:
+        ValueError: if `every_n_epochs` is below 1, or the table has an adapter; one that is trained whole, as by PEFT's
+            `modules_to_save`, has none.
     """
+
+    series = ("tokens",)
 
     def __init__(
         self,
@@ -58,6 +65,11 @@ class TokenScores(Measuring):
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse a table that is not the one that is read, before anything is written."""
+        super().on_fit_start(trainer, pl_module)
+        refuse_adapted(parts_of(model_in(pl_module, self.attribute), self.family).tokens)
+
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Score the table, in the first process."""
         if trainer.is_global_zero:
@@ -68,10 +80,22 @@ class TokenScores(Measuring):
             rows = [{"run": self.run, "step": step, "epoch": epoch, **row} for row in scored]
             self.rows += rows
             if self.folder is not None:
-                write_step(self.folder, "tokens", step, rows)
-                if step == 0:
-                    drop_later(self.folder, "tokens")
+                write_step(self.folder, *self.series, step, rows)
             scalars = {f"{row['metric']}/0": row["value"] for row in rows if not row["language"]}
             for logger in trainer.loggers:
                 logger.log_metrics({**scalars, "epoch": epoch}, step=step)
         trainer.strategy.barrier("token_scores")
+
+
+def refuse_adapted(tokens: nn.Module) -> None:
+    """Refuse a token table with an adapter, for its weight is not what the model reads.
+
+    Raises:
+        ValueError: naming the kind of adapter.
+    """
+    adapted = next((module for module in tokens.modules() if isinstance(module, BaseTunerLayer)), None)
+    if adapted is not None:
+        raise ValueError(
+            f"Expected adapters that leave the token table as it is, but it has one of {type(adapted).__module__}; "
+            "leave TokenScores out, or train the table whole by `modules_to_save`."
+        )

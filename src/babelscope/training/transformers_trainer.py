@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pytorch_lightning.utilities.seed import isolate_rng
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -11,14 +12,19 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
+from babelscope.report.table import drop_later
 from babelscope.states.pool import Pool, mean
+from babelscope.training.folder import refuse_second
 from babelscope.training.probe import Probe
+
+_BEGUN: WeakValueDictionary[Path, TrainerState] = WeakValueDictionary()
+"""Run folders and the training that last began to write there: callbacks of one Trainer share its state alone."""
 
 
 class TransformersLayerScores(TrainerCallback):
     """Score every layer before training and after every n-th epoch of a `transformers.Trainer`.
 
-    The first process embeds and scores; arguments are those of `LayerScores`.
+    The first process embeds and scores; arguments are those of `LayerScores`. Two in one Trainer need a folder each.
     """
 
     def __init__(
@@ -50,9 +56,23 @@ class TransformersLayerScores(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Measure step 0; a resumed run has it already."""
+        """Refuse another callback's folder, before either has written; a resumed run has step 0, or ends here."""
+        folder = self.probe.folder
+        if folder is not None:
+            if _BEGUN.get(folder.resolve()) is state:
+                refuse_second(self, folder)
+            _BEGUN[folder.resolve()] = state
+        if state.global_step:
+            self.probe.find_start(first=state.is_world_process_zero)
+            self._drop_later(state)
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Measure step 0."""
         if state.global_step == 0:
             self._measure(kwargs["model"], state, epoch=0)
+            self._drop_later(state)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -66,3 +86,7 @@ class TransformersLayerScores(TrainerCallback):
         if state.is_world_process_zero:
             with isolate_rng():
                 self.rows += self.probe.score(self.probe.embed(model), step=state.global_step, epoch=epoch)
+
+    def _drop_later(self, state: TrainerState) -> None:
+        if self.probe.folder is not None and state.is_world_process_zero:
+            drop_later(self.probe.folder, self.probe.name, state.global_step)

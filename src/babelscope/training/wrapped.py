@@ -1,20 +1,35 @@
 """The Hugging Face model inside a LightningModule."""
 
+from operator import attrgetter
+from typing import Any
+
 import pytorch_lightning as pl
 from torch import nn
 
 
 def model_in(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
-    """Return the model that a LightningModule, perhaps somebody else's, keeps under this attribute.
+    """Return the model that a LightningModule, perhaps somebody else's, keeps under this attribute, as `model.hf`.
 
     Raises:
         ValueError: if there is none; the message names the attributes that hold one.
     """
-    model = getattr(pl_module, attribute, None)
+    try:
+        model: Any = attrgetter(attribute)(pl_module)
+    except AttributeError:
+        model = None
     if not isinstance(model, nn.Module):
-        children = [name for name, child in pl_module.named_children() if hasattr(child, "config")]
+        held = ", ".join(_with_config(pl_module)) or "none"
         raise ValueError(
             f"Expected argument `attribute` to name the Hugging Face model of {type(pl_module).__name__}, but got "
-            f"{attribute!r}; its submodules with a config: {', '.join(children) or 'none'}."
+            f"{attribute!r}; its submodules with a config: {held}."
         )
     return model
+
+
+def _with_config(module: nn.Module, prefix: str = "") -> list[str]:
+    """Name the outermost submodules that have a configuration."""
+    found = []
+    for name, child in module.named_children():
+        path = prefix + name
+        found += [path] if hasattr(child, "config") else _with_config(child, f"{path}.")
+    return found

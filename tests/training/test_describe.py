@@ -1,0 +1,18 @@
+from functools import partial
+
+from babelscope.states.pool import mean, weighted
+from babelscope.training.describe import describe
+
+
+def test_functions_are_named_with_what_is_set_of_them():
+    assert describe(mean) == "mean"
+    made = partial(print, 1, sep="-", file=partial(weighted, k=0.5), end=len)
+    assert describe(made) == "print(1, end=len, file=weighted(k=0.5), sep='-')"
+
+
+def test_an_object_is_named_by_its_class():
+    class Pool:
+        def __call__(self):
+            pass
+
+    assert describe(partial(mean, by=Pool())).endswith(".Pool)")
