@@ -52,7 +52,8 @@ def test_documents_that_do_not_fit(tmp_path, row, words):
     rows = [(*one[:-1], str(one[-1])) if isinstance(row[-1], str) else one for one in INDONESIAN]
     data = write_published(tmp_path, [row, *rows] if isinstance(row[-1], str) else [*rows, row])
     number = 1 if isinstance(row[-1], str) else len(rows) + 1
-    message = rf"document {number} of task 'xcopa_id' to fit its prompts, but .*{words}.*; correct the data\.$"
+    place = rf"\(row {number} of {data}/id/test.id.jsonl\)"
+    message = rf"document {number} of task 'xcopa_id' {place} to fit its prompts, but .*{words}.*; correct the data\.$"
     with pytest.raises(ValueError, match=message) as caught:
         load_tasks({"ind_Latn": "xcopa_id"}, folders=["xcopa"], files=FILES, data=data)
     assert "\n" not in str(caught.value)

@@ -5,7 +5,8 @@ import pytest
 import torch
 import yaml
 
-from babelscope.analyses.downstream import answerer, load_tasks, require_harness, score_task
+from babelscope.analyses.answerer import answerer
+from babelscope.analyses.downstream import load_tasks, require_harness, score_task
 from babelscope.models.adapters import lora, save_adapted
 from babelscope.models.load import load
 from tests.models.tiny import save_checkpoint, tiny_tokenizer
@@ -173,7 +174,7 @@ def test_batches_and_length(checkpoints, because):
     short = score_task(answerer(loaded, max_length=40), because)
     assert 0 < short.truncated <= 2 * len(ENGLISH)
     assert not torch.allclose(likelihoods(short), likelihoods(many), atol=1e-3)
-    with pytest.raises(ValueError, match="raise max_length"):
+    with pytest.raises(ValueError, match=r"from 1 to 5 tokens, .* but got 18 for ' The water boiled\.' of document 1;"):
         score_task(answerer(loaded, max_length=5), because)
 
 
@@ -221,6 +222,8 @@ def test_generated_answers(checkpoints, tmp_path):
         task = load_tasks({"eng_Latn": "generate"}, include=folder)["eng_Latn"]
         scores = score_task(answerer(load(checkpoints[kind], task="lm")), task, limit=2)
         assert set(scores.scores) == {"exact_match", "exact_match_stderr"}
+    with pytest.raises(ValueError, match=r"`max_gen_toks` of task 'generate' to be less than the 4 .*, but got 4"):
+        score_task(answerer(load(checkpoints["bloom"], task="lm"), max_length=4), task, limit=2)
 
 
 @pytest.mark.parametrize("file", HARNESSES, ids=lambda file: file.stem)

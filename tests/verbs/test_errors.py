@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from babelscope.report.files import write_text
 from babelscope.verbs.errors import one_line
 from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
 from tests.verbs.command import FIVE, babelscope, refused, says, written
@@ -251,6 +252,16 @@ def test_output_below_a_file(small, somewhere):
 def test_a_temporary_name_is_not_the_users():
     line = one_line(IsADirectoryError(errno.EISDIR, "Is a directory", "runs/.rows.parquet.4711.tmp", None, "x"))
     says(line, "Expected runs/rows.parquet to be", "Is a directory")
+
+
+def test_a_file_that_is_too_large_has_a_name(tmp_path, monkeypatch):
+    def too_large(*args):
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    monkeypatch.setattr(os, "fsync", too_large)
+    with pytest.raises(OSError, match="File too large") as told:
+        write_text(tmp_path / "run.yaml", "x")
+    says(one_line(told.value), f"Expected {tmp_path / 'run.yaml'} to be no larger", "File too large", "ulimit -f")
 
 
 @pytest.mark.parametrize("place", ["files", "store"])

@@ -7,8 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from rich.console import Console
 
+from babelscope.analyses.downstream import TaskScores
 from babelscope.report.table import COLUMNS, read_run
+from babelscope.verbs.evaluate import _print
+from babelscope.verbs.terminal import console
 from tests.analyses.test_downstream import ENGLISH, expected, write_published, write_task
 from tests.models.tiny import save_checkpoint
 from tests.verbs import command
@@ -173,3 +177,29 @@ def test_the_manifest_is_json_and_the_configuration_whole(tiny, published):
     assert json.loads(Path("run/manifest.json").read_text())["tasks"]["ind_Latn"]["num_fewshot"] == 1
     config = yaml.safe_load(Path("run/run.yaml").read_text())
     assert (config["tasks"]["ind_Latn"], config["num_fewshot"], config["seed"]) == ("xcopa_id", 1, 3)
+
+
+def test_tasks_of_several_metrics_are_shown_whole(monkeypatch, capsys):
+    metrics = ("acc", "acc_norm", "word_perplexity", "byte_perplexity", "bits_per_byte", "exact_match")
+    plain = {
+        "documents": 3,
+        "of": 3,
+        "num_fewshot": 0,
+        "version": "1",
+        "fingerprint": "",
+        "truncated": 0,
+        "samples": [],
+    }
+    scores = {
+        code: TaskScores(task=f"own_{code}", scores={name: 0.5, f"{name}_stderr": 0.1, **more}, **plain)
+        for code, name, more in [("eng_Latn", metrics[0], {"acc_null": 0.25})]
+        + [(f"x{place}_Latn", name, {}) for place, name in enumerate(metrics[1:])]
+    }
+    monkeypatch.setattr(console, "console", Console(width=80))
+    _print("own: tiny", scores)
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line.split() for line in lines if "language" in line]
+    assert len(heads) > 1
+    assert all(head[:2] == ["language", "task"] for head in heads)
+    assert [name for head in heads for name in head[2:]] == ["documents", "acc", "guessing", *metrics[1:]]
+    assert sum("own_eng_Latn" in line for line in lines) == len(heads)

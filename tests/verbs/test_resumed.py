@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from babelscope.data.corpora import Corpus
+from babelscope.report.table import read_run
 from babelscope.training.module import FineTuner
 from babelscope.verbs.kept import RefusedError
 from babelscope.verbs.manifest import text_fingerprint
@@ -149,3 +150,35 @@ def test_only_what_both_manifests_have_is_compared(tmp_path):
         RefusedError, match=r"languages of `corpus` \['deu_Latn'\] \(begun on \['eng_Latn'\]\); restore"
     ):
         refuse_other_data(tmp_path, {"weights": "a", "corpus": {"languages": ["deu_Latn"]}})
+
+
+def test_a_renamed_run_goes_on_under_the_name_that_its_rows_carry(stopped, somewhere):
+    renamed = stopped.copy.rename(somewhere / "renamed")
+    ended = stopped.go(renamed)
+    assert (ended.code, ended.err) == (0, "")
+    rows = read_run(renamed).rows
+    assert set(rows["run"]) == {"run"}
+    assert rows.query("layer != ''")["step"].nunique() == 2
+    assert "Every layer, before → after" in ended.out
+    assert stopped.go(renamed).out.startswith(f"Finished already: {renamed}")
+
+
+def test_a_torn_part_that_would_not_be_measured_again_is_refused_before_training(stopped):
+    part = stopped.copy / "results" / "layers-00000000.parquet"
+    part.write_bytes(part.read_bytes()[:100])
+    before = contents(stopped.copy)
+    ended = stopped.go(stopped.copy)
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    last = stopped.copy / "checkpoints" / "last.ckpt"
+    says(ended.err, f"Expected {part} to be readable", f"delete {last}, so that the run begins anew")
+    assert contents(stopped.copy) == before
+    last.unlink()
+    assert stopped.go(stopped.copy).code == 0
+    assert set(read_run(stopped.copy).rows.query("layer != ''")["step"]) == {0, 2}
+
+
+def test_a_torn_part_that_is_measured_again_is_no_matter(stopped):
+    (stopped.copy / "results" / "layers-00000002.parquet").write_bytes(b"PAR1")
+    (stopped.copy / "results" / "test-00000002.parquet").write_bytes(b"PAR1")
+    assert stopped.go(stopped.copy).code == 0
+    assert set(read_run(stopped.copy).rows.query("layer != ''")["step"]) == {0, 2}

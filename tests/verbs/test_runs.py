@@ -1,6 +1,7 @@
 """`babelscope runs`: the table, following, and jobs that run again after their command was killed."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,10 +17,11 @@ from babelscope.sweeps import submitted
 from babelscope.sweeps.ledger import entries, folder_of, read_entry, write_entry
 from babelscope.sweeps.processes import Process
 from babelscope.sweeps.progress import progress_of
-from babelscope.verbs.runs import names_of, read_jobs
+from babelscope.verbs.jobs import read_jobs
+from babelscope.verbs.runs import names_of
 from tests.models.tiny import save_checkpoint
 from tests.sweeps.entries import ENTRY
-from tests.verbs.command import babelscope
+from tests.verbs.command import babelscope, says, written
 from tests.verbs.sweep import rows_of, running, states, train, whole_at_every_moment
 
 pytestmark = pytest.mark.usefixtures("somewhere")
@@ -95,6 +97,9 @@ def test_where_jobs_are_looked_for(sweep, somewhere):
     nothing = babelscope("runs")
     assert (nothing.code, len(nothing.lines)) == (2, 1)
     assert "got outputs, which is not there; give the folder" in nothing.err
+    Path("notes.txt").write_text("")
+    for verb in ("runs", "sync"):
+        assert "got notes.txt, a file; give the folder" in babelscope(verb, "notes.txt").err
     odd = somewhere / "it's a=b"
     write_entry(odd / "x", replace(ENTRY, state="done"))
     assert "1 job: 1 done" in babelscope("runs", odd).out
@@ -168,3 +173,24 @@ def wait_for(what, seconds=120.0):
     while not what():
         assert time.monotonic() < until, f"nothing within {seconds} s"
         time.sleep(0.02)
+
+
+def test_the_jobs_of_a_copied_sweep_are_not_run_where_they_were_first(somewhere, tmp_path, monkeypatch):
+    own = tmp_path / "own" / "experiment"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# @package _global_\nsentences: 6\n")
+    given = ("probe", "--config-dir", own.parent, "experiment=mine", "model.checkpoint=nowhere")
+    ended = babelscope(*given, "-m", "seed=1,2", "hydra/launcher=basic", "output='runs/${seed}'")
+    assert ended.code == 2
+    shutil.copytree("runs", "copy")
+    monkeypatch.setattr("babelscope.verbs.again.run_commands", lambda commands, **_: map(ran.append, commands))
+    ran = []
+    before = written(somewhere)
+    ended = babelscope("runs", "copy", "--retry", "failed")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    says(ended.err, f"the command of 1 to run in {somewhere / 'copy' / '1'}, but as given in {somewhere} it runs in")
+    says(ended.err, f"it runs in {somewhere / 'runs' / '1'}: the folder was moved or copied since", "move it back")
+    assert (ran, written(somewhere)) == ([], before)
+    monkeypatch.setattr("babelscope.verbs.again.run_commands", lambda commands, **_: [(one, 0) for one in commands])
+    again = babelscope("runs", "runs", "--retry", "failed")  # where it still is
+    assert again.out.count("failed: ") == 2

@@ -101,7 +101,7 @@ def test_an_empty_part_does_not_keep_the_others(sent):
     whole = make_part("one", "20260102_000000")
     assert babelscope("sync", "outputs").code == 0
     assert sent() == [str(whole)]
-    assert babelscope("sync", "outputs").out.splitlines() == ["1 offline runs: 1 sent"]
+    assert babelscope("sync", "outputs").out.splitlines() == ["1 offline run: 1 sent"]
 
 
 def test_a_run_that_fails_is_named_and_the_others_go_on(sent):

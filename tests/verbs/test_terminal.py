@@ -67,3 +67,22 @@ def test_what_was_measured_once_has_no_arrow(make_run, shown):
     text = shown()
     assert "0.100 → 0.200" in text
     assert "0.900 → " not in text
+
+
+def test_rows_of_a_renamed_folder_are_those_of_one_run(make_run, shown):
+    run = make_run(ilo={0: 0.1, 40: 0.2})
+    run.rows.loc[run.rows["step"] == 40, "run"] = "renamed"
+    console.print_layers(run, ["ilo"])
+    assert shown().count("0.100 → 0.200") == 3
+
+
+def test_a_whole_is_shown_before_its_parts():
+    wrote = {
+        "ilo": "ilo",
+        "bridge": "ilo",
+        "scripts/Arab": "scripts",
+        "scripts": "scripts",
+        "scripts_control": "scripts",
+    }
+    wrote |= {"mine/scripts/Arab": "mine", "mine/scripts": "mine"}
+    assert console.first_columns(["scripts", "ilo", "mine", "absent"], wrote) == ["scripts", "ilo", "mine/scripts"]

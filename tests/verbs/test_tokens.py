@@ -107,7 +107,10 @@ def test_a_later_failure_keeps_what_is_finished(tiny, monkeypatch):
     ended = babelscope("tokens", *both, "cache=elsewhere")
     assert (ended.code, len(studied)) == (0, 5), ended.err
     assert read_run(Path("run/xlm_roberta")).rows.equals(once)
-    babelscope("tokens", *both, "seed=1")
+    refused = babelscope("tokens", *both, "seed=1")
+    assert (refused.code, len(refused.lines), len(studied)) == (2, 1, 5)
+    assert "but got one in bloom/ with seed=0 where this one has 1; choose another folder" in refused.err
+    assert babelscope("tokens", *both, "seed=1", "output=other").code == 0
     assert len(studied) == 7
 
 

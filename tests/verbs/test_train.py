@@ -169,18 +169,36 @@ def test_the_same_command_goes_on_from_where_it_stood(run, overrides):
 
 
 def test_text_that_is_trained_on_is_not_measured():
+    cfg = OmegaConf.create({})
     train, probed = lab(["eng_Latn"], "train"), lab(LANGUAGES, "train+dev").take([0, 1, 799])
     with pytest.raises(ValueError, match=r"`corpus.split` .* by `task.train`, but 2 of 3 sentences in eng_Latn are in"):
-        _refuse_overlap({"task.train": train}, {"corpus.split": probed})
+        _refuse_overlap(cfg, {"task.train": train}, {"corpus.split": probed})
     fine = {"corpus.split": lab(LANGUAGES, "dev+test")}
-    _refuse_overlap({"task.train": train}, fine)
-    _refuse_overlap({"task.train": train}, {"corpus.split": lab(LANGUAGES[1:], "train")})
+    _refuse_overlap(cfg, {"task.train": train}, fine)
+    _refuse_overlap(cfg, {"task.train": train}, {"corpus.split": lab(LANGUAGES[1:], "train")})
     parallel = {"task.train": train, "alignment.corpus.split": lab(LANGUAGES, "dev")}
     watched = {"callbacks.alignment_guard.corpus.split": lab(["rus_Cyrl"], "dev")}
     with pytest.raises(ValueError, match=r"`corpus.split` .* by `alignment.corpus.split`, but 100 of 300"):
-        _refuse_overlap(parallel, fine)
+        _refuse_overlap(cfg, parallel, fine)
     with pytest.raises(ValueError, match=r"guard.corpus.split` .* but 100 of 100 sentences in rus_Cyrl"):
-        _refuse_overlap(parallel, watched)
+        _refuse_overlap(cfg, parallel, watched)
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "remedy"),
+    [
+        ("train", "all", "another split, such as corpus.split=dev+test"),
+        ("dev", "dev+test", "another split, such as corpus.split=train+test"),
+        ("train", "dev+test", "sentences that are in no other split, or another corpus"),
+        ("train", "test", "another split, such as corpus.split=dev"),
+        ("all", "dev", "sentences that are in no other split, or another corpus"),
+    ],
+)
+def test_no_split_is_suggested_that_was_given_or_is_trained_on(trained, given, remedy):
+    cfg = OmegaConf.create({"task": {"train": trained}, "corpus": {"split": given}})
+    text = lab(["eng_Latn"], "train")
+    with pytest.raises(ValueError, match=re.escape(f"are in both; choose {remedy}.")):
+        _refuse_overlap(cfg, {"task.train": text}, {"corpus.split": text})
 
 
 def command(tmp_path, checkpoint, *overrides):

@@ -3,23 +3,27 @@
 The harness counts a label that is no choice as a wrong answer, and ends in an error of its own language at the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 
-def check_documents(task: Any, limit: int | None = None) -> None:
+def check_documents(task: Any, limit: int | None = None, *, files: Mapping[str, Path] | None = None) -> None:
     """Fill the prompts of the documents that are to be answered, and look for the right answer among the choices.
 
     Args:
         task: Of the harness, with its data.
         limit: How many documents are to be answered; None for all.
+        files: The published file of each split, where documents are rows of these.
 
     Raises:
         ValueError: naming the first document that does not fit.
     """
     name = task.config.task
+    # of the split that the harness asks
+    file = files.get(task.config.test_split or task.config.validation_split) if files else None
     # a task with scoring of its own may do without a right answer
     asks = task.OUTPUT_TYPE == "multiple_choice" and not callable(task.config.process_results)
     for number, document in enumerate(islice(task.eval_docs, limit), start=1):
@@ -28,19 +32,25 @@ def check_documents(task: Any, limit: int | None = None) -> None:
             right, choices = prompt if task.multiple_input else target, task.doc_to_choice(document) if asks else []
             wrong = asks and not _is_right(right, choices)
         except Exception as error:  # of a template, or of a function that the task file names
-            raise _misfit(name, number, f"got {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+            raise _misfit(name, file, number, f"got {_named(error)}") from error
         if wrong:
             raise _misfit(
                 name,
+                file,
                 number,
                 f"its right answer is {right!r}, which is neither a whole number from 0 to {len(choices) - 1} nor one "
                 "of the choices",
             )
 
 
-def _misfit(name: str, number: int, reason: str) -> ValueError:
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _misfit(name: str, file: Path | None, number: int, reason: str) -> ValueError:
+    place = "" if file is None else f" (row {number} of {file})"
     return ValueError(
-        f"Expected document {number} of task {name!r} to fit its prompts, but {reason}; correct the data."
+        f"Expected document {number} of task {name!r}{place} to fit its prompts, but {reason}; correct the data."
     )
 
 

@@ -1,10 +1,10 @@
 """Downstream tasks by EleutherAI's lm-evaluation-harness, whose prompts and scoring are used as they are.
 
-Only this file imports the harness, and only when a task is asked for.
+Only this file and answerer.py import the harness, and only when a task is asked for.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from babelscope.analyses.documents import check_documents
-from babelscope.analyses.published_files import read_published
+from babelscope.analyses.published_files import published_paths, read_published
 from babelscope.models.families import Family
-from babelscope.models.load import Loaded
 
-Progress = Callable[[Sequence[Any]], Iterable[Any]]
 BACKENDS = {"causal": "causal", "span": "seq2seq"}
 """The harness's word for a family's objective."""
 
@@ -76,37 +74,16 @@ def load_tasks(
     found = {language: _find(name, language, include, folders) for language, name in names.items()}
     tasks = {}
     for language, (name, manager) in found.items():
-        changes = {}
+        changes: dict[str, Any] = {}
+        paths: dict[str, Path] = {}
         if data is not None:
-            own = str(manager.task_index[name].cfg.get("dataset_name"))
-            changes = {"custom_dataset": read_published(name, own, files or {}, data)}
+            paths = published_paths(name, str(manager.task_index[name].cfg.get("dataset_name")), files or {}, data)
+            changes = {"custom_dataset": read_published(paths)}
         tasks[language] = _build(manager, name, changes, published=bool(files))
-        check_documents(tasks[language], limit)
+        check_documents(tasks[language], limit, files=paths)
         _set_examples(tasks[language], name, num_fewshot)
         tasks[language].set_fewshot_seed(seed=seed)
     return tasks
-
-
-def answerer(loaded: Loaded, *, batch_size: int = 16, max_length: int | None = None, progress: Progress = list) -> Any:
-    """Hand a loaded language model, with its adapters as they are, to the harness; gives an instance of its HFLM.
-
-    Args:
-        loaded: Loaded with task "lm".
-        batch_size: Prompts per forward pass.
-        max_length: Longest prompt with its answer, in tokens; by default what the model can read.
-        progress: Wraps the parts of the work, to show how far it is.
-
-    Raises:
-        ValueError: if the family predicts masked tokens: there is no likelihood of a continuation.
-    """
-    refuse_masked(loaded.parts.family)
-    return _answerer_class()(
-        loaded,
-        backend=BACKENDS[loaded.parts.family.objective],
-        batch_size=batch_size,
-        max_length=max_length,
-        progress=progress,
-    )
 
 
 def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores:
@@ -118,13 +95,10 @@ def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores
     name = task.config.task
     before = model.truncated
     try:
-        with _quiet():
+        with quiet():
             found = import_module("lm_eval.evaluator").evaluate(model, {"tasks": {name: task}}, limit=limit)
     except (LookupError, AssertionError) as error:  # of the harness, where an answer leaves no room for a prompt
-        raise ValueError(
-            f"Expected the answers of task {name!r} to have tokens, and fewer than the model reads, but got "
-            f"{type(error).__name__}: {str(error) or 'one that has not'}; raise max_length, or correct the data."
-        ) from error
+        raise ValueError(_without_room(model, task)) from error
     samples = found["samples"][name]
     hashes = "".join(sample["doc_hash"] + sample["prompt_hash"] + sample["target_hash"] for sample in samples)
     count = found["n-samples"][name]
@@ -143,6 +117,26 @@ def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores
         fingerprint=sha256(hashes.encode()).hexdigest(),
         truncated=model.truncated - before,
         samples=samples,
+    )
+
+
+def _without_room(model: Any, task: Any) -> str:
+    """Say which answer has no tokens, or leaves no room for a prompt."""
+    name, room = task.config.task, model.max_length
+    if task.OUTPUT_TYPE == "generate_until":
+        asked = (task.config.generation_kwargs or {}).get("max_gen_toks", model.max_gen_toks)
+        return (
+            f"Expected `max_gen_toks` of task {name!r} to be less than the {room} tokens that the model reads, but got "
+            f"{asked}, which leave no room for a prompt; set fewer in `generation_kwargs` of the task file, or raise "
+            "max_length."
+        )
+    answers = ((asked.doc_id + 1, asked.args[-1]) for asked in task.instances)
+    counts = ((number, answer, len(model.tok_encode(answer, add_special_tokens=False))) for number, answer in answers)
+    found = next((told for told in counts if not 1 <= told[2] <= room), None)
+    got = "one without" if found is None else f"{found[2]} for {found[1][:60]!r} of document {found[0]}"
+    return (
+        f"Expected every answer of task {name!r} to have from 1 to {room} tokens, as many as the model reads, but got "
+        f"{got}; raise max_length, or correct the data."
     )
 
 
@@ -212,7 +206,7 @@ def _index(folder: Path) -> Any:
             f"Expected `include` to be a folder of task files in the harness's YAML, but found none at {folder}; "
             "correct the path."
         )
-    with _quiet():
+    with quiet():
         return import_module("lm_eval.tasks").TaskManager(include_path=str(folder), include_defaults=False)
 
 
@@ -220,7 +214,7 @@ def _build(manager: Any, name: str, changes: Mapping[str, Any], *, published: bo
     # an existing task with changes can only be named inside a group
     wanted = {"group": "babelscope", "task": [{"task": name, **changes}]} if changes else name
     try:
-        with _quiet():
+        with quiet():
             return manager.load(wanted)["tasks"][name]
     except Exception as error:  # whatever the Hub, its client, the user's YAML and the functions it names may raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -242,50 +236,8 @@ def _set_examples(task: Any, name: str, num_fewshot: int | None) -> None:
         task.set_config(key="num_fewshot", value=num_fewshot or 0)
 
 
-@cache
-def _answerer_class() -> Any:
-    base: Any = import_module("lm_eval.models.huggingface").HFLM
-
-    class Answerer(base):
-        """HFLM that shows progress, counts what it cuts, and leaves a prompt open for its continuation."""
-
-        def __init__(self, loaded: Loaded, *, progress: Progress, **settings: Any) -> None:
-            with _quiet():
-                super().__init__(
-                    pretrained=loaded.model, tokenizer=loaded.tokenizer, softmax_dtype="float32", **settings
-                )
-            self.progress, self.truncated = progress, 0
-            ids = self.tokenizer("a")["input_ids"]
-            self.closes = self.backend == "causal" and ids[-1] == self.tokenizer.eos_token_id
-
-        def tok_encode(self, string: str, *arguments: Any, **settings: Any) -> list[int]:
-            """Take off an end of sentence, behind which a causal model would not go on."""
-            ids: list[int] = super().tok_encode(string, *arguments, **settings)
-            return ids[:-1] if self.closes and ids[-1:] == [self.tokenizer.eos_token_id] else ids
-
-        def tok_batch_encode(self, strings: list[str], *arguments: Any, **settings: Any) -> tuple[Any, Any]:
-            if room := settings.get("left_truncate_len"):  # of tasks that generate
-                self.truncated += sum(len(self.tok_encode(string)) > room for string in strings)
-            ids, mask = super().tok_batch_encode(strings, *arguments, **settings)
-            return (ids[:, :-1], mask[:, :-1]) if self.closes else (ids, mask)
-
-        def _loglikelihood_tokens(self, requests: Sequence[Any], **settings: Any) -> list[Any]:
-            room = self.max_length + 1
-            self.truncated += sum(
-                len(context) + (len(answer) if self.backend == "causal" else 1) > room
-                for _, context, answer in requests
-            )
-            size = 32 * self.batch_size  # prompts are sorted by length within a part
-            parts = [requests[start : start + size] for start in range(0, len(requests), size)]
-            settings = {**settings, "disable_tqdm": True}
-            answers = super()._loglikelihood_tokens  # `super` does not reach into a comprehension
-            return [answer for part in self.progress(parts) for answer in answers(part, **settings)]
-
-    return Answerer
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the harness's log to errors, and its progress bars to where a person watches."""
     getLogger("lm_eval").setLevel(ERROR)
     if sys.stderr.isatty():

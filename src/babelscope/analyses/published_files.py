@@ -8,8 +8,8 @@ from typing import Any
 from babelscope.data.json_lines import read_json_lines
 
 
-def read_published(task: str, language: str, files: Mapping[str, str], folder: Path) -> Callable[..., Any]:
-    """Read a task's splits, checked; as a function, which the harness calls in place of the Hub.
+def published_paths(task: str, language: str, files: Mapping[str, str], folder: Path) -> dict[str, Path]:
+    """Find the file of each of a task's splits.
 
     Args:
         task: Its name, for errors.
@@ -18,7 +18,7 @@ def read_published(task: str, language: str, files: Mapping[str, str], folder: P
         folder: The published folder.
 
     Raises:
-        ValueError: if the benchmark has no such files, or one is missing or torn, or lacks a field in some line.
+        ValueError: if the benchmark has no such files, or one is missing.
     """
     if not files:
         raise ValueError(
@@ -32,9 +32,19 @@ def read_published(task: str, language: str, files: Mapping[str, str], folder: P
             f"Expected `data` to be a folder with {' and '.join(files.values())} as published, but {task!r} finds no "
             f"{missing[0]}; correct the path, or choose other languages."
         )
+    return paths
+
+
+def read_published(paths: Mapping[str, Path]) -> Callable[..., Any]:
+    """Read the file of each split, checked; as a function, which the harness calls in place of the Hub.
+
+    Raises:
+        ValueError: if one is torn, or lacks a field in some line, or holds something of another kind there.
+    """
     splits = {split: read_json_lines(path) for split, path in paths.items()}
     for split, rows in splits.items():
         _refuse_holes(paths[split], rows)
+        _refuse_other_kinds(paths[split], rows)
 
     def read(**_: Any) -> Any:
         datasets = import_module("datasets")
@@ -53,3 +63,22 @@ def _refuse_holes(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
                     f"Expected every row of {path} to have the field {name!r}, but row {number} has none; correct it, "
                     "or fetch the file again."
                 )
+
+
+def _refuse_other_kinds(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a text where other rows have a number, and the like, for a data set has columns of one kind."""
+    first: dict[str, tuple[int, Any]] = {}
+    for number, row in enumerate(rows, start=1):
+        for name, value in row.items():
+            before, other = first.setdefault(name, (number, value))
+            if other is None:
+                first[name] = (number, value)
+            elif value is not None and _kind(value) is not _kind(other):
+                raise ValueError(
+                    f"Expected every row of {path} to have the same kind of {name!r}, but got {value!r} in row "
+                    f"{number} and {other!r} in row {before}; correct the wrong one, or fetch the file again."
+                )
+
+
+def _kind(value: Any) -> type:
+    return float if type(value) is int else type(value)

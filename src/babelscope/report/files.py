@@ -25,6 +25,9 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> Path:
             file.flush()
             os.fsync(file.fileno())  # else a power cut can leave the new name on an empty file
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # which writing, unlike opening, does not tell
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     return path

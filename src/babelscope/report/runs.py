@@ -92,15 +92,16 @@ def facts_of(run: Run) -> dict[str, str]:
     named = str(corpus.get("name") or "")
     facts = {
         "Model": model_of(run),
-        "Corpus": f"{named}, {_count(sentences, 'sentence')} per language" if named and sentences else named,
+        "Corpus": f"{named}, {counted(sentences, 'sentence')} per language" if named and sentences else named,
         "Languages": str(number or ""),
         "Fine-tuned on": source_of(run),
-        "Measured": f"{steps} times in {_count(epochs, 'epoch')}" if steps > 1 else ("once" if steps else ""),
+        "Measured": f"{steps} times in {counted(epochs, 'epoch')}" if steps > 1 else ("once" if steps else ""),
     }
     return {name: value for name, value in facts.items() if value}
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """Say how many there are of something, such as "1 run"."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 

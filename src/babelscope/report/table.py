@@ -167,7 +167,8 @@ def _read_part(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
-            f"Expected {path} to be a readable Parquet part, but got: {reason}; remove it and run that step again."
+            f"Expected {path} to be a readable Parquet part, but got: {reason}; "
+            "remove it to do without its step, or delete the run folder and run it again."
         ) from error
 
 

@@ -1,6 +1,7 @@
 """From configuration to objects: what the verbs build in the same way."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,7 @@ def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None
     return corpus.subset(sentences, seed=cfg.seed)
 
 
-def build_model(cfg: DictConfig, *, task: Task, labels: int | None = None, new_head: bool = True) -> Loaded:
+def build_model(cfg: DictConfig, *, task: Task, labels: Sequence[str] | None = None, new_head: bool = True) -> Loaded:
     """Load the model with its adapter and freezing; a lab model that is not there yet is made first."""
     model = cfg.model
     adapter, freeze, family = (

@@ -54,6 +54,8 @@ def _names_of(models: Any, name: str) -> str:
 
 
 def _no_wandb_account() -> bool:
+    if os.environ.get("WANDB_MODE") == "disabled":  # which Lightning overwrites where a run is to be offline
+        return False
     try:
         hosts = netrc.netrc().hosts
     except (OSError, netrc.NetrcParseError):

@@ -109,6 +109,12 @@ def _disk(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno is not None:
         # what was to be written has another name until it is whole
         place = re.sub(r"\.([^/]+)\.\d+\.tmp$", r"\1", str(error.filename or "a file"))
+        if error.errno == errno.EFBIG:
+            return (
+                f"Expected {place} to be no larger than a file may be here, but got: {error.strerror}; raise that "
+                "limit (ulimit -f), or choose another disk by output=FOLDER for results and cache=FOLDER for "
+                "checkpoints and states."
+            )
         return (
             f"Expected {place} to be a place to read and write, but got: {error.strerror}; "
             "correct the path, or choose another folder by output=FOLDER for results and cache=FOLDER for checkpoints "

@@ -7,13 +7,11 @@ from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.box import SIMPLE
 from rich.progress import track
-from rich.table import Table
 
+from babelscope.analyses.answerer import answerer
 from babelscope.analyses.downstream import (
     TaskScores,
-    answerer,
     load_tasks,
     refuse_masked,
     require_harness,
@@ -27,7 +25,7 @@ from babelscope.report.table import write
 from babelscope.verbs.building import begin, build_model, checkpoint_of, choose_device, keep, languages_of, read_family
 from babelscope.verbs.manifest import software
 from babelscope.verbs.origin import Origin, origin_of
-from babelscope.verbs.terminal.console import console
+from babelscope.verbs.terminal.console import console, show
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -136,23 +134,23 @@ def _describe(
 def _print(title: str, scores: Mapping[str, TaskScores]) -> None:
     """Print one line per language: the task, its documents, and each score with its error and what guessing gives."""
     found = pd.DataFrame({language: task.scores for language, task in scores.items()}).T
-    metrics = [name for name in found.columns if "_stderr" not in name and not name.endswith("_null")]
-    table = Table("language", "task", box=SIMPLE)
-    for name in ("documents", *(head for metric in metrics for head in (metric, "guessing"))):
-        table.add_column(name, justify="right", no_wrap=True)
-    for language, task in scores.items():
-        cells = [cell for metric in metrics for cell in _cells(task.scores, metric)]
-        table.add_row(language, task.task, f"{task.documents:,}", *cells)
+    # guessing is told of metrics that it has a score in
+    columns = [name for name in found.columns if "_stderr" not in name and not name.endswith("_null")]
+    columns = [name for metric in columns for name in (metric, f"{metric}_null") if name in found.columns]
+    rows = [
+        [language, task.task, f"{task.documents:,}", *(_cell(task.scores, name) for name in columns)]
+        for language, task in scores.items()
+    ]
     if len(scores) > 1:
-        table.add_row("mean", "", "", *(cell for metric in metrics for cell in (f"{found[metric].mean():.3f}", "")))
-    console.print(f"\n[bold]{title}[/bold]")
-    console.print(table)
+        means = ["" if name.endswith("_null") else f"{found[name].mean():.3f}" for name in columns]
+        rows.append(["mean", "", "", *means])
+    heads = ["guessing" if name.endswith("_null") else name for name in columns]
+    show(title, ["language", "task", "documents", *heads], rows, keys=2)
 
 
-def _cells(scores: Mapping[str, float], metric: str) -> tuple[str, str]:
+def _cell(scores: Mapping[str, float], metric: str) -> str:
     if metric not in scores:
-        return "", ""
+        return ""
     name, comma, kind = metric.partition(",")
-    error, null = scores.get(f"{name}_stderr{comma}{kind}"), scores.get(f"{metric}_null")
-    value = f"{scores[metric]:.3f}"
-    return value if error is None else f"{value} ± {error:.3f}", "" if null is None else f"{null:.3f}"
+    error = scores.get(f"{name}_stderr{comma}{kind}")
+    return f"{scores[metric]:.3f}" if error is None else f"{scores[metric]:.3f} ± {error:.3f}"

@@ -34,13 +34,18 @@ logger = logging.getLogger(__name__)
 def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
     """Hold the run folder and write down how its job begins and ends; gives whether it is done and to be skipped.
 
-    Recorded are the jobs of a sweep, every `train`, and whatever runs again in a folder that the ledger knows.
+    Recorded are the jobs of a sweep, every `train`, and whatever runs again in a folder that the ledger knows. What the
+    folder holds is asked of the folder, for the ledger does not know one that was copied, renamed or moved.
 
     Raises:
         RefusedError: another process runs the job, or the folder holds a run of another configuration.
     """
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN or NAME in os.environ
-    if verb in UNRECORDED or not (sweep or verb == "train" or path_of(folder).is_file()):
+    if verb in UNRECORDED:
+        yield False
+        return
+    if not (sweep or verb == "train" or path_of(folder).is_file()):
+        refuse_another(cfg, folder)
         yield False
         return
     skips = sweep or verb == "train"  # any other single command is asked for on purpose

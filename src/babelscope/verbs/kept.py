@@ -47,9 +47,10 @@ def refuse_another(cfg: DictConfig, folder: Path) -> None:
     found = _first_difference(kept, asked)
     if found is not None:
         key, there, here = found
+        inside = "" if kept_in[0].parent == folder else f" in {kept_in[0].parent.name}/"
         raise RefusedError(
-            f"Expected {folder} to hold a run of this configuration, but got one with {key}={there} where this one has "
-            f"{here}; choose another folder by output=FOLDER, or delete this one."
+            f"Expected {folder} to hold a run of this configuration, but got one{inside} with {key}={there} where this "
+            f"one has {here}; choose another folder by output=FOLDER, or delete this one."
         )
 
 

@@ -130,7 +130,7 @@ def _published(cfg: DictConfig, settings: Settings, loaded: Loaded) -> dict[str,
 
 
 def _save(regions: Mapping[str, Regions], folder: Path) -> None:
-    """Write the regions; those of an earlier run in this folder by other criteria go."""
+    """Write the regions; those of an earlier attempt in this folder by other criteria go."""
     for old in folder.glob("*.safetensors"):
         old.unlink()
     for found in regions.values():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from babelscope.report.runs import model_of
 from babelscope.report.table import read_run
 
 
@@ -16,6 +17,8 @@ class Origin:
     epoch: int = 0
     run: str = ""
     """Name of the run folder."""
+    model: str = ""
+    """Name of the model that was trained in it."""
     setting: dict[str, Any] = field(default_factory=dict)
     source_language: str = ""
 
@@ -42,6 +45,7 @@ def origin_of(checkpoint: str | Path, revision: str | None) -> Origin:
         step=step,
         epoch=int(before["epoch"].max()) if len(before) else 0,
         run=folder.absolute().name,
+        model=str((run.config.get("model") or {}).get("name") or model_of(run)),
         setting=dict(run.manifest.get("setting") or {}),
         source_language=str(run.manifest.get("source_language") or ""),
     )

@@ -11,7 +11,7 @@ from babelscope.report.comparable import say_differing
 from babelscope.report.downstream import is_of_tasks
 from babelscope.report.neurons_page import is_of_neurons, write_neurons_page
 from babelscope.report.page import write_page
-from babelscope.report.runs import model_of, task_of
+from babelscope.report.runs import counted, model_of, task_of
 from babelscope.report.study.page import write_study_page
 from babelscope.report.study.replicates import is_study, reduce
 from babelscope.report.study.tables import studies_of
@@ -44,7 +44,10 @@ def main(cfg: DictConfig, folder: Path) -> None:
     runs = [head for head in heads if not (is_of_tokens(head) or is_of_tasks(head) or is_of_neurons(head))]
     shown = [*runs, *tasks] or neurons or heads
     if apart := len(heads) - len(shown):
-        print(f"Left out {apart} runs of token tables or neurons, which have pages of their own: give their folders")
+        print(
+            f"Left out {counted(apart, 'run')} of token tables or neurons, which have pages of their own: give the "
+            f"folder{'' if apart == 1 else 's'}"
+        )
     if is_sweep(runs) or not (heads or unreadable):
         _write_sweep(runs, [*jobs, *unreadable], path, tasks, study=cfg.study)
         return
@@ -87,7 +90,7 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
     """Write the page of a sweep, and that of a study beside it where it is asked for; what cannot be read is named."""
     tuned = [run for run in runs if task_of(run)]
     if apart := len(runs) - len(tuned):
-        print(f"Left out {apart} runs that were not fine-tuned: give their folders")
+        print(f"Left out {counted(apart, 'run')} without fine-tuning: give the folder{'' if apart == 1 else 's'}")
     found, replicates = [], []
     for head in track_runs(tuned):
         try:

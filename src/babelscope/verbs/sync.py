@@ -15,6 +15,7 @@ from rich.box import SIMPLE
 from rich.progress import Progress, track
 from rich.table import Table
 
+from babelscope.report.runs import counted
 from babelscope.report.table import read_run
 from babelscope.verbs.dashboard import Dashboard, group_of, logged_keys, make_dashboard
 from babelscope.verbs.mirror.offline import STATES, OfflineRun, is_sent, offline_runs
@@ -98,7 +99,7 @@ def send_all(runs: Sequence[OfflineRun], *, n_jobs: int) -> None:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     if runs:
-        print(f"Sent {len(runs) - len(failed)} of {len(runs)} runs")
+        print(f"Sent {len(runs) - len(failed)} of {counted(len(runs), 'run')}")
     if failed:
         raise ValueError(
             f"Expected every run to be sent, but got {len(failed)} of {len(runs)} that failed; what is said above is "
@@ -159,4 +160,5 @@ def _tell(runs: Sequence[OfflineRun], root: Path, *, whole: bool) -> None:
             table.add_row(run.state, str(run.folder.relative_to(root)), run.id, parts)
         console.print(table)
     counts = Counter(run.state for run in runs)
-    print(f"{len(runs)} offline runs: {', '.join(f'{counts[state]} {state}' for state in STATES if counts[state])}")
+    told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    print(f"{counted(len(runs), 'offline run')}: {told}")

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from babelscope.data.corpora import Corpus
+from babelscope.data.splits import PARTS
 from babelscope.data.tasks import label_names, lm, topic
 from babelscope.models.fingerprint import frozen_fingerprint, weights_fingerprint
 from babelscope.report.page import write_page
@@ -24,13 +25,14 @@ from babelscope.report.runs import scores_of
 from babelscope.report.table import read_run
 from babelscope.states import prepare
 from babelscope.training.callbacks import LayerScores
-from babelscope.training.checkpoint import find_last, last_path
+from babelscope.training.checkpoint import last_path
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
 from babelscope.training.interrupt import told_to_end
 from babelscope.training.module import FineTuner
 from babelscope.training.monitors import refuse_unknown_monitors
 from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep, languages_of
+from babelscope.verbs.kept_rows import find_begun
 from babelscope.verbs.manifest import describe, text_fingerprint
 from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
 from babelscope.verbs.resumed import refuse_other_data
@@ -43,7 +45,7 @@ logger = logging.getLogger(__name__)
 def main(cfg: DictConfig, folder: Path) -> None:
     """Build, fit, test in every language, and write rows, manifest and page."""
     begin(cfg)
-    last = find_last(folder)
+    last, name = find_begun(folder)
     metrics, source, settings = build_metrics(cfg), cfg.task.language, cfg.task
     codes = languages_of(cfg)
     languages = list(dict.fromkeys([*codes, source]))
@@ -54,9 +56,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     partials = instantiate(cfg.get("callbacks") or {})  # Hydra leaves the key of an empty list out
     watched = {f"callbacks.{key}.corpus.split": made.keywords["corpus"] for key, made in partials.items() if _has(made)}
     trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
-    _refuse_overlap(trained, {"corpus.split": probed, **watched})
+    _refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
     labels = label_names(train) if settings.name == "topic" else None
-    loaded = build_model(cfg, task=settings.name, labels=None if labels is None else len(labels))
+    loaded = build_model(cfg, task=settings.name, labels=labels)
     tokenizer, objective = loaded.tokenizer, loaded.parts.family.objective
     task = (
         lm(tokenizer, objective, max_length=settings.max_length, seed=cfg.seed)
@@ -93,7 +95,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         "pool": build("pool", cfg.pool),
         "family": loaded.parts.family,
         "folder": folder,
-        "run": folder.name,
+        "run": name,
     }
     built = {key: _complete(key, made, given) for key, made in partials.items()}
     refuse_unknown_monitors(built, module.monitored(validated=cfg.trainer.get("limit_val_batches") != 0))
@@ -180,7 +182,7 @@ def _has(made: Any) -> bool:
     return isinstance(made, partial) and "corpus" in made.keywords
 
 
-def _refuse_overlap(trained: Mapping[str, Corpus], measured: Mapping[str, Corpus]) -> None:
+def _refuse_overlap(cfg: DictConfig, trained: Mapping[str, Corpus], measured: Mapping[str, Corpus]) -> None:
     """Alignment is never measured on sentences that are trained on; keys say where each text was chosen."""
     for (by, train), (key, probed) in product(trained.items(), measured.items()):
         for language in train.texts.keys() & probed.texts.keys():
@@ -188,9 +190,24 @@ def _refuse_overlap(trained: Mapping[str, Corpus], measured: Mapping[str, Corpus
             if shared:
                 raise ValueError(
                     f"Expected `{key}` to share no sentence with the text that is trained on by `{by}`, but "
-                    f"{len(shared)} of {len(probed.ids)} sentences in {language} are in both; choose another split, "
-                    f"such as {key}=dev+test."
+                    f"{len(shared)} of {len(probed.ids)} sentences in {language} are in both; choose "
+                    f"{_another_split(cfg, key, trained)}."
                 )
+
+
+def _another_split(cfg: DictConfig, key: str, trained: Iterable[str]) -> str:
+    """Suggest what is neither trained on nor the split that was given, where there is such a split."""
+    taken = {part for by in trained for part in _parts(cfg, by)}
+    given = _parts(cfg, key)
+    if not given & taken:  # the same sentence is in several splits
+        taken |= given
+    free = "+".join(part for part in PARTS if part not in taken)
+    return f"another split, such as {key}={free}" if free else "sentences that are in no other split, or another corpus"
+
+
+def _parts(cfg: DictConfig, key: str) -> set[str]:
+    split = str(OmegaConf.select(cfg, key))
+    return set(PARTS if split == "all" else split.replace(" ", "").split("+"))
 
 
 def _tell_of_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:

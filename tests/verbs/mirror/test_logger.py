@@ -250,3 +250,17 @@ def test_a_server_that_refuses_is_one_line(tmp_path, monkeypatch):
     expected = "Expected `logger.wandb` to open a run, but got: No API key configured. Use `wandb login`; log in by "
     with pytest.raises(ValueError, match=expected), mirrored([make_mirror(tmp_path)], {}):
         pass
+
+
+def test_variables_of_wandb_say_where_a_run_goes_and_whether_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "disabled")  # and no account
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    monkeypatch.setenv("WANDB_ENTITY", "us")
+    command = (*train(save_checkpoint(tmp_path / "tiny", "xlm-roberta")), "trainer.max_epochs=1", "logger=wandb")
+    # a process of its own, for wandb remembers the variables of its first run
+    ended = subprocess.run([sys.executable, "-m", "babelscope", *command], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert not list(Path("runs").rglob("*wandb*"))
+    kept = OmegaConf.load("runs/0/run.yaml").logger.wandb
+    assert (kept.project, kept.entity, kept.offline) == ("mine", "us", False)

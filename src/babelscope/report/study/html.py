@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from babelscope.report.figures.guard import frozen_up_to
+from babelscope.report.runs import counted
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
 from babelscope.report.study.conditions import describe_differing, differing_conditions
 from babelscope.report.study.tables import (
@@ -126,7 +127,7 @@ def runs_html(study: Study) -> str:
     heads = ("Setting", "Fine-tuned on", "Seed", f"Source {study.score}", f"Zero-shot {study.score}", "Folder")
     head = "".join(f"<th>{name}</th>" for name in heads)
     table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    return f"{_gaps(study)}<details><summary>All {len(rows)} runs</summary>{table}</details>"
+    return f"{_gaps(study)}<details><summary>All {counted(len(rows), 'run')}</summary>{table}</details>"
 
 
 def csv_link(name: str, table: pd.DataFrame) -> str:

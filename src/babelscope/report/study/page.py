@@ -11,6 +11,7 @@ from babelscope.report.downstream import downstream_html
 from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.page import cards_html, panel_html, section_html
+from babelscope.report.runs import counted
 from babelscope.report.study.answer import answer_of, key_numbers_of
 from babelscope.report.study.claims import FAILS, HOLDS, check_alignment, check_claims
 from babelscope.report.study.conditions import differing_conditions
@@ -195,7 +196,8 @@ def _ignored(runs: Sequence[Replicate]) -> str:
     if not runs:
         return ""
     names = ", ".join(sorted({run.folder.name for run in runs})[:8])
-    text = f"Not shown here, as they have no task or no other run of theirs is finished: {len(runs)} runs ({names})."
+    why = "no task, or no other run of the same study is finished"
+    text = f"Not shown here: {counted(len(runs), 'run')} ({names}); {why}."
     return f'<p class="reading">{escape(text)}</p>'
 
 

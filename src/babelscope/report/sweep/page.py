@@ -13,6 +13,7 @@ from babelscope.report.downstream import downstream_html
 from babelscope.report.files import write_text
 from babelscope.report.frame import header_html
 from babelscope.report.page import embed_json, section_html
+from babelscope.report.runs import counted
 from babelscope.report.study.conditions import describe_differing, differing_conditions
 from babelscope.report.sweep.data import describe_sweep, link_to, state_of
 from babelscope.report.sweep.jobs import Job
@@ -57,7 +58,7 @@ def render_sweep(
     """Render the page of a sweep as HTML that loads nothing from elsewhere."""
     known = {job.folder.absolute(): job for job in jobs}
     data = describe_sweep(runs, known, path)
-    title = f"{len(runs)} runs of {_number(len(data['models']), 'model')}"
+    title = f"{counted(len(runs), 'run')} of {counted(len(data['models']), 'model')}"
     rest = [
         section_html("trouble", "Jobs without a result", trouble_html(jobs, path)),
         section_html("conditions", "What else differs between runs", _differing(runs)),
@@ -96,7 +97,7 @@ def trouble_html(jobs: Sequence[Job], path: Path) -> str:
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Job", "State", "Overrides", "Error", "Log"))
     return (
         '<div class="scroll wrapped" tabindex="0" role="region" aria-label="Jobs without a result"><table>'
-        f"<caption>{_number(len(rows), 'job')} without a result</caption><thead><tr>{heads}</tr></thead>"
+        f"<caption>{counted(len(rows), 'job')} without a result</caption><thead><tr>{heads}</tr></thead>"
         f'<tbody>{"".join(rows)}</tbody></table></div><p class="reading">The same command again runs failed and '
         "interrupted jobs from their last checkpoint, as does <code>babelscope runs FOLDER --retry failed</code>.</p>"
     )
@@ -113,7 +114,7 @@ def _facts(data: Mapping[str, Any], runs: Sequence[SweepRun], jobs: Mapping[Path
         "Tasks": ", ".join(map(isolate, data["tasks"])),
         "Settings": str(len(data["settings"])),
         "Fine-tuned on": ", ".join(map(isolate, data["sources"])),
-        "Tested in": _number(len(data["languages"]), "language"),
+        "Tested in": counted(len(data["languages"]), "language"),
         "Seeds": str(len(data["seeds"])),
         "Runs": ", ".join([f"{states['done']} finished", *said]),
     }
@@ -142,7 +143,3 @@ def _differing(runs: Sequence[SweepRun]) -> str:
         '<p class="reading gap">Differences between these runs may come from this as well. Several runs of one model, '
         f"setting, source language and seed count as one, their mean.</p><ul>{''.join(lines)}</ul>"
     )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

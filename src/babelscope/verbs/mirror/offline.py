@@ -57,7 +57,7 @@ def offline_runs(root: Path) -> list[OfflineRun]:
         if named and (file := place / f"run-{named[1]}.wandb").is_file():
             parts[place.parents[1], named[1]].append(file)
     if not parts:
-        what = "which has none" if root.is_dir() else "which is not there"
+        what = "which has none" if root.is_dir() else "a file" if root.is_file() else "which is not there"
         raise ValueError(
             f"Expected `folder` to hold offline runs of wandb, but got {root}, {what}; give the folder that the run "
             "folders are in, as in: babelscope sync outputs; runs that had an account were sent as they ran."

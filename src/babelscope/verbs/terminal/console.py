@@ -7,6 +7,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from babelscope.report.runs import counted
 from babelscope.report.study.replicates import Replicate
 from babelscope.report.study.tables import (
     pair_differences,
@@ -53,18 +54,24 @@ def print_trainable(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def first_columns(metrics: Iterable[str], wrote: Mapping[str, str]) -> list[str]:
-    """Choose a column of every metric, the first that it wrote: `wrote` is in their order, as `score` fills it."""
-    first = {metric: column for column, metric in reversed(list(wrote.items()))}
-    return [first[metric] for metric in metrics if metric in first]
+    """Choose a column of every metric, the first that it wrote, and of a whole before its parts ("whole/part").
+
+    `wrote` is in their order, as `score` fills it.
+    """
+    columns: dict[str, list[str]] = {}
+    for column, metric in wrote.items():
+        columns.setdefault(metric, []).append(column)
+    return [min(columns[metric], key=lambda column: column.count("/")) for metric in metrics if metric in columns]
 
 
 def print_layers(run: Run, metrics: Sequence[str]) -> None:
     """Print each layer's value, before and after where there are two steps."""
-    changes = {metric: change_by_layer(run.rows, metric).set_index("layer") for metric in metrics}
+    rows = run.rows.assign(run=run.folder.name)  # in a folder that was renamed, some may carry the earlier name
+    changes = {metric: change_by_layer(rows, metric).set_index("layer") for metric in metrics}
     changes = {metric: change for metric, change in changes.items() if len(change)}
     if not changes:
         return
-    moved = {metric for metric in changes if by_layer(run.rows, metric)["step"].nunique() > 1}
+    moved = {metric for metric in changes if by_layer(rows, metric)["step"].nunique() > 1}
     lines = []
     for layer in sort_layers({layer for change in changes.values() for layer in change.index}):
         values = [(change.loc[layer], metric in moved) for metric, change in changes.items()]
@@ -114,7 +121,7 @@ def print_study(replicates: Sequence[Replicate]) -> None:
         if set(study.settings) - set(ranked):
             console.print("Incomplete settings lack runs that the others share: they are not to be compared.")
         if study.left_out:
-            console.print(f"{len(study.left_out)} unfinished runs are left out.")
+            console.print(f"Left out: {counted(len(study.left_out), 'unfinished run')}.")
 
 
 def _select(table: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> pd.Series | None:
