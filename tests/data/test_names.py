@@ -18,6 +18,7 @@ def test_names_by_the_rule_and_by_hand():
         (["deu_Latn"], {"deu_Latn": "de"}, "got 'de'; nearest: deu.*corpus.codes={deu_Latn:NAME}"),
         (["deu_Latn", "deu_Fraktur"], None, "deu_Latn and deu_Fraktur share 'deu' of here; tell.*{deu_Fraktur:NAME}"),
         (["deu_Latn"], "deu", "`corpus.codes` to be null or names by FLORES code, but got 'deu'"),
+        (["nob_Latn"], {"nob_Latn": False}, "to give names, but got nob_Latn: False; put the name in quotes"),
         ([], None, "a list of FLORES codes"),
     ],
 )

@@ -51,7 +51,23 @@ def test_a_row_per_sentence_and_language_is_the_same(wide, long):
     options = {"language": "lang", "text": "sentence", "ids": "key", "labels": "topic"}
     corpus = table(LANGUAGES, "all", file=long, codes=CODES, **options)
     other = table(LANGUAGES, "all", file=wide, codes=CODES, labels="topic")
-    assert (corpus.texts, corpus.labels) == (other.texts, other.labels)
+    assert corpus.ids == tuple(f"row-{i}" for i in reversed(range(20)))  # of the first rows in the file
+    assert {code: texts[::-1] for code, texts in corpus.texts.items()} == other.texts
+    assert corpus.labels == other.labels[::-1]
+
+
+@pytest.mark.parametrize("first", ["de", "en"])
+def test_splits_do_not_hang_on_which_language_is_first(tmp_path, first):
+    other = {"de": "en", "en": "de"}[first]
+    rows = [{"lang": first, "key": i, "text": f"{first} {i}"} for i in range(20)]
+    rows += [{"lang": other, "key": i, "text": f"{other} {i}"} for i in reversed(range(20))]
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    options = {"file": tmp_path / "a.parquet", "codes": CODES, "language": "lang", "ids": "key"}
+    for split, numbers in {"train": range(14), "dev": range(14, 16), "test": range(16, 20)}.items():
+        for languages in (["eng_Latn", "deu_Latn"], ["deu_Latn", "eng_Latn"], ["deu_Latn"], ["eng_Latn"]):
+            corpus = table(languages, split, **options)
+            assert corpus.ids == tuple(f"row-{i}" for i in numbers)
+            assert corpus.texts == {code: tuple(f"{CODES[code]} {i}" for i in numbers) for code in languages}
 
 
 def test_files_of_splits(tmp_path):
@@ -87,7 +103,7 @@ def test_a_saved_data_set_with_splits(tmp_path):
         ({"ids": "nope"}, "the column 'nope' in .*wide.parquet, column en, but it has key, topic"),
         ({"ids": "topic"}, "unique values of topic, but got 't0' again"),
         ({"codes": {**CODES, "eng_Latn": "year"}}, "'year' is 0; give the column of sentences"),
-        ({"language": "lang"}, "the column 'lang' in .*wide.parquet, row 1"),
+        ({"language": "lang"}, "the column 'lang' in .*wide.parquet, line 1"),
         ({"language": "topic"}, "column topic of .*wide.parquet, but got 'en'; nearest: "),
     ],
 )
@@ -103,7 +119,17 @@ def test_empty_cells_and_lost_rows(tmp_path, long):
     with pytest.raises(ValueError, match=r"lang de has 19 and .*lang en has 20"):
         table(["eng_Latn", "deu_Latn"], "all", file=tmp_path / "few.csv", **options)
     frame.loc[3, "sentence"] = None
-    for name in ("gaps.csv", "gaps.parquet"):
+    for name, line in (("gaps.csv", 5), ("gaps.parquet", 4)):
         (frame.to_csv if name.endswith("csv") else frame.to_parquet)(tmp_path / name, index=False)
-        with pytest.raises(ValueError, match=r"'sentence' of .*lang de, line 4 is; remove"):
+        with pytest.raises(ValueError, match=rf"'sentence' of .*lang de, line {line} is; remove"):
             table(["deu_Latn"], "all", file=tmp_path / name, **options)
+
+
+def test_rows_are_counted_as_in_the_file(tmp_path):
+    for name, content, line in (("a.csv", 'en\n""\n', 2), ("a.TSV", "en\ta\nx\ta\n\ta\n", 3)):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ValueError, match=f"'en' of .*column en, line {line} is"):
+            table(["eng_Latn"], "all", file=tmp_path / name, codes=CODES)
+    pd.DataFrame({"en": ["a", "b"], "topic": [1.0, None]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"'topic' of .*column en, line 2 is"):
+        table(["eng_Latn"], "all", file=tmp_path / "a.parquet", codes=CODES, labels="topic")

@@ -35,6 +35,11 @@ def test_plain_quotes_between_tabs(tmp_path):
     assert read_rows(tmp_path / "a.tsv") == [{"en": '"Hello" she said', "de": '"Hallo'}]
 
 
+def test_a_tab_separated_file_that_is_quoted_throughout(tmp_path):
+    (tmp_path / "a.tsv").write_text('"en"\t"de"\n"One ""1"""\t"Eins"\n')
+    assert read_rows(tmp_path / "a.tsv") == [{"en": 'One "1"', "de": "Eins"}]
+
+
 def test_mappings_are_spread(tmp_path):
     rows = [{"id": 1, "translation": {"en": "One", "de": "Eins"}}]
     (tmp_path / "a.json").write_text(json.dumps(rows))
@@ -46,14 +51,17 @@ def test_mappings_are_spread(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "x", "end in one of .csv, .tsv, .json, .jsonl, .parquet, or to be a folder"),
+        ("a.txt", "x", "end in one of .csv, .tsv, .json, .jsonl, .ndjson, .parquet, or to be a folder"),
         ("a", "x", "end in one of"),
         ("a.csv", "", "Expected rows in"),
         ("a.csv", "en,de\n", "Expected rows in"),
         ("a.csv", "en,de\nOne, or more,Eins\n", "2 cells separated by commas, .* got 3 in .*a.csv, row 2"),
-        ("a.csv", 'en,de\n"One"x,Eins\n', "comma-separated cells in .*; quote the cells"),
+        ("a.csv", 'en,de\n"One"x,Eins\n', "quoted cells in .*; quote them as csv does"),
         ("a.csv", "en,en\nOne,Eins\n", "'en' twice; rename one"),
         ("a.tsv", "en\tde\nOne\n", "2 cells separated by tabs, .* got 1"),
+        ("a.csv", "en;de\nOne;Eins\n", "its header has semicolons; save it with commas"),
+        ("a.json", '[{"en": "One", "raw": {"en": "ONE"}}]', "'raw' has 'en' inside, which is there already"),
+        ("a.json", '[{"raw": {"en": "ONE"}, "en": "One"}]', "'en' has 'en' inside, which is there already"),
         ("a.json", '{"en": "One"}', "a JSON list of objects in .*, but got dict"),
         ("a.json", '{"en": 1}\n{"en": 2}', "Extra data.*jsonl"),
         ("a.jsonl", "[1]", "one JSON object per line"),

@@ -54,8 +54,18 @@ def test_states_and_predictions_are_those_of_the_whole(wrapped):
         torch.testing.assert_close(mine[attended], theirs[attended])
 
 
-def test_a_classifier_is_added_to_the_text_model(wrapped):
-    assert load(wrapped[0], task="topic", labels=5).model.config.num_labels == 5
+@pytest.mark.parametrize("task", ["base", "topic", "lm"])
+def test_what_is_saved_is_a_text_model_of_its_own(wrapped, task, tmp_path):
+    found = load(wrapped[0], task=task, labels=5 if task == "topic" else None)
+    found.model.save_pretrained(tmp_path)
+    found.tokenizer.save_pretrained(tmp_path)
+    again = load(tmp_path, task=task, new_head=False)
+    assert type(again.model) is type(found.model)
+    weights = found.model.state_dict()
+    assert weights.keys() == again.model.state_dict().keys()
+    assert all(torch.equal(weight, weights[name]) for name, weight in again.model.state_dict().items())
+    assert getattr(again.model.config, "num_labels", None) == getattr(found.model.config, "num_labels", None)
+    assert type(again.model).from_pretrained(tmp_path).config.model_type == found.parts.family.model_type
 
 
 def test_table_and_family(wrapped):

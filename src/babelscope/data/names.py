@@ -34,6 +34,9 @@ def find_names(
             f"Expected `corpus.codes` to be null or names by FLORES code, but got {codes!r}; "
             f"write 'corpus.codes={{zho_Hant:NAME}}'"
         )
+    for code, name in (codes or {}).items():
+        if not isinstance(name, str):
+            raise ValueError(f"Expected `corpus.codes` to give names, but got {code}: {name!r}; put the name in quotes")
     check_languages(languages)
     called: dict[str, str] = {}
     for language in languages:

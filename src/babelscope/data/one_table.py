@@ -13,7 +13,11 @@ from babelscope.data.tables import align, table_of_rows
 
 VALIDATION = ("dev", "validation", "valid", "val")
 """Names of one split."""
-Sentences = tuple[Sequence[Row], str, str]
+HEADER = {".csv": 2, ".tsv": 2}
+"""Row of the first sentence, where the first one is not 1."""
+Numbered = tuple[int, Row]
+"""A row, and its line in the file."""
+Sentences = tuple[Sequence[Numbered], str, str]
 """The rows of a language, their place for errors, and the column of their sentences."""
 
 
@@ -56,11 +60,17 @@ def table(
     splits = parse_split(split, files, corpus=name, aliases=aliases)
     tables = {}
     for part in splits if apart else ("row",):
-        given = (read_rows(place := files.get(part, pattern)), place, languages, codes)
-        found = _columns(*given) if language is None else _own_rows(*given, language=language, text=text)
+        place = files.get(part, pattern)
+        rows = list(enumerate(read_rows(place), start=HEADER.get(place.suffix.lower(), 1)))
+        if language is None:
+            found = _columns(rows, place, languages, codes)
+        else:
+            found = _own_rows(_in_one_order(rows, ids), place, languages, codes, language=language, text=text)
         tables[part] = {
-            code: table_of_rows(rows, where, key=ids, text=column, label=labels)
-            for code, (rows, where, column) in found.items()
+            code: table_of_rows(
+                [row for _, row in own], where, key=ids, text=column, label=labels, lines=[line for line, _ in own]
+            )
+            for code, (own, where, column) in found.items()
         }
     corpus = align(name, languages, tuple(tables), lambda code, part: tables[part][code])
     return corpus if apart else cut(corpus, splits)
@@ -80,16 +90,26 @@ def _files_of_splits(pattern: Path) -> dict[str, Path]:
     return {part: found[part] for part in sorted(found, key=lambda part: ([*usual, part].index(part), part))}
 
 
+def _in_one_order(rows: Sequence[Numbered], ids: str | None) -> Sequence[Numbered]:
+    """Bring every language's rows into the order of ids in the file, or splits would hang on the first language."""
+    if ids is None:
+        return rows
+    first: dict[str, int] = {}
+    for line, row in rows:
+        first.setdefault(str(row.get(ids)), line)
+    return sorted(rows, key=lambda numbered: first[str(numbered[1].get(ids))])
+
+
 def _columns(
-    rows: Sequence[Row], place: Path, languages: Sequence[str], codes: Mapping[str, str] | None
+    rows: Sequence[Numbered], place: Path, languages: Sequence[str], codes: Mapping[str, str] | None
 ) -> dict[str, Sentences]:
     """Find the column of every language."""
-    called = find_names(languages, rows[0], f"the columns of {place}", codes)
+    called = find_names(languages, rows[0][1], f"the columns of {place}", codes)
     return {code: (rows, f"{place}, column {column}", column) for code, column in called.items()}
 
 
 def _own_rows(
-    rows: Sequence[Row],
+    rows: Sequence[Numbered],
     place: Path,
     languages: Sequence[str],
     codes: Mapping[str, str] | None,
@@ -98,13 +118,11 @@ def _own_rows(
     text: str,
 ) -> dict[str, Sentences]:
     """Find the rows of every language."""
-    own: dict[str, list[Row]] = {}
-    for number, row in enumerate(rows, start=1):
+    own: dict[str, list[Numbered]] = {}
+    for line, row in rows:
         if language not in row:
             have = ", ".join(row)
-            raise ValueError(
-                f"Expected the column {language!r} in {place}, row {number}, but it has {have}; correct it"
-            )
-        own.setdefault(str(row[language]), []).append(row)
+            raise ValueError(f"Expected the column {language!r} in {place}, line {line}, but it has {have}; correct it")
+        own.setdefault(str(row[language]), []).append((line, row))
     called = find_names(languages, own, f"column {language} of {place}", codes)
-    return {code: (own[name], f"{place}, {language} {name}", text) for code, name in called.items()}
+    return {code: (own[name], f"{place}, rows of {language} {name}", text) for code, name in called.items()}

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from babelscope.data.json_lines import read_json_lines
 from babelscope.data.reading import read_lines
 from babelscope.data.tables import unquote
 
+QUOTED_WHOLE = re.compile(r'"(?:[^"]|"")*"')
 Row = Mapping[str, Any]
 """A cell by the name of its column."""
 
@@ -33,29 +35,47 @@ def read_rows(path: Path) -> Sequence[Row]:
     rows = READERS[kind](path)
     if not rows:
         raise ValueError(f"Expected rows in {path}, but got none; check the file")
-    return [_spread(row) for row in rows]
+    return [_spread(row, path) for row in rows]
 
 
-def _spread(row: Row) -> Row:
-    inner = {key: cell for cells in row.values() if isinstance(cells, Mapping) for key, cell in cells.items()}
-    return {**{key: cell for key, cell in row.items() if not isinstance(cell, Mapping)}, **inner}
+def _spread(row: Row, path: Path) -> Row:
+    spread: dict[str, Any] = {}
+    for name, cell in row.items():
+        inner = cell if isinstance(cell, Mapping) else {name: cell}
+        twice = next((key for key in inner if key in spread), None)
+        if twice is not None:
+            raise ValueError(
+                f"Expected every column once in {path}, but {name!r} has {twice!r} inside, which is there already; "
+                "rename one of them"
+            )
+        spread.update(inner)
+    return spread
 
 
 def _read_csv(path: Path) -> Sequence[Row]:
-    lines = read_lines(path)
-    try:
-        # with line ends, for those inside of quotes belong to the cell
-        rows = list(csv.reader((f"{line}\n" for line in lines), strict=True))
-    except csv.Error as error:
+    rows = _quoted(read_lines(path), path, ",")
+    if rows and len(rows[0]) == 1 and ";" in rows[0][0]:
         raise ValueError(
-            f"Expected comma-separated cells in {path}, but got {error}; quote the cells, or save it as .tsv"
-        ) from error
+            f"Expected commas between the cells of {path}, but its header has semicolons; save it with commas"
+        )
     return _named(rows, path, "commas")
 
 
 def _read_tsv(path: Path) -> Sequence[Row]:
+    lines = read_lines(path)
+    rows = [line.split("\t") for line in lines]
+    if rows and all(QUOTED_WHOLE.fullmatch(cell) for cell in rows[0]):  # so is all of it then
+        return _named(_quoted(lines, path, "\t"), path, "tabs")
     # quotes are text there, but where a CSV writer has had a reason for them
-    return _named([[unquote(cell) for cell in line.split("\t")] for line in read_lines(path)], path, "tabs")
+    return _named([[unquote(cell) for cell in cells] for cells in rows], path, "tabs")
+
+
+def _quoted(lines: Sequence[str], path: Path, between: str) -> list[list[str]]:
+    try:
+        # with line ends, for those inside of quotes belong to the cell
+        return list(csv.reader((f"{line}\n" for line in lines), delimiter=between, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"Expected quoted cells in {path}, but got {error}; quote them as csv does") from error
 
 
 def _named(rows: list[list[str]], path: Path, between: str) -> Sequence[Row]:
@@ -119,6 +139,7 @@ READERS: dict[str, Callable[[Path], Sequence[Row]]] = {
     ".tsv": _read_tsv,
     ".json": _read_json,
     ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
     ".parquet": _read_parquet,
     "folder": _read_saved,
 }

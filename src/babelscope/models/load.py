@@ -183,6 +183,7 @@ def _configure(
 def _load_weights(
     found: Checkpoint, config: PreTrainedConfig, task: Task, dtype: torch.dtype, family: Family, *, new_head: bool
 ) -> PreTrainedModel:
+    wrapped = wraps_text(read_written(found))
     try:
         with _quiet(found.local):
             model, report = auto_class(task, config, family).from_pretrained(
@@ -195,11 +196,13 @@ def _load_weights(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # to name them below
                 adapter_kwargs=_NO_ADAPTERS if found.local else None,
-                key_mapping=TEXT_WEIGHTS if wraps_text(read_written(found)) else None,
+                key_mapping=TEXT_WEIGHTS if wrapped else None,
             )
     # a torn file is a SafetensorError, which is an Exception and nothing else
     except Exception as error:
         raise ValueError(in_one_line("weights that can be read", found, error)) from error
+    if wrapped:  # the model would be saved under the names that it was read by, which its configuration does not have
+        vars(model).pop("_weight_conversions", None)
     brought = found.brought()
     mismatched = [key for key in report["mismatched_keys"] if key[0] not in brought]
     if mismatched:

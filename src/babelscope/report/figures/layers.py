@@ -80,7 +80,7 @@ def draw_curves(rows: pd.DataFrame, metric: str, step: int, *, source: str = "")
         lines[f"{source} (source)"] = (grid[source], ACCENT, {"width": 2})
     null = _mean(rows, words.null, step, layers)
     if null.notna().any():
-        lines["chance" if words.null.endswith("control") else "mixing null"] = (
+        lines["mixing null" if words.null.endswith(("ilo_null", "bridge_null")) else "chance"] = (
             null,
             MUTED,
             {"width": 1.5, "dash": "dash"},
