@@ -179,7 +179,7 @@ def test_the_jobs_of_a_copied_sweep_are_not_run_where_they_were_first(somewhere,
     own = tmp_path / "own" / "experiment"
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text("# @package _global_\nsentences: 6\n")
-    given = ("probe", "--config-dir", own.parent, "experiment=mine", "model.checkpoint=nowhere")
+    given = ("probe", "--config-dir", own.parent, "experiment=mine", "model.checkpoint=./nowhere")
     ended = babelscope(*given, "-m", "seed=1,2", "hydra/launcher=basic", "output='runs/${seed}'")
     assert ended.code == 2
     shutil.copytree("runs", "copy")
