@@ -92,6 +92,8 @@ def test_a_saved_data_set_with_splits(tmp_path):
     part = datasets.Dataset.from_list([{"translation": {"en": "One", "de": "Eins"}}])
     datasets.DatasetDict({"train": part, "validation": part}).save_to_disk(tmp_path / "saved")
     corpus = table(["deu_Latn", "eng_Latn"], "train+dev", file=f"{tmp_path}/saved/{{split}}", codes=CODES)
+    (tmp_path / "saved" / "train").rename(tmp_path / "v1.train")
+    assert len(table(["deu_Latn"], "train", file=f"{tmp_path}/v1.{{split}}", codes=CODES)) == 1
     assert corpus.texts == {"deu_Latn": ("Eins", "Eins"), "eng_Latn": ("One", "One")}
 
 
@@ -103,7 +105,7 @@ def test_a_saved_data_set_with_splits(tmp_path):
         ({"ids": "nope"}, "the column 'nope' in .*wide.parquet, column en, but it has key, topic"),
         ({"ids": "topic"}, "unique values of topic, but got 't0' again"),
         ({"codes": {**CODES, "eng_Latn": "year"}}, "'year' is 0; give the column of sentences"),
-        ({"language": "lang"}, "the column 'lang' in .*wide.parquet, line 1"),
+        ({"language": "lang"}, "the column 'lang' in .*wide.parquet, row 1"),
         ({"language": "topic"}, "column topic of .*wide.parquet, but got 'en'; nearest: "),
     ],
 )
@@ -119,17 +121,17 @@ def test_empty_cells_and_lost_rows(tmp_path, long):
     with pytest.raises(ValueError, match=r"lang de has 19 and .*lang en has 20"):
         table(["eng_Latn", "deu_Latn"], "all", file=tmp_path / "few.csv", **options)
     frame.loc[3, "sentence"] = None
-    for name, line in (("gaps.csv", 5), ("gaps.parquet", 4)):
+    for name, row in (("gaps.csv", 5), ("gaps.parquet", 4)):
         (frame.to_csv if name.endswith("csv") else frame.to_parquet)(tmp_path / name, index=False)
-        with pytest.raises(ValueError, match=rf"'sentence' of .*lang de, line {line} is; remove"):
+        with pytest.raises(ValueError, match=rf"'sentence' of .*lang de, row {row} is; remove"):
             table(["deu_Latn"], "all", file=tmp_path / name, **options)
 
 
 def test_rows_are_counted_as_in_the_file(tmp_path):
-    for name, content, line in (("a.csv", 'en\n""\n', 2), ("a.TSV", "en\ta\nx\ta\n\ta\n", 3)):
+    for name, content, row in (("a.csv", 'en\n""\nx\n', 2), ("a.TSV", "en\ta\nx\ta\n\ta\n", 3)):
         (tmp_path / name).write_text(content)
-        with pytest.raises(ValueError, match=f"'en' of .*column en, line {line} is"):
+        with pytest.raises(ValueError, match=f"'en' of .*column en, row {row} is"):
             table(["eng_Latn"], "all", file=tmp_path / name, codes=CODES)
     pd.DataFrame({"en": ["a", "b"], "topic": [1.0, None]}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(ValueError, match=r"'topic' of .*column en, line 2 is"):
+    with pytest.raises(ValueError, match=r"'topic' of .*column en, row 2 is"):
         table(["eng_Latn"], "all", file=tmp_path / "a.parquet", codes=CODES, labels="topic")

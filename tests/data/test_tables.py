@@ -45,9 +45,9 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, texts):
         ("id\ttext\n", "header index_id category text in .*, line 1"),
         (f"{HEADER}1\ta\n", r"got 2 in .*a\.tsv, line 2"),
         (f"{HEADER}1\ta\tx\ty\n", r"got 4 in .*a\.tsv, line 2"),
-        (f"{HEADER}1\ta\tx\n2\ta\t \n", r"'text' of .*a\.tsv, line 3"),
-        (f"{HEADER}1\t\tx\n", r"'category' of .*a\.tsv, line 2"),
-        (f"{HEADER}1\ta\tx\n1\ta\ty\n", r"'1' again in .*a\.tsv, line 3"),
+        (f"{HEADER}1\ta\tx\n2\ta\t \n", r"'text' of .*a\.tsv, row 3"),
+        (f"{HEADER}1\t\tx\n", r"'category' of .*a\.tsv, row 2"),
+        (f"{HEADER}1\ta\tx\n1\ta\ty\n", r"'1' again in .*a\.tsv, row 3"),
     ],
 )
 def test_defects_name_file_and_line(tmp_path, content, message):
@@ -72,8 +72,8 @@ def test_alignment_is_by_id():
     ("table", "message"),
     [
         (Table("d", ("1",), ("eins",), ("a",)), "d has 1 and e has 2"),
-        (Table("d", ("1", "3"), ("eins", "drei"), ("a", "b")), "d lacks '2' of e, line 2"),
-        (Table("d", ("1", "2"), ("eins", "zwei"), ("a", "a")), "d, line 2 has 'a' and e, line 2 has 'b'"),
+        (Table("d", ("1", "3"), ("eins", "drei"), ("a", "b")), "d lacks '2' of e, row 2"),
+        (Table("d", ("1", "2"), ("eins", "zwei"), ("a", "a")), "d, row 2 has 'a' and e, row 2 has 'b'"),
     ],
 )
 def test_misalignment_is_refused(table, message):

@@ -11,7 +11,7 @@ from babelscope.analyses.token_scorer import TokenScorer
 from babelscope.report.table import read, write
 from babelscope.training import AlignmentGuard, LayerScores, TaskScores
 from babelscope.training.data import TaskData
-from babelscope.training.measuring import Measuring
+from babelscope.training.measuring import Measuring, first_decides
 from babelscope.training.module import FineTuner
 from babelscope.training.token_scores import TokenScores
 from tests.models.tiny import tiny_model, tiny_tokenizer
@@ -33,6 +33,7 @@ def at(step, epoch, *, validates=True, sanity=False, fn="fit"):
         enable_validation=validates,
         sanity_checking=sanity,
         state=SimpleNamespace(fn=fn),
+        strategy=SimpleNamespace(broadcast=lambda told: told),
         check_val_every_n_epoch=1,
         max_epochs=9,
         val_dataloaders=[],
@@ -185,3 +186,20 @@ def test_steps_that_nobody_counts_are_told_of_once(tmp_path):
     found = [str(warning.message) for warning in told if "counted by Lightning" in str(warning.message)]
     assert len(found) == 1
     assert "step the optimizers that `self.optimizers()` gives" in found[0]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_the_first_process_refuses_all_of_them_do(first):
+    def check():
+        raise ValueError("nothing to compare with")
+
+    told = []
+
+    def broadcast(one):
+        told.append(one)
+        return "nothing to compare with"
+
+    trainer = SimpleNamespace(is_global_zero=first, strategy=SimpleNamespace(broadcast=broadcast))
+    with pytest.raises(ValueError, match=r"^nothing to compare with$"):
+        first_decides(trainer, check)
+    assert told == (["nothing to compare with"] if first else [None])

@@ -67,6 +67,18 @@ def test_the_copy_of_a_finished_training_is_finished(tiny, trained_once):
     assert contents(Path("copy")) == before
 
 
+def test_a_folder_of_other_runs_is_free(tiny):
+    assert probed(tiny, "output=all/one").code == 0
+    before = contents(Path("all"))
+    assert probed(tiny, "output=all", "seed=3").code == 0
+    assert {path: text for path, text in contents(Path("all")).items() if path in before} == before
+
+
+def test_how_a_probe_is_computed_may_change(tiny):
+    assert probed(tiny, "output=one").code == 0
+    assert probed(tiny, "output=one", "threads=1", "max_tokens=512").code == 0
+
+
 def test_a_single_probe_is_replaced_by_itself_alone(tiny):
     assert probed(tiny, "output=one").code == 0
     Path("one").rename("two")

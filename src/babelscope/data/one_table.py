@@ -7,7 +7,7 @@ from pathlib import Path
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.names import find_names
-from babelscope.data.rows import Row, read_rows
+from babelscope.data.rows import READERS, Row, read_rows
 from babelscope.data.splits import PARTS, cut, parse_split
 from babelscope.data.tables import align, table_of_rows
 
@@ -16,7 +16,7 @@ VALIDATION = ("dev", "validation", "valid", "val")
 HEADER = {".csv": 2, ".tsv": 2}
 """Row of the first sentence, where the first one is not 1."""
 Numbered = tuple[int, Row]
-"""A row, and its line in the file."""
+"""A row, and which of the file it is, a header counted."""
 Sentences = tuple[Sequence[Numbered], str, str]
 """The rows of a language, their place for errors, and the column of their sentences."""
 
@@ -68,7 +68,12 @@ def table(
             found = _own_rows(_in_one_order(rows, ids), place, languages, codes, language=language, text=text)
         tables[part] = {
             code: table_of_rows(
-                [row for _, row in own], where, key=ids, text=column, label=labels, lines=[line for line, _ in own]
+                [row for _, row in own],
+                where,
+                key=ids,
+                text=column,
+                label=labels,
+                numbers=[number for number, _ in own],
             )
             for code, (own, where, column) in found.items()
         }
@@ -82,7 +87,7 @@ def _files_of_splits(pattern: Path) -> dict[str, Path]:
     found = {}
     for path in glob(escape(str(pattern)).replace("{split}", "*")):
         match = whole.fullmatch(path)
-        if match is not None and Path(path).is_dir() == (not pattern.suffix):
+        if match is not None and Path(path).is_dir() != (pattern.suffix.lower() in READERS):
             found[match[1]] = Path(path)
     if not found:
         raise FileNotFoundError(f"Expected `corpus.file` to name a table for each split, but found none at {pattern}")
@@ -95,8 +100,8 @@ def _in_one_order(rows: Sequence[Numbered], ids: str | None) -> Sequence[Numbere
     if ids is None:
         return rows
     first: dict[str, int] = {}
-    for line, row in rows:
-        first.setdefault(str(row.get(ids)), line)
+    for number, row in rows:
+        first.setdefault(str(row.get(ids)), number)
     return sorted(rows, key=lambda numbered: first[str(numbered[1].get(ids))])
 
 
@@ -119,10 +124,12 @@ def _own_rows(
 ) -> dict[str, Sentences]:
     """Find the rows of every language."""
     own: dict[str, list[Numbered]] = {}
-    for line, row in rows:
+    for number, row in rows:
         if language not in row:
             have = ", ".join(row)
-            raise ValueError(f"Expected the column {language!r} in {place}, line {line}, but it has {have}; correct it")
-        own.setdefault(str(row[language]), []).append((line, row))
+            raise ValueError(
+                f"Expected the column {language!r} in {place}, row {number}, but it has {have}; correct it"
+            )
+        own.setdefault(str(row[language]), []).append((number, row))
     called = find_names(languages, own, f"column {language} of {place}", codes)
     return {code: (own[name], f"{place}, rows of {language} {name}", text) for code, name in called.items()}

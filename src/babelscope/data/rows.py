@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ Row = Mapping[str, Any]
 
 
 def read_rows(path: Path) -> Sequence[Row]:
-    """Read the rows of a table in order; cells that hold a mapping, such as `translation` of WMT, become its keys.
+    """Read the rows of a table in order.
+
+    Cells that hold a mapping, such as `translation` of WMT, become its keys: `en`, or `translation.en` where something
+    else is called `en`, too.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.
@@ -35,21 +39,16 @@ def read_rows(path: Path) -> Sequence[Row]:
     rows = READERS[kind](path)
     if not rows:
         raise ValueError(f"Expected rows in {path}, but got none; check the file")
-    return [_spread(row, path) for row in rows]
+    return [_spread(row) for row in rows]
 
 
-def _spread(row: Row, path: Path) -> Row:
-    spread: dict[str, Any] = {}
-    for name, cell in row.items():
-        inner = cell if isinstance(cell, Mapping) else {name: cell}
-        twice = next((key for key in inner if key in spread), None)
-        if twice is not None:
-            raise ValueError(
-                f"Expected every column once in {path}, but {name!r} has {twice!r} inside, which is there already; "
-                "rename one of them"
-            )
-        spread.update(inner)
-    return spread
+def _spread(row: Row) -> Row:
+    inside = [(name, key) for name, cell in row.items() if isinstance(cell, Mapping) for key in cell]
+    times = Counter(
+        [*(name for name, cell in row.items() if not isinstance(cell, Mapping)), *(key for _, key in inside)]
+    )
+    spread = {name: cell for name, cell in row.items() if not isinstance(cell, Mapping)}
+    return spread | {key if times[key] == 1 else f"{name}.{key}": row[name][key] for name, key in inside}
 
 
 def _read_csv(path: Path) -> Sequence[Row]:
@@ -79,6 +78,8 @@ def _quoted(lines: Sequence[str], path: Path, between: str) -> list[list[str]]:
 
 
 def _named(rows: list[list[str]], path: Path, between: str) -> Sequence[Row]:
+    while rows and not any(rows[-1]):  # blank lines at the end
+        rows.pop()
     header = rows[0] if rows else []
     twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
     if twice is not None:

@@ -21,18 +21,18 @@ class Table:
     Attributes:
         place: the file, for errors.
         ids, texts, labels: one of each per sentence (S); labels may be None.
-        lines: where each is in the file (S), for errors; None where sentence i is in line i + 1.
+        numbers: which row of the file each is (S), for errors; None where sentence i is row i + 1.
     """
 
     place: str
     ids: tuple[str, ...]
     texts: tuple[str, ...]
     labels: tuple[str, ...] | None = None
-    lines: Sequence[int] | None = None
+    numbers: Sequence[int] | None = None
 
-    def line(self, i: int) -> int:
+    def row(self, i: int) -> int:
         """Tell where sentence i is in the file."""
-        return i + 1 if self.lines is None else self.lines[i]
+        return i + 1 if self.numbers is None else self.numbers[i]
 
 
 def table_of_lines(path: Path) -> Table:
@@ -59,7 +59,7 @@ def table_of_columns(path: Path) -> Table:
                 f"Expected {len(COLUMNS)} cells separated by tabs, but got {len(cells)} in {path}, line {number}"
             )
         rows.append(dict(zip(COLUMNS, map(unquote, cells), strict=True)))
-    return table_of_rows(rows, str(path), lines=range(2, len(rows) + 2))
+    return table_of_rows(rows, str(path), numbers=range(2, len(rows) + 2))
 
 
 def table_of_rows(
@@ -69,7 +69,7 @@ def table_of_rows(
     key: str | None = "index_id",
     text: str = "text",
     label: str | None = "category",
-    lines: Sequence[int] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Table:
     """Turn rows with a text, and perhaps an id and a label, into a table; without ids a row's is its number.
 
@@ -79,35 +79,34 @@ def table_of_rows(
         key: the column of ids, or None.
         text: the column of sentences.
         label: the column of labels, or None.
-        lines: where each row is in the file (S); None counts them.
+        numbers: which row of the file each is (S); None counts them.
 
     Raises:
         ValueError: if a column is missing, a cell is empty or no text, or an id is repeated.
     """
     columns = [column for column in (key, text, label) if column is not None]
     seen = set()
-    numbers = range(1, len(rows) + 1)
-    lines = numbers if lines is None else lines
-    for number, row in zip(lines, rows, strict=True):
+    counted = range(1, len(rows) + 1)
+    for number, row in zip(counted if numbers is None else numbers, rows, strict=True):
         missing = [column for column in columns if column not in row]
         if missing:
             raise ValueError(f"Expected the column {missing[0]!r} in {place}, but it has {', '.join(row)}")
         empty = [column for column in columns if _is_empty(row[column])]
         if empty:
             raise ValueError(
-                f"Expected no empty cell, but {empty[0]!r} of {place}, line {number} is; "
+                f"Expected no empty cell, but {empty[0]!r} of {place}, row {number} is; "
                 f"remove this sentence from every language"
             )
         if not isinstance(row[text], str):
             raise ValueError(
-                f"Expected text in {place}, line {number}, but {text!r} is {row[text]!r}; give the column of sentences"
+                f"Expected text in {place}, row {number}, but {text!r} is {row[text]!r}; give the column of sentences"
             )
         if key is not None and str(row[key]) in seen:
-            raise ValueError(f"Expected unique values of {key}, but got {row[key]!r} again in {place}, line {number}")
+            raise ValueError(f"Expected unique values of {key}, but got {row[key]!r} again in {place}, row {number}")
         seen.add(None if key is None else str(row[key]))
-    ids = tuple(map(str, numbers)) if key is None else tuple(str(row[key]) for row in rows)
+    ids = tuple(map(str, counted)) if key is None else tuple(str(row[key]) for row in rows)
     labels = None if label is None else tuple(str(row[label]) for row in rows)
-    return Table(place, ids, tuple(row[text] for row in rows), labels, lines)
+    return Table(place, ids, tuple(row[text] for row in rows), labels, numbers)
 
 
 def _is_empty(cell: Any) -> bool:
@@ -157,12 +156,12 @@ def _reordered(table: Table, first: Table) -> list[str]:
         if key not in row:
             raise ValueError(
                 f"Expected the same ids in every language, but {table.place} lacks {key!r} "
-                f"of {first.place}, line {first.line(i)}; align the files"
+                f"of {first.place}, row {first.row(i)}; align the files"
             )
         if table.labels and first.labels and table.labels[row[key]] != first.labels[i]:
             raise ValueError(
-                f"Expected the same labels in every language, but {table.place}, line {table.line(row[key])} "
-                f"has {table.labels[row[key]]!r} and {first.place}, line {first.line(i)} has {first.labels[i]!r}"
+                f"Expected the same labels in every language, but {table.place}, row {table.row(row[key])} "
+                f"has {table.labels[row[key]]!r} and {first.place}, row {first.row(i)} has {first.labels[i]!r}"
             )
     return [table.texts[row[key]] for key in first.ids]
 

@@ -31,7 +31,7 @@ from babelscope.models.policies import Policy
 from babelscope.models.saved_adapters import attach
 from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding
 from babelscope.models.trainable import TrainableMap, trainable_map
-from babelscope.models.written import TEXT_WEIGHTS, read_written, text_config, text_part, wraps_text
+from babelscope.models.written import TEXT_WEIGHTS, Written, read_written, text_config, text_part, wraps_text
 
 __all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint"]
 
@@ -79,7 +79,7 @@ def load(
 
     Args:
         checkpoint: A folder or a Hub id. A folder of saved adapters loads the model that they were made for, too.
-        task: Which head: none ("base"; of an encoder-decoder only the encoder), a classifier, a language model.
+        task: Which head: none ("base"; of T5 and its kind only the encoder), a classifier, a language model.
         revision: Of a Hub id; of a folder, a subfolder such as "step=100".
         dtype: Of all weights; never what the checkpoint happens to have.
         labels: Number of classes, or their names in order, with task "topic"; by default what the checkpoint says.
@@ -106,9 +106,12 @@ def load(
             f"{found.adapter}, which was trained so, but got {task}; choose one of these, or {alone}."
         )
     head = task if found.adapter is None else found.adapter_task
-    config, family = _configure(found, labels if head == "topic" else None, family)
+    with _quiet(found.local):
+        written = read_written(found)
+    config, family = _configure(found, written, labels if head == "topic" else None, family)
     _refuse_headless(found, config, head, family)
-    model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head)
+    names = TEXT_WEIGHTS if wraps_text(written) else None
+    model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
     share_length(text, parts_of(model, family))
@@ -142,10 +145,11 @@ def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, task: Task, fa
         )
     # code that comes with a checkpoint may have any head
     if not found.trust_remote_code and type(config) not in auto_class(task, config, family)._model_mapping:
-        other = "another, or " if task != "topic" else "" if family.objective == "translation" else "lm, or "
+        other = "lm" if task == "topic" else "another"
+        remedy = "base" if family.objective == "translation" else f"{other}, or a model of another family"
         raise ValueError(
             f"Expected `task` to be one that transformers has a {family.model_type} model for, but got {task}; choose "
-            f"{other}a model of another family."
+            f"{remedy}."
         )
 
 
@@ -161,15 +165,13 @@ def _choose_dtype(dtype: str, family: Family) -> torch.dtype:
 
 
 def _configure(
-    found: Checkpoint, labels: int | Sequence[str] | None, family: Family | None
+    found: Checkpoint, written: Written, labels: int | Sequence[str] | None, family: Family | None
 ) -> tuple[PreTrainedConfig, Family]:
     changes: Mapping[str, Any] = found.labels()
     if isinstance(labels, int):
         changes = {"num_labels": labels}
     elif labels is not None:
         changes = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
-    with _quiet(found.local):
-        written = read_written(found)
     family = family_of(str(text_part(written).get("model_type"))) if family is None else family
     try:
         config = AutoConfig.from_pretrained(
@@ -181,9 +183,15 @@ def _configure(
 
 
 def _load_weights(
-    found: Checkpoint, config: PreTrainedConfig, task: Task, dtype: torch.dtype, family: Family, *, new_head: bool
+    found: Checkpoint,
+    config: PreTrainedConfig,
+    task: Task,
+    dtype: torch.dtype,
+    family: Family,
+    *,
+    new_head: bool,
+    names: dict[str, str] | None,
 ) -> PreTrainedModel:
-    wrapped = wraps_text(read_written(found))
     try:
         with _quiet(found.local):
             model, report = auto_class(task, config, family).from_pretrained(
@@ -196,12 +204,14 @@ def _load_weights(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # to name them below
                 adapter_kwargs=_NO_ADAPTERS if found.local else None,
-                key_mapping=TEXT_WEIGHTS if wrapped else None,
+                key_mapping=names,
             )
     # a torn file is a SafetensorError, which is an Exception and nothing else
     except Exception as error:
         raise ValueError(in_one_line("weights that can be read", found, error)) from error
-    if wrapped:  # the model would be saved under the names that it was read by, which its configuration does not have
+    if (
+        names is not None
+    ):  # the model would be saved under the names that it was read by, which its configuration does not have
         vars(model).pop("_weight_conversions", None)
     brought = found.brought()
     mismatched = [key for key in report["mismatched_keys"] if key[0] not in brought]

@@ -32,7 +32,9 @@ def read_written(found: Checkpoint) -> Written:
 def wraps_text(written: Written) -> bool:
     """Tell whether this is a model around a text model of a known family, which is read in its place."""
     text = written.get("text_config")
-    known = isinstance(text, Mapping) and text.get("model_type") in FAMILIES
+    row = FAMILIES.get(text.get("model_type", "")) if isinstance(text, Mapping) else None
+    # the others have their weights under other names
+    known = row is not None and row.objective == "causal"
     return known and written.get("model_type") not in FAMILIES
 
 

@@ -71,9 +71,9 @@ class LayerScores(Measuring):
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
-    def find_start(self, trainer: pl.Trainer) -> None:
+    def find_start(self) -> None:
         """Refuse to go on without the states of step 0, where a metric compares with them."""
-        self.probe.find_start(first=trainer.is_global_zero)
+        self.probe.find_start(first=True)
 
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Score every layer, in the share of this process."""

@@ -37,8 +37,9 @@ def refuse_shared(callbacks: Iterable[WritesRows]) -> None:
     """
     writers: dict[Path, WritesRows] = {}
     for callback in callbacks:
-        for series in callback.series if callback.folder is not None else ():
-            assert callback.folder is not None
+        if callback.folder is None:
+            continue
+        for series in callback.series:
             place = callback.folder.resolve() / series
             other = writers.setdefault(place, callback)
             if other is not callback:

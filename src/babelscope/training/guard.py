@@ -18,10 +18,11 @@ from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.states.pool import Pool, mean
 from babelscope.training.folder import WritesRows
+from babelscope.training.measuring import first_decides
 from babelscope.training.probe import Probe
 from babelscope.training.restore import RestorableParts
 from babelscope.training.scalars import layer_scalars
-from babelscope.training.validates import validates
+from babelscope.training.validation import validates
 from babelscope.training.wrapped import model_in
 
 
@@ -145,7 +146,7 @@ class AlignmentGuard(WritesRows):
                 f"that of layer {missing[0]}; start a new run folder, with the guard from the beginning."
             )
         else:
-            self.probe.find_start(first=trainer.is_global_zero)
+            first_decides(trainer, partial(self.probe.find_start, first=True))
         self.drop_later(trainer)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:

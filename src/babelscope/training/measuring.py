@@ -1,13 +1,14 @@
 """When to measure while a model trains: what the callbacks that score it share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_warn
 
 from babelscope.training.folder import WritesRows
-from babelscope.training.validates import validates
+from babelscope.training.validation import validates
 
 
 class OncePerStep(WritesRows):
@@ -47,6 +48,23 @@ class OncePerStep(WritesRows):
         return own.index(self) if self in own else -1  # another callback may hold this one
 
 
+def first_decides(trainer: pl.Trainer, check: Callable[[], None]) -> None:
+    """Check something in the first process; all of them raise what it raises.
+
+    Raises:
+        ValueError: as `check` does.
+    """
+    refusal: ValueError | None = None
+    if trainer.is_global_zero:
+        try:
+            check()
+        except ValueError as error:
+            refusal = error
+    told = trainer.strategy.broadcast(None if refusal is None else str(refusal))
+    if told is not None:
+        raise ValueError(told) from refusal
+
+
 class Measuring(OncePerStep, ABC):
     """Measure before training, and at every validation or, where nothing is validated, the end of every n-th epoch."""
 
@@ -56,8 +74,10 @@ class Measuring(OncePerStep, ABC):
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Measure the model as it is, after so many epochs."""
 
-    def find_start(self, trainer: pl.Trainer) -> None:
+    def find_start(self) -> None:
         """Refuse to go on, before anything is trained, without what later measurements compare with.
+
+        The first process is asked, which alone measures.
 
         Raises:
             ValueError: if it is not there, or was kept of something else.
@@ -69,7 +89,7 @@ class Measuring(OncePerStep, ABC):
             self.measured = -1
             self._measure_once(trainer, pl_module, epoch=0)
         else:
-            self.find_start(trainer)
+            first_decides(trainer, self.find_start)
         self.drop_later(trainer)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -15,7 +15,7 @@ from babelscope.states.embed import Pooled
 from babelscope.states.neurons import Place, refuse_unknown
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import READINGS
-from babelscope.training.describe import describe
+from babelscope.training.description import describe
 from babelscope.training.measuring import Measuring
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
@@ -97,10 +97,9 @@ class NeuronScores(Measuring):
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
 
-    def find_start(self, trainer: pl.Trainer) -> None:
+    def find_start(self) -> None:
         """Refuse to go on without the key neurons of step 0."""
-        if self.start.file is not None or trainer.is_global_zero:
-            self.start.read()
+        self.start.read()
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
         """Score activations and write their rows; the key neurons of step 0 are kept."""

@@ -19,7 +19,7 @@ from babelscope.report.table import write_step
 from babelscope.states.embed import Pooled, Prepared, embed, prepare
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import STATES, Reading
-from babelscope.training.describe import describe
+from babelscope.training.description import describe
 from babelscope.training.start import StartStates
 from babelscope.training.unchanged import Rows, Unchanged
 

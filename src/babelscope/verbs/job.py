@@ -28,6 +28,8 @@ PATIENCE = 0.5
 """Seconds to wait for a lock, which those who only look hold for less."""
 
 logger = logging.getLogger(__name__)
+HOW = ("threads", "device", "max_tokens")
+"""How something is computed, which a single command may be given again with; what goes on from a checkpoint may not."""
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
         yield False
         return
     if not (sweep or verb == "train" or path_of(folder).is_file()):
-        refuse_another(cfg, folder)
+        refuse_another(cfg, folder, HOW)
         yield False
         return
     skips = sweep or verb == "train"  # any other single command is asked for on purpose

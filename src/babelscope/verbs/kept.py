@@ -1,6 +1,7 @@
 """Whether a run folder holds a run of this very configuration, and where it differs."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ class RefusedError(ValueError):
 
 
 def configurations(folder: Path) -> list[Path]:
-    """Find run.yaml; a command over several models keeps one for each, in folders of their own."""
-    return [path for path in (folder / "run.yaml", *sorted(folder.glob("*/run.yaml"))) if path.is_file()]
+    """Find run.yaml; a command over several models keeps one for each, in folders of their own, and none itself."""
+    if (folder / "run.yaml").is_file():
+        return [folder / "run.yaml"]
+    # runs of other commands may lie in there, too
+    return [path for path in sorted(folder.glob("*/run.yaml")) if OmegaConf.select(OmegaConf.load(path), "models")]
 
 
 def is_finished(cfg: DictConfig, folder: Path) -> bool:
@@ -29,8 +33,12 @@ def is_finished(cfg: DictConfig, folder: Path) -> bool:
     return same and bool(json.loads(manifest.read_text(encoding="utf-8")).get("finished"))
 
 
-def refuse_another(cfg: DictConfig, folder: Path) -> None:
-    """Refuse a folder that holds a run of another configuration, naming the first key that differs."""
+def refuse_another(cfg: DictConfig, folder: Path, no_matter: Sequence[str] = NO_MATTER) -> None:
+    """Refuse a folder that holds a run of another configuration, naming the first key that differs and matters.
+
+    Raises:
+        RefusedError: naming the key and both values.
+    """
     kept_in = configurations(folder)
     if not kept_in:
         return
@@ -41,7 +49,7 @@ def refuse_another(cfg: DictConfig, folder: Path) -> None:
     written = OmegaConf.to_yaml(OmegaConf.create({**whole, **placed}), resolve=True)
     asked: Any = OmegaConf.to_container(OmegaConf.create(written))
     several = ["model"] if cfg.get("models") else []  # one of them is in its place
-    for key in (*NO_MATTER, *several):
+    for key in (*NO_MATTER, *no_matter, *several):
         kept.pop(key, None)
         asked.pop(key, None)
     found = _first_difference(kept, asked)

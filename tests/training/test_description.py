@@ -1,7 +1,7 @@
 from functools import partial
 
 from babelscope.states.pool import mean, weighted
-from babelscope.training.describe import describe
+from babelscope.training.description import describe
 
 
 def test_functions_are_named_with_what_is_set_of_them():
