@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from functools import partial
 
 from babelscope.states.pool import mean, weighted
@@ -15,4 +16,16 @@ def test_an_object_is_named_by_its_class():
         def __call__(self):
             pass
 
-    assert describe(partial(mean, by=Pool())).endswith(".Pool)")
+    assert describe(partial(mean, by=Pool())) == describe(partial(mean, by=Pool()))
+    assert ".Pool object" in describe(Pool())
+
+
+def test_an_object_that_says_what_it_holds_is_named_by_that():
+    @dataclass
+    class Pool:
+        rank: int
+
+        def __call__(self):
+            pass
+
+    assert describe(Pool(1)) != describe(Pool(2))

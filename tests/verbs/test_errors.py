@@ -56,6 +56,7 @@ def small(checkpoints):
         ("+corpus.colour=red", ("`corpus`", "`colour`")),
         ("sentences", ("KEY=VALUE", "'sentences'")),
         ("languages.codes=[", ("KEY=VALUE", "'languages.codes=['", "'model.name=\"a, b\"'")),
+        ("model.checkpoint={b}.txt", ("KEY=VALUE", "as in 'model.checkpoint=\"{b}.txt\"'")),
         ("model.checkpoint=a{b}", ("KEY=VALUE", "'model.checkpoint=a{b}'", "as in 'model.checkpoint=\"a{b}\"'")),
         ("model=default", ("`model.checkpoint`", "add")),
         ("sentences=abc", ("`sentences`", "'abc'", "null")),
@@ -68,6 +69,11 @@ def small(checkpoints):
 )
 def test_configuration(override, words):
     says(refused("probe", override), *words)
+
+
+def test_settings_of_a_metric_that_is_not_chosen():
+    line = refused("train", "experiment=demo", "metrics=[ilo,mexa]")
+    says(line, "`metrics.separability`", "{'folds': 3}", "metrics=[...,separability]", "'~metrics.separability'")
 
 
 def test_a_key_of_the_trainer(small):

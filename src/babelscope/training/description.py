@@ -1,11 +1,17 @@
 """What a function and its settings are called, to tell one measurement from another."""
 
+import re
 from functools import partial
 
 
 def describe(value: object) -> str:
-    """Name a function, and what is set of it by `partial`; any other value is written as in code."""
+    """Name a function, and what is set of it by `partial`; any other value is written as in code.
+
+    What an object of one's own holds is told by its `repr` alone.
+    """
     if not isinstance(value, partial):
-        return str(getattr(value, "__qualname__", type(value).__qualname__)) if callable(value) else repr(value)
+        named = getattr(value, "__qualname__", None)
+        # an address would be another one in every process
+        return str(named) if callable(value) and named else re.sub(r" at 0x[0-9a-f]+", "", repr(value))
     settings = [f"{name}={describe(given)}" for name, given in sorted(value.keywords.items())]
     return f"{describe(value.func)}({', '.join([*map(describe, value.args), *settings])})"

@@ -63,6 +63,11 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
         raise ValueError("Expected `metrics` to choose at least one, but got none; write metrics=[ilo,separability].")
     metrics = {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
     for name, metric in metrics.items():
+        if not callable(metric):  # an experiment sets it up, and another choice of metrics leaves it out
+            raise ValueError(
+                f"Expected `metrics.{name}` to be a metric, but got {metric!r} alone; choose it as well, by "
+                f"metrics=[...,{name}], or remove it by '~metrics.{name}'."
+            )
         pivot = metric.keywords.get("pivot") if _is_ours(metric) else None
         if pivot is not None and pivot not in (codes := languages_of(cfg)):
             raise ValueError(

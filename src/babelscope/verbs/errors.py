@@ -78,7 +78,7 @@ def _given(override: str) -> str:
     if "=" not in override and os.path.exists(os.path.expanduser(override)):  # which, unlike Path's, never raise
         return f"write which key the path is for, as runs={override} of babelscope report"
     key, _, value = override.partition("=")
-    plain = value and not re.match(r"[\[{'\"]", value)
+    plain = value and not re.match(r"[\['\"]|\{.*\}$", value)
     quoted = f'{key}="{value}"' if plain and '"' not in value else 'model.name="a, b"'
     return f"put a value with special characters in quotes inside the shell's, as in '{quoted}'"
 
