@@ -79,7 +79,7 @@ def load(
 
     Args:
         checkpoint: A folder or a Hub id. A folder of saved adapters loads the model that they were made for, too.
-        task: Which head: none ("base"; of T5 and its kind only the encoder), a classifier, a language model.
+        task: Which head: none ("base"; of an encoder-decoder only the encoder), a classifier, a language model.
         revision: Of a Hub id; of a folder, a subfolder such as "step=100".
         dtype: Of all weights; never what the checkpoint happens to have.
         labels: Number of classes, or their names in order, with task "topic"; by default what the checkpoint says.
@@ -112,6 +112,8 @@ def load(
     _refuse_headless(found, config, head, family)
     names = TEXT_WEIGHTS if wraps_text(written) else None
     model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
+    if head == "base" and family.decoder is not None and hasattr(model, family.decoder):
+        delattr(model, family.decoder)  # transformers has no encoder of translation models alone
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
     share_length(text, parts_of(model, family))

@@ -33,7 +33,7 @@ def _name_of_rows(folder: Path, last: Path) -> str:
         if step > reached or part.name.startswith("test-"):
             continue  # written once more
         try:
-            names += pq.read_table(part, partitioning=None)["run"][:1].to_pylist()
+            names += pq.read_table(part, columns=["run"], partitioning=None)["run"][:1].to_pylist()
         except (pa.ArrowException, OSError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise RefusedError(
