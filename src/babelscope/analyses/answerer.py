@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from babelscope.analyses.downstream import BACKENDS, quiet, refuse_masked
+from babelscope.analyses.downstream import BACKENDS, quiet, refuse_unscored
 from babelscope.models.load import Loaded
 
 Progress = Callable[[Sequence[Any]], Iterable[Any]]
@@ -21,9 +21,9 @@ def answerer(loaded: Loaded, *, batch_size: int = 16, max_length: int | None = N
         progress: Wraps the parts of the work, to show how far it is.
 
     Raises:
-        ValueError: if the family predicts masked tokens: there is no likelihood of a continuation.
+        ValueError: if the family has no likelihood of a continuation.
     """
-    refuse_masked(loaded.parts.family)
+    refuse_unscored(loaded.parts.family)
     return _answerer_class()(
         loaded,
         backend=BACKENDS[loaded.parts.family.objective],

@@ -140,8 +140,8 @@ def _without_room(model: Any, task: Any) -> str:
     )
 
 
-def refuse_masked(family: Family) -> None:
-    """Refuse a family that predicts masked tokens: there is no likelihood of a continuation.
+def refuse_unscored(family: Family) -> None:
+    """Refuse a family that has no likelihood of a continuation: it predicts masked tokens, or translates.
 
     Raises:
         ValueError: naming the family.

@@ -34,15 +34,15 @@ def find_names(
             f"Expected `corpus.codes` to be null or names by FLORES code, but got {codes!r}; "
             f"write 'corpus.codes={{zho_Hant:NAME}}'"
         )
-    for code, name in (codes or {}).items():
+    codes = codes or {}
+    for code, name in codes.items():
         if not isinstance(name, str):
             raise ValueError(f"Expected `corpus.codes` to give names, but got {code}: {name!r}; put the name in quotes")
     check_languages(languages)
     called: dict[str, str] = {}
     for language in languages:
         usual = (language, language.replace("_", "-"), language.split("_", maxsplit=1)[0])
-        given = None if codes is None else codes.get(language)
-        name = given or next((name for name in usual if name in known), language)
+        name = codes.get(language) or next((name for name in usual if name in known), language)
         other = next((code for code in called if called[code] == name), None)
         advice = remedy.format(language=language)
         if other is not None:

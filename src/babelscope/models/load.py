@@ -31,7 +31,7 @@ from babelscope.models.policies import Policy
 from babelscope.models.saved_adapters import attach
 from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding
 from babelscope.models.trainable import TrainableMap, trainable_map
-from babelscope.models.written import TEXT_WEIGHTS, Written, read_written, text_config, text_part, wraps_text
+from babelscope.models.written import TEXT_WEIGHTS, Written, family_in, read_written, text_config, wraps_text
 
 __all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint"]
 
@@ -174,7 +174,7 @@ def _configure(
         changes = {"num_labels": labels}
     elif labels is not None:
         changes = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
-    family = family_of(str(text_part(written).get("model_type"))) if family is None else family
+    family = family_in(written) if family is None else family
     try:
         config = AutoConfig.from_pretrained(
             found.place, revision=found.revision, trust_remote_code=found.trust_remote_code, **changes
@@ -211,9 +211,8 @@ def _load_weights(
     # a torn file is a SafetensorError, which is an Exception and nothing else
     except Exception as error:
         raise ValueError(in_one_line("weights that can be read", found, error)) from error
-    if (
-        names is not None
-    ):  # the model would be saved under the names that it was read by, which its configuration does not have
+    if names is not None:
+        # the model would be saved under the names that it was read by, which its configuration does not have
         vars(model).pop("_weight_conversions", None)
     brought = found.brought()
     mismatched = [key for key in report["mismatched_keys"] if key[0] not in brought]

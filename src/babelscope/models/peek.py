@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from babelscope.models.checkpoint import find
-from babelscope.models.families import Family, family_of
-from babelscope.models.written import read_written, text_part
+from babelscope.models.families import Family
+from babelscope.models.written import family_in, read_written
 
 
 def peek(checkpoint: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Family:
@@ -13,5 +13,4 @@ def peek(checkpoint: str | Path, *, revision: str | None = None, trust_remote_co
     Raises:
         ValueError: if the configuration cannot be read, or is of an unknown model type.
     """
-    written = read_written(find(checkpoint, revision, trust_remote_code))
-    return family_of(str(text_part(written).get("model_type")))
+    return family_in(read_written(find(checkpoint, revision, trust_remote_code)))

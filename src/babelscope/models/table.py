@@ -13,9 +13,9 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils import cached_file
 
 from babelscope.models.checkpoint import Checkpoint, find, in_one_line
-from babelscope.models.families import Family, family_of
+from babelscope.models.families import Family
 from babelscope.models.tokenizer import load_tokenizer
-from babelscope.models.written import read_written, text_part
+from babelscope.models.written import family_in, read_written, text_part
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 # names under which output tables are saved; a head without one of its own is tied
@@ -60,8 +60,8 @@ def read_table(
         ValueError: if the checkpoint has no token table, or it or the tokenizer cannot be read.
     """
     found = find(checkpoint, revision, trust_remote_code)
-    config = text_part(read_written(found))
-    family = family_of(str(config.get("model_type"))) if family is None else family
+    written = read_written(found)
+    config, family = text_part(written), family_in(written) if family is None else family
     where = _tensors(found)
     name = _find_table(found, where, family, config)
     if found.adapter is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from babelscope.models.checkpoint import Checkpoint, in_one_line
-from babelscope.models.families import FAMILIES
+from babelscope.models.families import FAMILIES, Family, family_of
 
 TEXT_WEIGHTS = {
     r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.",
@@ -41,6 +41,15 @@ def wraps_text(written: Written) -> bool:
 def text_part(written: Written) -> Written:
     """Return what is written of the text model: all of it where there is no other."""
     return {**written["text_config"], **_ties(written)} if wraps_text(written) else written
+
+
+def family_in(written: Written) -> Family:
+    """Look up the row of the text model.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return family_of(str(text_part(written).get("model_type")))
 
 
 def text_config(config: PreTrainedConfig, written: Written) -> PreTrainedConfig:

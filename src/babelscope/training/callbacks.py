@@ -73,7 +73,7 @@ class LayerScores(Measuring):
 
     def find_start(self) -> None:
         """Refuse to go on without the states of step 0, where a metric compares with them."""
-        self.probe.find_start(first=True)
+        self.probe.find_start()
 
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Score every layer, in the share of this process."""

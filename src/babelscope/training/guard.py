@@ -146,7 +146,7 @@ class AlignmentGuard(WritesRows):
                 f"that of layer {missing[0]}; start a new run folder, with the guard from the beginning."
             )
         else:
-            first_decides(trainer, partial(self.probe.find_start, first=True))
+            first_decides(trainer, self.probe.find_start)
         self.drop_later(trainer)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:

@@ -99,16 +99,15 @@ class Probe:
         """Whether a metric compares with step 0."""
         return any(needs_start(metric) for metric in self.metrics.values())
 
-    def find_start(self, *, first: bool) -> None:
+    def find_start(self) -> None:
         """Refuse to go on without the states of step 0, where a metric compares with them.
 
-        Args:
-            first: Whether this is the first process, which alone has those that are kept in memory.
+        Without a run folder the first process alone has them.
 
         Raises:
             ValueError: if they are not there, or were pooled otherwise or from other tokens.
         """
-        if self.compares and (self.folder is not None or first):
+        if self.compares:
             self.start.read()
 
     def measure(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:

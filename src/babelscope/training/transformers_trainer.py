@@ -63,7 +63,8 @@ class TransformersLayerScores(TrainerCallback):
                 refuse_second(self, folder)
             _BEGUN[folder.resolve()] = state
         if state.global_step:
-            self.probe.find_start(first=state.is_world_process_zero)
+            if folder is not None or state.is_world_process_zero:
+                self.probe.find_start()
             self._drop_later(state)
 
     def on_epoch_begin(

@@ -46,6 +46,11 @@ def one_line(error: BaseException) -> str:
     return where + (" ".join(kept) or type(error).__name__) + remedy
 
 
+def what_is(root: Path) -> str:
+    """Say of a folder in which nothing was found what it is."""
+    return "which has none" if root.is_dir() else "a file" if root.is_file() else "which is not there"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Name the known words that are most like one that is not known."""
     return ", ".join(get_close_matches(word, sorted(set(known)), n=3, cutoff=0.0))

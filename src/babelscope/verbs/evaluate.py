@@ -13,7 +13,7 @@ from babelscope.analyses.answerer import answerer
 from babelscope.analyses.downstream import (
     TaskScores,
     load_tasks,
-    refuse_masked,
+    refuse_unscored,
     require_harness,
     score_task,
 )
@@ -33,7 +33,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     begin(cfg)
     version, device = require_harness(), choose_device(cfg.device)
     names = _names(cfg)
-    refuse_masked(_family(cfg))
+    refuse_unscored(_family(cfg))
     tasks = load_tasks(
         names,
         include=None if cfg.include is None else Path(cfg.include).expanduser(),

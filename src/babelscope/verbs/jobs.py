@@ -7,6 +7,7 @@ from babelscope.sweeps.ledger import Entry, places, read_entries
 from babelscope.sweeps.progress import progress_of
 from babelscope.sweeps.slurm_queue import queued
 from babelscope.sweeps.submitted import waiting
+from babelscope.verbs.errors import what_is
 
 AGAIN = ("failed", "interrupted")
 """States of jobs that can be run again."""
@@ -46,9 +47,8 @@ def read_jobs(root: Path) -> list[Job]:
     known = {job.folder for job in found}
     found += [Job(new, QUEUED, None, f"Slurm job {number}") for new, number in waits.items() if new not in known]
     if not found:
-        what = "which has none" if root.is_dir() else "a file" if root.is_file() else "which is not there"
         raise ValueError(
-            f"Expected `folder` to hold jobs of sweeps, but got {root}, {what}; give the folder that their run folders "
-            "are in, as in: babelscope runs outputs"
+            f"Expected `folder` to hold jobs of sweeps, but got {root}, {what_is(root)}; give the folder that their "
+            "run folders are in, as in: babelscope runs outputs"
         )
     return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from babelscope.report.cards import Card
+from babelscope.report.runs import counted
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
 from babelscope.report.study.html import signed
 from babelscope.report.study.intervals import Interval, t_interval
@@ -19,7 +20,6 @@ from babelscope.report.study.tables import (
     ranked_settings,
     share_units,
     sources_words,
-    unit_noun,
     way_of,
 )
 from babelscope.report.table import sort_layers
@@ -39,7 +39,7 @@ def answer_of(study: Study, values: pd.DataFrame, metric: str, best: Sequence[st
     gain = _intervals(pair_differences(shared), "zero_shot", study.score)
     if first in gain:
         said += f"; run by run that is {signed(gain[first].value)} {_plus(gain[first])} against none"
-    said += f" ({unit_noun(zero_shot[first].n)}{sources_words(study)})."
+    said += f" ({counted(zero_shot[first].n, 'seed')}{sources_words(study)})."
     kept = _intervals(shared, "kept", metric, "early")
     if first in kept:
         said += f" {words_of(metric).name} of its early layers changed by {signed(kept[first].value)}"
@@ -66,7 +66,7 @@ def key_numbers_of(study: Study, values: pd.DataFrame, metric: str, claims: Sequ
         cards.append(Card(f"{zero_shot[first].value:.2f}", f"{what} {study.score} with {first}", rest))
         cost = _intervals(pair_differences(shared), "source", study.score)
         if first in cost:
-            note = f"{_plus(cost[first])}, {unit_noun(cost[first].n)}"
+            note = f"{_plus(cost[first])}, {counted(cost[first].n, 'seed')}"
             cards.append(Card(_short(cost[first].value), f"source {study.score}, {first} minus none", note))
     kept, words = _intervals(shared, "kept", metric, "early"), words_of(metric)
     if BASE in kept:

@@ -11,6 +11,7 @@ from math import isnan, nan, sqrt
 import numpy as np
 import pandas as pd
 
+from babelscope.report.runs import counted
 from babelscope.report.study.intervals import (
     ROUNDING,
     Interval,
@@ -29,7 +30,6 @@ from babelscope.report.study.tables import (
     pair_differences,
     ranked_settings,
     share_units,
-    unit_noun,
     way_of,
 )
 
@@ -258,10 +258,10 @@ def _claim(study: Study, text: str, units: pd.Series, measure: str) -> Claim:
     known = by_seed(rows.assign(claim=text), ["claim"])["value"].tolist()
     effect, left = t_interval(known), rows["seed"].nunique() - len(known)
     rest = f"; {', '.join(sources)} only" if sources != study.sources else ""
-    rest += f"; {unit_noun(left)} without all source languages left out" if left else ""
+    rest += f"; {counted(left, 'seed')} without all source languages left out" if left else ""
     method = "Student's t over" if effect.known else "no interval:"
-    how = f"{method} {unit_noun(effect.n)}{rest}"
+    how = f"{method} {counted(effect.n, 'seed')}{rest}"
     if effect.half == 0 and abs(effect.value) > ROUNDING:  # repeats of one run are no replicates
         effect = Interval(effect.value, nan, nan, effect.n)
-        how = f"no interval: {unit_noun(effect.n)} gave the same to the last digit{rest}"
+        how = f"no interval: {counted(effect.n, 'seed')} gave the same to the last digit{rest}"
     return Claim(text, effect, measure, how, known)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from babelscope.report.runs import source_of
+from babelscope.report.runs import counted, source_of
 from babelscope.report.table import Run
 
 OF_SETTINGS = ("seed", "freeze", "adapter", "alignment", "callbacks", "setting")
@@ -45,7 +45,7 @@ def differing_conditions(conditions: Sequence[Mapping[str, str]]) -> dict[str, d
 def describe_differing(differing: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Say each differing key with its values."""
     said = {
-        key: [f"{_short(value)} ({count} run{'' if count == 1 else 's'})" for value, count in values.items()]
+        key: [f"{_short(value)} ({counted(count, 'run')})" for value, count in values.items()]
         for key, values in differing.items()
     }
     return [f"{key}: {'; '.join(values)}" for key, values in said.items()]

@@ -19,7 +19,6 @@ from babelscope.report.study.tables import (
     missing_units,
     repeated_units,
     tested_languages,
-    unit_noun,
     way_of,
 )
 from babelscope.report.summary import THIRDS
@@ -192,7 +191,7 @@ def _units(study: Study, table: pd.DataFrame, setting: str) -> str:
     """Say n: seeds that have all source languages, and from how many runs."""
     found = table.loc[table["setting"] == setting, "n"]
     runs = sum(run.setting == setting for run in study.runs)
-    return f"{int(found.max()) if len(found) else 0}<small>{runs} run{'' if runs == 1 else 's'}</small>"
+    return f"{int(found.max()) if len(found) else 0}<small>{counted(runs, 'run')}</small>"
 
 
 def _mean_cell(table: pd.DataFrame, languages: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> str:
@@ -213,7 +212,7 @@ def _difference_cell(table: pd.DataFrame, setting: str, key: tuple[str, str, str
     better = way_of(key[1]) if key[0] == "kept" else -1 if down else 1
     low, high = sorted(better * (row["mean"] + side * row["half"]) for side in (-1, 1))
     way = "up" if low > 0 else "down" if high < 0 else "even"
-    pairs = f"<small>{unit_noun(row['n'])}</small>"
+    pairs = f"<small>{counted(row['n'], 'seed')}</small>"
     return f'<td><b class="{way}">{signed(row["mean"])}</b><small>{_plus(row["half"])}</small>{pairs}</td>'
 
 

@@ -229,11 +229,6 @@ def primary_scores(study: Study) -> list[str]:
     return [name for name in PRIMARY if name in study.metrics] or scores_of(study)[:1]
 
 
-def unit_noun(n: int) -> str:
-    """Name n seeds."""
-    return f"{n} seed{'' if n == 1 else 's'}"
-
-
 def units_of(study: Study) -> str:
     """Name the units of intervals: seeds, and the source languages where there are several."""
     return f"seeds{sources_words(study)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from babelscope.sweeps.ledger import path_of, read_entry
 from babelscope.sweeps.slurm_queue import queued
+from babelscope.verbs.errors import what_is
 
 PART = re.compile(r"offline-run-\d{8}_\d{6}-(.+)")
 HEADER = 7
@@ -57,10 +58,9 @@ def offline_runs(root: Path) -> list[OfflineRun]:
         if named and (file := place / f"run-{named[1]}.wandb").is_file():
             parts[place.parents[1], named[1]].append(file)
     if not parts:
-        what = "which has none" if root.is_dir() else "a file" if root.is_file() else "which is not there"
         raise ValueError(
-            f"Expected `folder` to hold offline runs of wandb, but got {root}, {what}; give the folder that the run "
-            "folders are in, as in: babelscope sync outputs; runs that had an account were sent as they ran."
+            f"Expected `folder` to hold offline runs of wandb, but got {root}, {what_is(root)}; give the folder that "
+            "the run folders are in, as in: babelscope sync outputs; runs that had an account were sent as they ran."
         )
     goes_on = _going_on()
     return [OfflineRun(folder, name, tuple(files), goes_on(folder)) for (folder, name), files in sorted(parts.items())]
