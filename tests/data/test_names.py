@@ -8,6 +8,7 @@ KNOWN = ("eng_Latn", "zho-Hans", "deu", "zh-TW")
 def test_names_by_the_rule_and_by_hand():
     languages = ["eng_Latn", "zho_Hans", "deu_Latn", "zho_Hant"]
     assert find_names(languages, KNOWN, "here", {"zho_Hant": "zh-TW"}) == dict(zip(languages, KNOWN, strict=True))
+    assert find_names(["swh_Latn", "fra_Latn"], ("sw", "fr", "fra"), "here") == {"swh_Latn": "sw", "fra_Latn": "fra"}
     assert find_names(["deu_Latn"], KNOWN, "here", {"deu_Latn": "eng_Latn"}) == {"deu_Latn": "eng_Latn"}
 
 
@@ -19,6 +20,7 @@ def test_names_by_the_rule_and_by_hand():
         (["deu_Latn", "deu_Fraktur"], None, "deu_Latn and deu_Fraktur share 'deu' of here; tell.*{deu_Fraktur:NAME}"),
         (["deu_Latn"], "deu", "`corpus.codes` to be null or names by FLORES code, but got 'deu'"),
         (["nob_Latn"], {"nob_Latn": False}, "to give names, but got nob_Latn: False; put the name in quotes"),
+        (["zho_Hant", "zho_Latn"], None, "but got 'zho_Hant'"),
         ([], None, "a list of FLORES codes"),
     ],
 )

@@ -47,6 +47,10 @@ def test_a_column_per_language(wide):
     assert parts[1] == table(LANGUAGES, "validation", file=wide, codes=CODES, ids="key", labels="topic")
 
 
+def test_names_of_two_letters_need_no_codes(wide):
+    assert table(LANGUAGES, "all", file=wide) == table(LANGUAGES, "all", file=wide, codes=CODES)
+
+
 def test_a_row_per_sentence_and_language_is_the_same(wide, long):
     options = {"language": "lang", "text": "sentence", "ids": "key", "labels": "topic"}
     corpus = table(LANGUAGES, "all", file=long, codes=CODES, **options)
@@ -101,7 +105,7 @@ def test_a_saved_data_set_with_splits(tmp_path):
     ("options", "message"),
     [
         ({"file": None}, "`corpus.file`"),
-        ({"codes": None}, "the columns of .*wide.parquet, but got 'eng_Latn'.*'corpus.codes={eng_Latn:NAME}'"),
+        ({"codes": {"eng_Latn": "e"}}, "the columns of .*wide.parquet, but got 'e'.*'corpus.codes={eng_Latn:NAME}'"),
         ({"ids": "nope"}, "the column 'nope' in .*wide.parquet, column en, but it has key, topic"),
         ({"ids": "topic"}, "unique values of topic, but got 't0' again"),
         ({"codes": {**CODES, "eng_Latn": "year"}}, "'year' is 0; give the column of sentences"),

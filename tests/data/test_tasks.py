@@ -7,7 +7,7 @@ from transformers import BloomConfig, BloomForSequenceClassification, MT5Config,
 
 from babelscope.data import Corpus
 from babelscope.data.encoding import pad_id
-from babelscope.data.tasks import label_names, lm, topic
+from babelscope.data.tasks import classification, label_names, lm
 from tests.data import vocabularies
 
 CORPUS = Corpus(
@@ -21,16 +21,16 @@ CORPUS = Corpus(
 def test_labels_are_sorted_and_numbered():
     labels = label_names(CORPUS)
     assert labels == ("health", "travel")
-    task = topic(vocabularies.masked(), labels)
+    task = classification(vocabularies.masked(), labels)
     assert task.labels == labels
     assert [row["labels"] for row in task.encode(CORPUS, "deu_Latn")] == [1, 0, 1]
     assert task.collate(task.encode(CORPUS, "eng_Latn"))["labels"].tolist() == [1, 0, 1]
 
 
 def test_a_test_corpus_may_lack_a_label_but_not_add_one():
-    task = topic(vocabularies.masked(), ("health", "travel"))
+    task = classification(vocabularies.masked(), ("health", "travel"))
     assert len(task.encode(CORPUS.take([0]), "eng_Latn")) == 1
-    with pytest.raises(ValueError, match="labels health, travel in corpus 'test', but got 'sports'"):
+    with pytest.raises(ValueError, match="labels health, travel in 'test', but got 'sports' in eng_Latn"):
         task.encode(replace(CORPUS, labels=("sports", "health", "travel")), "eng_Latn")
     with pytest.raises(ValueError, match="'test' has none; choose task=lm"):
         task.encode(replace(CORPUS, labels=None), "eng_Latn")
@@ -39,7 +39,7 @@ def test_a_test_corpus_may_lack_a_label_but_not_add_one():
 @pytest.mark.parametrize(("labels", "count"), [(None, 0), (("a", "a", "a"), 1)])
 def test_a_corpus_without_labels_has_no_topics(labels, count):
     with pytest.raises(
-        ValueError, match=f"at least 2 labels for task topic, but corpus 'test' has {count}; choose.*by corpus.labels"
+        ValueError, match=f"at least 2 labels to tell apart, but 'test' has {count}; choose.*by corpus.labels"
     ):
         label_names(replace(CORPUS, labels=labels))
 
@@ -76,7 +76,7 @@ def test_language_modelling_is_random_in_training_only():
 
 def test_mt5_gets_exactly_one_end_token():
     tokenizer = vocabularies.span()
-    task = topic(tokenizer, label_names(CORPUS), max_length=6)
+    task = classification(tokenizer, label_names(CORPUS), max_length=6)
     batch = task.collate(task.encode(CORPUS, "eng_Latn"))
     assert (batch["input_ids"] == tokenizer.eos_token_id).sum(dim=1).tolist() == [1, 1, 1]
     config = MT5Config(
@@ -88,7 +88,7 @@ def test_mt5_gets_exactly_one_end_token():
 
 def test_a_causal_classifier_reads_the_last_token_before_the_padding():
     tokenizer = vocabularies.causal()
-    task = topic(tokenizer, label_names(CORPUS))
+    task = classification(tokenizer, label_names(CORPUS))
     rows = task.encode(CORPUS, "deu_Latn")
     config = BloomConfig(vocab_size=len(tokenizer), hidden_size=8, n_layer=1, n_head=2, pad_token_id=pad_id(tokenizer))
     model = BloomForSequenceClassification(config).eval()

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from transformers import get_linear_schedule_with_warmup
 
 from babelscope.data.lab import lab
-from babelscope.data.tasks import Task, label_names, lm, topic
+from babelscope.data.tasks import Task, classification, label_names, lm
 from babelscope.metrics import LayerSample, ilo
 from babelscope.metrics.drift import drift
 from babelscope.metrics.sample import LayerMetric
@@ -45,7 +45,11 @@ def layer_scores(**options: Any) -> LayerScores:
 
 def make_task(name: str, model_type: str) -> Task:
     tokenizer = tiny_tokenizer()
-    return topic(tokenizer, label_names(TRAIN)) if name == "topic" else lm(tokenizer, FAMILIES[model_type].objective)
+    return (
+        classification(tokenizer, label_names(TRAIN))
+        if name == "topic"
+        else lm(tokenizer, FAMILIES[model_type].objective)
+    )
 
 
 def make_data(name: str = "topic", model_type: str = "xlm-roberta", *, batch_size: int = 4) -> TaskData:

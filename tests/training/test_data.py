@@ -18,7 +18,10 @@ def collate(kind: str) -> Any:
 
 
 TASK = Task(
-    None, lambda corpus, language: [{"at": (language, key)} for key in corpus.ids], collate("train"), collate("same")
+    None,
+    lambda corpus, language: [{"at": (language, key)} for key in corpus.examples(language).ids],
+    collate("train"),
+    collate("same"),
 )
 
 

@@ -14,7 +14,7 @@ from babelscope.data.lab import lab
 from babelscope.models.load import load
 from babelscope.report.table import read_run
 from babelscope.verbs.kept import is_finished
-from babelscope.verbs.train import _refuse_overlap
+from babelscope.verbs.overlap import refuse_overlap
 from tests.models.tiny import DEPTH, save_checkpoint
 from tests.verbs.command import babelscope as in_process
 from tests.verbs.offline import records
@@ -172,16 +172,16 @@ def test_text_that_is_trained_on_is_not_measured():
     cfg = OmegaConf.create({})
     train, probed = lab(["eng_Latn"], "train"), lab(LANGUAGES, "train+dev").take([0, 1, 799])
     with pytest.raises(ValueError, match=r"`corpus.split` .* by `task.train`, but 2 of 3 sentences in eng_Latn are in"):
-        _refuse_overlap(cfg, {"task.train": train}, {"corpus.split": probed})
+        refuse_overlap(cfg, {"task.train": train}, {"corpus.split": probed})
     fine = {"corpus.split": lab(LANGUAGES, "dev+test")}
-    _refuse_overlap(cfg, {"task.train": train}, fine)
-    _refuse_overlap(cfg, {"task.train": train}, {"corpus.split": lab(LANGUAGES[1:], "train")})
+    refuse_overlap(cfg, {"task.train": train}, fine)
+    refuse_overlap(cfg, {"task.train": train}, {"corpus.split": lab(LANGUAGES[1:], "train")})
     parallel = {"task.train": train, "alignment.corpus.split": lab(LANGUAGES, "dev")}
     watched = {"callbacks.alignment_guard.corpus.split": lab(["rus_Cyrl"], "dev")}
     with pytest.raises(ValueError, match=r"`corpus.split` .* by `alignment.corpus.split`, but 100 of 300"):
-        _refuse_overlap(cfg, parallel, fine)
+        refuse_overlap(cfg, parallel, fine)
     with pytest.raises(ValueError, match=r"guard.corpus.split` .* but 100 of 100 sentences in rus_Cyrl"):
-        _refuse_overlap(cfg, parallel, watched)
+        refuse_overlap(cfg, parallel, watched)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_no_split_is_suggested_that_was_given_or_is_trained_on(trained, given, r
     cfg = OmegaConf.create({"task": {"train": trained}, "corpus": {"split": given}})
     text = lab(["eng_Latn"], "train")
     with pytest.raises(ValueError, match=re.escape(f"are in both; choose {remedy}.")):
-        _refuse_overlap(cfg, {"task.train": text}, {"corpus.split": text})
+        refuse_overlap(cfg, {"task.train": text}, {"corpus.split": text})
 
 
 def command(tmp_path, checkpoint, *overrides):

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.tasks import topic
+from babelscope.data.tasks import classification
 from babelscope.models.parts import Parts
 from babelscope.states.embed import evaluating
 
@@ -25,7 +25,7 @@ def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[s
     Raises:
         ValueError: If the corpus has no labels, or others.
     """
-    task, device = topic(tokenizer, labels), next(parts.stack.parameters()).device
+    task, device = classification(tokenizer, labels), next(parts.stack.parameters()).device
     values = {}
     with evaluating(parts.model):
         for language in corpus.languages:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from babelscope.data.labelled import Examples
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -102,6 +104,14 @@ class Corpus:
                 f"Expected languages of corpus {self.name!r}, but got {missing[0]!r}; it has {', '.join(self.texts)}"
             )
         return Corpus(self.name, self.ids, {language: self.texts[language] for language in languages}, self.labels)
+
+    def examples(self, language: str) -> Examples:
+        """Take the sentences of one language, with their labels.
+
+        Raises:
+            ValueError: if the corpus lacks it.
+        """
+        return Examples(self.ids, self.select([language]).texts[language], labels=self.labels)
 
     def fingerprint(self) -> str:
         """Return a sha256 over ids, languages and texts, which names this content wherever it was read from."""

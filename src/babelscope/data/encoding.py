@@ -91,7 +91,7 @@ def encode(
     encodings: list[Encoding] = []
     each = languages if languages is not None and tells(tokenizer) else [None] * len(texts)
     for language, run in groupby(zip(each, texts, strict=True), key=itemgetter(0)):
-        with _cutting_on_the_right(tokenizer), told(tokenizer, language):
+        with cutting_on_the_right(tokenizer), told(tokenizer, language):
             rows = tokenizer(
                 [text for _, text in run],
                 truncation=True,
@@ -108,7 +108,8 @@ def encode(
 
 
 @contextmanager
-def _cutting_on_the_right(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+def cutting_on_the_right(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    """Let a tokenizer cut the ends of long texts, whatever its own side, to which it returns."""
     # an attribute only: a call has no argument for it
     side, tokenizer.truncation_side = tokenizer.truncation_side, "right"
     try:

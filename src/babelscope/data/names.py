@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from babelscope.data.reading import check_languages
+from babelscope.data.short_codes import SHORT
 
 REMEDY = "tell what it is called there: 'corpus.codes={{{language}:NAME}}'"
 
@@ -16,7 +17,7 @@ def find_names(
     *,
     remedy: str = REMEDY,
 ) -> dict[str, str]:
-    """Find what every language is called: as in `codes`, else by its FLORES code, as zho_Hans, zho-Hans or zho.
+    """Find what every language is called: as in `codes`, else by its FLORES code, as zho_Hans, zho-Hans, zho or zh.
 
     Args:
         languages: FLORES codes.
@@ -41,7 +42,8 @@ def find_names(
     check_languages(languages)
     called: dict[str, str] = {}
     for language in languages:
-        usual = (language, language.replace("_", "-"), language.split("_", maxsplit=1)[0])
+        alone = language.split("_", maxsplit=1)[0]
+        usual = (language, language.replace("_", "-"), alone, SHORT.get(alone, alone))
         name = codes.get(language) or next((name for name in usual if name in known), language)
         other = next((code for code in called if called[code] == name), None)
         advice = remedy.format(language=language)

@@ -12,7 +12,8 @@ from babelscope.data.encoding import attend, count_added, pad, pad_id
 from babelscope.data.spans import corrupt, find_sentinels
 
 Example = Mapping[str, Any]
-"""``input_ids``: the tokens of a text, special ones included; ``labels``: the number of its class, if it has one."""
+"""``input_ids``: the tokens of a text, special ones included; ``labels``: the number of its class, if it has one;
+``token_type_ids``: which text of a pair each token is in, for models that are told so."""
 Collator = Callable[[Sequence[Example]], dict[str, Tensor]]
 IGNORED = -100
 """Label of positions that the losses of Hugging Face models leave out."""
@@ -28,7 +29,10 @@ class Classification:
         """Batch examples with a label each."""
         rows = [example["input_ids"] for example in examples]
         labels = torch.tensor([example["labels"] for example in examples], dtype=torch.long)
-        return {"input_ids": pad(rows, self.pad_id), "attention_mask": attend(rows), "labels": labels}
+        batch = {"input_ids": pad(rows, self.pad_id), "attention_mask": attend(rows), "labels": labels}
+        if "token_type_ids" in examples[0]:
+            batch["token_type_ids"] = pad([example["token_type_ids"] for example in examples], 0)
+        return batch
 
 
 class MaskedTokens:

@@ -1,18 +1,15 @@
 """Parallel text from one table: with a column per language, or with a row per sentence and language."""
 
-import re
 from collections.abc import Mapping, Sequence
-from glob import escape, glob
 from pathlib import Path
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.names import find_names
-from babelscope.data.rows import READERS, Row, read_rows
+from babelscope.data.names import REMEDY, find_names
+from babelscope.data.rows import Row, read_rows
+from babelscope.data.split_files import aliases_of, files_of_splits
 from babelscope.data.splits import PARTS, cut, parse_split
 from babelscope.data.tables import align, table_of_rows
 
-VALIDATION = ("dev", "validation", "valid", "val")
-"""Names of one split."""
 HEADER = {".csv": 2, ".tsv": 2}
 """Row of the first sentence, where the first one is not 1."""
 Numbered = tuple[int, Row]
@@ -55,17 +52,16 @@ def table(
         raise ValueError("Expected `corpus.file` to be a table of parallel text, but got None; set it")
     pattern = Path(file).expanduser()
     apart = "{split}" in str(pattern)
-    files = _files_of_splits(pattern) if apart else dict.fromkeys(PARTS, pattern)
-    aliases = {other: part for part in VALIDATION if part in files for other in VALIDATION if other not in files}
-    splits = parse_split(split, files, corpus=name, aliases=aliases)
+    files = files_of_splits(pattern) if apart else dict.fromkeys(PARTS, pattern)
+    splits = parse_split(split, files, corpus=name, aliases=aliases_of(files))
     tables = {}
     for part in splits if apart else ("row",):
         place = files.get(part, pattern)
-        rows = list(enumerate(read_rows(place), start=HEADER.get(place.suffix.lower(), 1)))
+        rows = numbered_rows(place)
         if language is None:
             found = _columns(rows, place, languages, codes)
         else:
-            found = _own_rows(_in_one_order(rows, ids), place, languages, codes, language=language, text=text)
+            found = own_rows(_in_one_order(rows, ids), place, languages, codes, language=language, text=text)
         tables[part] = {
             code: table_of_rows(
                 [row for _, row in own],
@@ -81,18 +77,9 @@ def table(
     return corpus if apart else cut(corpus, splits)
 
 
-def _files_of_splits(pattern: Path) -> dict[str, Path]:
-    """Find the files whose names have a split where the pattern has {split}, in the order of training, then by name."""
-    whole = re.compile(re.escape(str(pattern)).replace(r"\{split\}", "([^/]+)", 1).replace(r"\{split\}", r"\1"))
-    found = {}
-    for path in glob(escape(str(pattern)).replace("{split}", "*")):
-        match = whole.fullmatch(path)
-        if match is not None and Path(path).is_dir() != (pattern.suffix.lower() in READERS):
-            found[match[1]] = Path(path)
-    if not found:
-        raise FileNotFoundError(f"Expected `corpus.file` to name a table for each split, but found none at {pattern}")
-    usual = ("train", *VALIDATION, "test")
-    return {part: found[part] for part in sorted(found, key=lambda part: ([*usual, part].index(part), part))}
+def numbered_rows(path: Path) -> list[Numbered]:
+    """Read a table's rows, each with its number in the file."""
+    return list(enumerate(read_rows(path), start=HEADER.get(path.suffix.lower(), 1)))
 
 
 def _in_one_order(rows: Sequence[Numbered], ids: str | None) -> Sequence[Numbered]:
@@ -113,7 +100,7 @@ def _columns(
     return {code: (rows, f"{place}, column {column}", column) for code, column in called.items()}
 
 
-def _own_rows(
+def own_rows(
     rows: Sequence[Numbered],
     place: Path,
     languages: Sequence[str],
@@ -121,6 +108,7 @@ def _own_rows(
     *,
     language: str,
     text: str,
+    remedy: str = REMEDY,
 ) -> dict[str, Sentences]:
     """Find the rows of every language."""
     own: dict[str, list[Numbered]] = {}
@@ -131,5 +119,5 @@ def _own_rows(
                 f"Expected the column {language!r} in {place}, row {number}, but it has {have}; correct it"
             )
         own.setdefault(str(row[language]), []).append((number, row))
-    called = find_names(languages, own, f"column {language} of {place}", codes)
+    called = find_names(languages, own, f"column {language} of {place}", codes, remedy=remedy)
     return {code: (own[name], f"{place}, rows of {language} {name}", text) for code, name in called.items()}

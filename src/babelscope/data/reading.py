@@ -45,7 +45,7 @@ def read_sentences(path: Path) -> list[str]:
     return lines
 
 
-def find_folder(folder: str | Path, *inside: str) -> Path:
+def find_folder(folder: str | Path, *inside: str, key: str = "corpus.folder") -> Path:
     """Return the data folder of a published layout: one of ``folder/inside``, deepest first, or the folder itself.
 
     Raises:
@@ -53,7 +53,7 @@ def find_folder(folder: str | Path, *inside: str) -> Path:
     """
     root = Path(folder).expanduser()
     if not root.is_dir():
-        raise FileNotFoundError(f"Expected `corpus.folder` to be a folder, but found none at {root}; correct the path")
+        raise FileNotFoundError(f"Expected `{key}` to be a folder, but found none at {root}; correct the path")
     return next((root / path for path in inside if (root / path).is_dir()), root)
 
 

@@ -28,8 +28,13 @@ def parse_split(
     return parts
 
 
+def bounds(size: int) -> dict[str, range]:
+    """Cut a sequence into `PARTS`: the first 70, the next 10 and the last 20 per cent."""
+    train, dev = 7 * size // 10, 8 * size // 10
+    return {"train": range(train), "dev": range(train, dev), "test": range(dev, size)}
+
+
 def cut(corpus: Corpus, splits: Sequence[str]) -> Corpus:
-    """Take some of `PARTS`: the first 70, the next 10 and the last 20 per cent of the sentences, in their order."""
-    ends = {"train": 7 * len(corpus) // 10, "dev": 8 * len(corpus) // 10, "test": len(corpus)}
-    starts = {"train": 0, "dev": ends["train"], "test": ends["dev"]}
-    return corpus.take([i for part in splits for i in range(starts[part], ends[part])])
+    """Take some of `PARTS`, by the order of sentences."""
+    parts = bounds(len(corpus))
+    return corpus.take([i for part in splits for i in parts[part]])

@@ -1,15 +1,20 @@
 """What a model is fine-tuned on: encoded examples of one language, and the collators that batch them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.encoding import NoTokensError, encode, naming_sentences
+from babelscope.data.labelled import Examples, Labelled
 from babelscope.data.objectives import Classification, Collator, collator_for
+from babelscope.data.pairs import encode_pairs
+
+TaskText = Corpus | Labelled
+"""Parallel sentences, or examples of each language's own."""
 
 
 @dataclass(frozen=True)
@@ -18,27 +23,30 @@ class Task:
 
     Attributes:
         labels: names of the classes in the order of their numbers; None where there are none.
-        encode: examples of one language of a corpus, one per sentence (S), in the corpus's order.
+        encode: what there is in one language of a text (N), in its order.
         collate: makes batches for training.
         collate_same: makes batches for validation and test, where a text always gives the same batch.
     """
 
     labels: tuple[str, ...] | None
-    encode: Callable[[Corpus, str], list[dict[str, Any]]]
+    encode: Callable[[TaskText, str], list[dict[str, Any]]]
     collate: Collator
     collate_same: Collator
 
 
-def topic(tokenizer: PreTrainedTokenizerBase, labels: tuple[str, ...], *, max_length: int = 256) -> Task:
-    """Make the task of choosing a sentence's label.
+def classification(
+    tokenizer: PreTrainedTokenizerBase, labels: tuple[str, ...], *, max_length: int = 256, segments: bool = False
+) -> Task:
+    """Make the task of choosing the label of a text, such as its topic, or of a pair of texts.
 
     Args:
         tokenizer: of the model.
-        labels: names of the classes, from `label_names` of the training corpus.
-        max_length: most tokens of a text.
+        labels: names of the classes, from `label_names` of what is trained on.
+        max_length: most tokens of a text or pair.
+        segments: whether the model is told which text of a pair a token is in, as BERT is.
     """
     collate = Classification(tokenizer)
-    examples = partial(encode_labelled, tokenizer=tokenizer, labels=labels, max_length=max_length)
+    examples = partial(encode_labelled, tokenizer=tokenizer, labels=labels, max_length=max_length, segments=segments)
     return Task(labels, examples, collate, collate)
 
 
@@ -55,58 +63,89 @@ def lm(tokenizer: PreTrainedTokenizerBase, objective: str, *, max_length: int = 
     return Task(None, examples, collator_for(objective, tokenizer), collator_for(objective, tokenizer, seed=seed))
 
 
-def label_names(corpus: Corpus) -> tuple[str, ...]:
-    """Return the labels of a corpus, sorted; the position of a label is its number.
+def reads_segments(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> bool:
+    """Say whether a model is told which text of a pair a token is in: its tokenizer says so, and it knows of two."""
+    return "token_type_ids" in tokenizer.model_input_names and getattr(config, "type_vocab_size", 0) > 1
+
+
+def label_names(text: TaskText) -> tuple[str, ...]:
+    """Return the labels of a text, sorted; the position of a label is its number.
 
     Raises:
-        ValueError: if the corpus has no labels, or only one.
+        ValueError: if the text has no labels, or only one.
     """
-    names = tuple(sorted(set(corpus.labels or ())))
+    names = tuple(sorted({name for code in text.texts for name in text.examples(code).labels or ()}))
     if len(names) < 2:
         raise ValueError(
-            f"Expected a corpus with at least 2 labels for task topic, but corpus {corpus.name!r} has {len(names)}; "
-            f"choose task=lm, a corpus with labels such as sib200, or give them by corpus.labels: "
-            f"a file with corpus=lines, a column with corpus=table"
+            f"Expected text with at least 2 labels to tell apart, but {text.name!r} has {len(names)}; choose task=lm, "
+            "a corpus with labels such as sib200, or say where they are, by corpus.labels: a file with corpus=lines, a "
+            "column with corpus=table; or by task.corpus.label, a column with task=classification"
         )
     return names
 
 
 def encode_texts(
-    corpus: Corpus, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int
+    text: TaskText, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool = False
 ) -> list[dict[str, Any]]:
-    """Tokenize the sentences of one language (S).
+    """Tokenize what there is in one language (N): texts, or pairs of texts.
 
     Raises:
-        ValueError: if the corpus does not have the language, or a text is end tokens only; see `encode` for texts.
+        ValueError: if there is nothing in the language, or a text is end tokens only; see `encode` for texts.
     """
-    texts = corpus.select([language]).texts[language]
-    # mT5's classifier reads the one end token of a text; one spelled out in the text would be a second
-    end = tokenizer.eos_token_id
-    rows: list[dict[str, Any]] = []
-    with naming_sentences([language], corpus.ids):
-        for text in encode(texts, tokenizer, max_length=max_length, languages=[language] * len(texts)):
-            kept = [(i, special) for i, special in zip(text.ids, text.special, strict=True) if special or i != end]
-            if all(special for _, special in kept):
-                raise NoTokensError(texts, len(rows))
-            rows.append({"input_ids": [i for i, _ in kept]})
+    examples = text.examples(language)
+    with naming_sentences([language], examples.ids):
+        if examples.seconds is not None:
+            return _encode_pairs(examples, language, tokenizer=tokenizer, max_length=max_length, segments=segments)
+        rows: list[dict[str, Any]] = []
+        languages = [language] * len(examples.texts)
+        for found in encode(examples.texts, tokenizer, max_length=max_length, languages=languages):
+            kept = _without_ends(found.ids, found.special, tokenizer)
+            if all(found.special[i] for i in kept):
+                raise NoTokensError(examples.texts, len(rows))
+            rows.append({"input_ids": [found.ids[i] for i in kept]})
+        return rows
+
+
+def _encode_pairs(
+    examples: Examples, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool
+) -> list[dict[str, Any]]:
+    pairs = list(zip(examples.texts, examples.seconds or (), strict=True))
+    rows = []
+    for found in encode_pairs(pairs, tokenizer, max_length=max_length, language=language):
+        kept = _without_ends(found.ids, found.special, tokenizer)
+        row = {"input_ids": [found.ids[i] for i in kept]}
+        rows.append(row | ({"token_type_ids": [found.segments[i] for i in kept]} if segments else {}))
     return rows
 
 
+def _without_ends(ids: Sequence[int], special: Sequence[bool], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Find the positions to keep: mT5's classifier reads the end tokens, and a text may spell out one more."""
+    end = tokenizer.eos_token_id
+    return [i for i, token in enumerate(ids) if special[i] or token != end]
+
+
 def encode_labelled(
-    corpus: Corpus, language: str, *, tokenizer: PreTrainedTokenizerBase, labels: tuple[str, ...], max_length: int
+    text: TaskText,
+    language: str,
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    labels: tuple[str, ...],
+    max_length: int,
+    segments: bool = False,
 ) -> list[dict[str, Any]]:
-    """Tokenize the sentences of one language (S), each with the number of its label.
+    """Tokenize what there is in one language (N), each with the number of its label.
 
     Raises:
-        ValueError: if a label is not among those given, or the corpus has none.
+        ValueError: if a label is not among those given, or there are none.
     """
-    if corpus.labels is None:
-        raise ValueError(f"Expected a corpus with labels, but corpus {corpus.name!r} has none; choose task=lm")
-    unknown = set(corpus.labels) - set(labels)
+    own = text.examples(language).labels
+    if own is None:
+        raise ValueError(f"Expected text with labels, but {text.name!r} has none; choose task=lm")
+    unknown = set(own) - set(labels)
     if unknown:
         raise ValueError(
-            f"Expected the labels {', '.join(labels)} in corpus {corpus.name!r}, but got {sorted(unknown)[0]!r}; "
-            f"train and test on corpora with the same labels"
+            f"Expected the labels {', '.join(labels)} in {text.name!r}, but got {sorted(unknown)[0]!r} in {language}; "
+            f"train and test on texts with the same labels"
         )
-    rows = encode_texts(corpus, language, tokenizer=tokenizer, max_length=max_length)
-    return [{**row, "labels": labels.index(name)} for row, name in zip(rows, corpus.labels, strict=True)]
+    rows = encode_texts(text, language, tokenizer=tokenizer, max_length=max_length, segments=segments)
+    return [{**row, "labels": labels.index(name)} for row, name in zip(rows, own, strict=True)]

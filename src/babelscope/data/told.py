@@ -4,17 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# ISO 639-3, in FLORES's choice, and the two or three letters that M2M-100 and mBART have instead
-_PAIRS = """
-afr-af amh-am arb-ar ast-ast azj-az bak-ba bel-be bul-bg ben-bn bre-br bos-bs cat-ca ceb-ceb ces-cs
-cym-cy dan-da deu-de ell-el eng-en spa-es est-et pes-fa fuv-ff fin-fi fra-fr fry-fy gle-ga gla-gd glg-gl
-guj-gu hau-ha heb-he hin-hi hrv-hr hat-ht hun-hu hye-hy ind-id ibo-ig ilo-ilo isl-is ita-it jpn-ja
-jav-jv kat-ka kaz-kk khm-km kan-kn kor-ko ltz-lb lug-lg lin-ln lao-lo lit-lt lvs-lv plt-mg mkd-mk mal-ml
-khk-mn mar-mr zsm-ms mya-my npi-ne nld-nl nob-no nso-ns oci-oc ory-or pan-pa pol-pl pbt-ps por-pt ron-ro
-rus-ru snd-sd sin-si slk-sk slv-sl som-so als-sq srp-sr ssw-ss sun-su swe-sv swh-sw tam-ta tel-te tha-th
-tgl-tl tsn-tn tur-tr ukr-uk urd-ur uzn-uz vie-vi wol-wo xho-xh ydd-yi yor-yo zho-zh zul-zu
-"""
-SHORT = dict(pair.split("-") for pair in _PAIRS.split())
+from babelscope.data.short_codes import SHORT
 
 
 def tells(tokenizer: Any) -> bool:

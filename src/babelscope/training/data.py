@@ -8,8 +8,7 @@ import pytorch_lightning as pl
 from torch import Generator
 from torch.utils.data import DataLoader, DistributedSampler
 
-from babelscope.data.corpora import Corpus
-from babelscope.data.tasks import Task
+from babelscope.data.tasks import Task, TaskText
 from babelscope.models.parts import Parts
 from babelscope.models.readable import refuse_unreadable
 
@@ -56,9 +55,9 @@ class TaskData(pl.LightningDataModule):
 
     Args:
         task: Encodes and collates.
-        train: Sentences in the source language.
-        validation: Sentences in the source language.
-        test: Sentences in every language of the test.
+        train: Texts in the source language.
+        validation: Texts in the source language.
+        test: Texts in every language of the test.
         source: Training language.
         languages: Languages of the test loaders, in this order.
         batch_size: Sentences per process and step.
@@ -69,9 +68,9 @@ class TaskData(pl.LightningDataModule):
         self,
         task: Task,
         *,
-        train: Corpus,
-        validation: Corpus,
-        test: Corpus,
+        train: TaskText,
+        validation: TaskText,
+        test: TaskText,
         source: str,
         languages: Sequence[str],
         batch_size: int,

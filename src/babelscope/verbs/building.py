@@ -83,16 +83,30 @@ def _is_ours(metric: Any) -> TypeGuard[partial[Any]]:
 
 
 def languages_of(cfg: DictConfig) -> list[str]:
-    """Read the chosen languages; one without brackets is not taken apart into its letters.
+    """Read the languages of the probes.
 
     Raises:
         ValueError: if they are not a list of codes.
     """
-    codes = cfg.languages.codes
+    return _read_codes("languages.codes", cfg.languages.codes)
+
+
+def tested_languages(cfg: DictConfig) -> list[str]:
+    """Read the languages that a task is tested in: its own, or those of the probes.
+
+    Raises:
+        ValueError: if they are not a list of codes.
+    """
+    own = cfg.task.get("languages")
+    return languages_of(cfg) if own is None else _read_codes("task.languages", own)
+
+
+def _read_codes(key: str, codes: Any) -> list[str]:
+    """Read a list of languages; one without brackets is not taken apart into its letters."""
     if not OmegaConf.is_list(codes) or not codes or not all(isinstance(code, str) for code in codes):
         raise ValueError(
-            f"Expected `languages.codes` to be a list of FLORES codes, but got {'null' if codes is None else codes!r}; "
-            "write languages.codes=[eng_Latn,deu_Latn,...]."
+            f"Expected `{key}` to be a list of FLORES codes, but got {'null' if codes is None else codes!r}; "
+            f"write {key}=[eng_Latn,deu_Latn,...]."
         )
     return list(codes)
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from babelscope.data.corpora import Corpus
+from babelscope.data.tasks import TaskText
 from babelscope.models.load import Loaded
 
 LIBRARIES = ("babelscope", "torch", "transformers", "tokenizers", "peft", "pytorch-lightning", "scikit-learn")
@@ -46,9 +47,10 @@ def describe(
     }
 
 
-def text_fingerprint(corpus: Corpus) -> str:
-    """Hash sentences and labels."""
-    return hashlib.sha256(json.dumps([corpus.fingerprint(), corpus.labels]).encode()).hexdigest()
+def text_fingerprint(text: TaskText) -> str:
+    """Hash texts and labels."""
+    labels = text.labels if isinstance(text, Corpus) else None  # a corpus's own hash is of its sentences alone
+    return hashlib.sha256(json.dumps([text.fingerprint(), labels]).encode()).hexdigest()
 
 
 def software() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from babelscope.verbs.errors import nearest
 
@@ -43,7 +43,7 @@ def check_arguments(key: str, function: Any) -> None:
 
 
 def check_numbers(cfg: DictConfig) -> None:
-    """Refuse what is not a whole number in bounds at the top of a configuration, where no signature says so."""
+    """Refuse what is not a whole number in bounds where no signature says so."""
     for key, least, usual in (
         ("seed", 0, "0"),
         ("threads", 1, "null"),
@@ -53,9 +53,12 @@ def check_numbers(cfg: DictConfig) -> None:
         ("limit", 1, "null"),
         ("num_fewshot", 0, "null"),
         ("max_length", 2, "null"),
+        ("task.batch_size", 1, "16"),
+        ("task.max_length", 2, "256"),
+        ("task.examples", 1, "null"),
     ):
         optional = usual == "null"
-        value = cfg.get(key, least)
+        value = least if OmegaConf.is_missing(cfg, key) else OmegaConf.select(cfg, key, default=least)
         if value is None and optional:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:

@@ -2,9 +2,8 @@
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from babelscope.data.corpora import Corpus
-from babelscope.data.splits import PARTS
-from babelscope.data.tasks import label_names, lm, topic
+from babelscope.data.tasks import Task, TaskText, classification, label_names, lm, reads_segments
 from babelscope.models.fingerprint import frozen_fingerprint, weights_fingerprint
+from babelscope.models.load import Loaded
 from babelscope.report.page import write_page
 from babelscope.report.runs import scores_of
 from babelscope.report.table import read_run
@@ -31,10 +29,20 @@ from babelscope.training.guard import AlignmentGuard
 from babelscope.training.interrupt import told_to_end
 from babelscope.training.module import FineTuner
 from babelscope.training.monitors import refuse_unknown_monitors
-from babelscope.verbs.building import begin, build, build_corpus, build_metrics, build_model, keep, languages_of
+from babelscope.verbs.building import (
+    begin,
+    build,
+    build_corpus,
+    build_metrics,
+    build_model,
+    keep,
+    languages_of,
+    tested_languages,
+)
 from babelscope.verbs.kept_rows import find_begun
 from babelscope.verbs.manifest import describe, text_fingerprint
 from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
+from babelscope.verbs.overlap import refuse_overlap, tell_of_watched
 from babelscope.verbs.resumed import refuse_other_data
 from babelscope.verbs.signature import check_arguments
 from babelscope.verbs.terminal.console import first_columns, print_layers, print_settings, print_trainable
@@ -48,25 +56,21 @@ def main(cfg: DictConfig, folder: Path) -> None:
     last, name = find_begun(folder)
     metrics, source, settings = build_metrics(cfg), cfg.task.language, cfg.task
     codes = languages_of(cfg)
-    languages = list(dict.fromkeys([*codes, source]))
+    languages = list(dict.fromkeys([*tested_languages(cfg), source]))
     probed = build_corpus(cfg, codes, sentences=cfg.sentences)
     read = build("task.corpus", settings.corpus)
-    train, validation = read([source], split=settings.train), read([source], split=settings.validation)
+    train = _at_most(settings.get("examples"), read([source], split=settings.train), seed=cfg.seed)
+    validation = read([source], split=settings.validation)
     alignment = build("alignment", cfg.get("alignment"))
     partials = instantiate(cfg.get("callbacks") or {})  # Hydra leaves the key of an empty list out
     watched = {f"callbacks.{key}.corpus.split": made.keywords["corpus"] for key, made in partials.items() if _has(made)}
     trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
-    _refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
-    labels = label_names(train) if settings.name == "topic" else None
-    loaded = build_model(cfg, task=settings.name, labels=labels)
-    tokenizer, objective = loaded.tokenizer, loaded.parts.family.objective
-    task = (
-        lm(tokenizer, objective, max_length=settings.max_length, seed=cfg.seed)
-        if labels is None
-        else topic(tokenizer, labels, max_length=settings.max_length)
-    )
+    refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
+    labels = None if settings.name == "lm" else label_names(train)
+    loaded = build_model(cfg, task="lm" if labels is None else "topic", labels=labels)
+    tokenizer = loaded.tokenizer
     data = TaskData(
-        task,
+        _build_task(cfg, loaded, labels),
         train=train,
         validation=validation,
         test=read(languages, split=settings.test),
@@ -133,7 +137,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
             refuse_other_data(folder, manifest)
         keep(cfg, folder, manifest)
         print_trainable(manifest["trainable"])
-        _tell_of_watched(probed, watched)
+        tell_of_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(loggers if trainer.is_global_zero else [], plain):
         with told_to_end(trainer, last_path(folder)):
@@ -145,6 +149,20 @@ def main(cfg: DictConfig, folder: Path) -> None:
             wrote = next((found.probe.wrote for found in callbacks if isinstance(found, LayerScores)), {})
             _show(folder, loggers, first_columns(metrics, wrote), steps=trainer.global_step, page=cfg.page)
             keep(cfg, folder, {**manifest, "finished": True})
+
+
+def _at_most(n: int | None, text: TaskText, *, seed: int) -> TaskText:
+    return text if n is None else text.subset(min(n, len(text)), seed=seed)
+
+
+def _build_task(cfg: DictConfig, loaded: Loaded, labels: tuple[str, ...] | None) -> Task:
+    """Build language modelling by the family's objective, or the choice among labels."""
+    config: Any = loaded.model.config
+    if labels is not None:
+        segments = reads_segments(loaded.tokenizer, config)
+        return classification(loaded.tokenizer, labels, max_length=cfg.task.max_length, segments=segments)
+    objective = loaded.parts.family.objective
+    return lm(loaded.tokenizer, objective, max_length=cfg.task.max_length, seed=cfg.seed)
 
 
 def _show(folder: Path, loggers: Sequence[Logger], columns: Sequence[str], *, steps: int, page: bool) -> None:
@@ -180,48 +198,6 @@ def _saves(asked: bool | None, callbacks: Sequence[pl.Callback]) -> bool:
 def _has(made: Any) -> bool:
     """Whether a callback that the run completes brings a corpus of its own."""
     return isinstance(made, partial) and "corpus" in made.keywords
-
-
-def _refuse_overlap(cfg: DictConfig, trained: Mapping[str, Corpus], measured: Mapping[str, Corpus]) -> None:
-    """Alignment is never measured on sentences that are trained on; keys say where each text was chosen."""
-    for (by, train), (key, probed) in product(trained.items(), measured.items()):
-        for language in train.texts.keys() & probed.texts.keys():
-            shared = set(train.texts[language]) & set(probed.texts[language])
-            if shared:
-                raise ValueError(
-                    f"Expected `{key}` to share no sentence with the text that is trained on by `{by}`, but "
-                    f"{len(shared)} of {len(probed.ids)} sentences in {language} are in both; choose "
-                    f"{_another_split(cfg, key, trained)}."
-                )
-
-
-def _another_split(cfg: DictConfig, key: str, trained: Iterable[str]) -> str:
-    """Suggest what is neither trained on nor the split that was given, where there is such a split."""
-    taken = {part for by in trained for part in _parts(cfg, by)}
-    given = _parts(cfg, key)
-    if not given & taken:  # the same sentence is in several splits
-        taken |= given
-    free = "+".join(part for part in PARTS if part not in taken)
-    return f"another split, such as {key}={free}" if free else "sentences that are in no other split, or another corpus"
-
-
-def _parts(cfg: DictConfig, key: str) -> set[str]:
-    split = str(OmegaConf.select(cfg, key))
-    return set(PARTS if split == "all" else split.replace(" ", "").split("+"))
-
-
-def _tell_of_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:
-    """Say so where a callback decides by sentences that the report measures, for it would be graded on what it saw."""
-    for key, corpus in watched.items():
-        shared = max((len(set(texts) & set(corpus.texts.get(code, ()))) for code, texts in probed.texts.items()))
-        if shared:
-            logger.warning(
-                "%d of the %d sentences of `corpus.split` are also in `%s`, which decides by them: the scores may look "
-                "better than they are; choose a split of their own for the scores, such as corpus.split=test.",
-                shared,
-                len(probed.ids),
-                key,
-            )
 
 
 def _complete(key: str, built: Any, given: dict[str, Any]) -> pl.Callback:

@@ -1,0 +1,78 @@
+"""Labelled texts, or pairs of texts, in languages that need not be translations of each other."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a task reads in one language.
+
+    Attributes:
+        ids: one unique id per example (N).
+        texts: one text each (N).
+        seconds: the second text of each, where they are pairs (N).
+        labels: one label each (N), or None where there are none.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    seconds: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
+
+    def take(self, positions: range | list[int]) -> "Examples":
+        """Keep the examples at these positions, in this order."""
+        kept = [
+            None if column is None else tuple(column[i] for i in positions)
+            for column in (self.ids, self.texts, self.seconds, self.labels)
+        ]
+        return Examples(kept[0] or (), kept[1] or (), *kept[2:])
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The examples of each language, each language's own.
+
+    Attributes:
+        name: what errors call it.
+        by_language: by FLORES code, what there is in that language.
+    """
+
+    name: str
+    by_language: Mapping[str, Examples]
+
+    @property
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """All texts of a language, the second ones of pairs as well."""
+        return {code: (*found.texts, *(found.seconds or ())) for code, found in self.by_language.items()}
+
+    def examples(self, language: str) -> Examples:
+        """Take those of one language.
+
+        Raises:
+            ValueError: if there are none.
+        """
+        if language not in self.by_language:
+            have = ", ".join(self.by_language)
+            raise ValueError(f"Expected a language of {self.name!r}, but got {language!r}; it has {have}")
+        return self.by_language[language]
+
+    def __len__(self) -> int:
+        return max(len(found.ids) for found in self.by_language.values())
+
+    def subset(self, n: int, seed: int = 0) -> "Labelled":
+        """Keep at most n random examples of each language, in their old order."""
+        kept = {}
+        for code, found in self.by_language.items():
+            order = torch.randperm(len(found.ids), generator=torch.Generator().manual_seed(seed))
+            kept[code] = found.take(sorted(order[:n].tolist()))
+        return Labelled(self.name, kept)
+
+    def fingerprint(self) -> str:
+        """Return a sha256 over languages, ids, texts and labels."""
+        rows = {code: [found.ids, found.texts, found.seconds, found.labels] for code, found in self.by_language.items()}
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

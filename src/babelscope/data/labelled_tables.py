@@ -1,0 +1,121 @@
+"""Labelled texts, or pairs of texts, from tables of any common format: one's own task."""
+
+import re
+from collections.abc import Mapping, Sequence
+from glob import escape, glob
+from pathlib import Path
+
+import torch
+
+from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.names import REMEDY, find_names
+from babelscope.data.one_table import Numbered, numbered_rows, own_rows
+from babelscope.data.split_files import aliases_of, files_of_splits
+from babelscope.data.splits import PARTS, bounds, parse_split
+from babelscope.data.tables import table_of_rows
+
+TASK_REMEDY = REMEDY.replace("corpus.codes", "task.corpus.codes")
+
+
+def labelled(
+    languages: Sequence[str],
+    split: str,
+    *,
+    file: str | Path | None = None,
+    text: str = "text",
+    second: str | None = None,
+    label: str = "label",
+    language: str | None = None,
+    codes: Mapping[str, str] | None = None,
+    name: str = "task.corpus",
+) -> Labelled:
+    """Read a task's examples, which need not be translations of each other; `rows.READERS` has the formats.
+
+    Args:
+        languages: FLORES codes.
+        split: as files are called, with {split} in `file`; else train, dev and test, which are 70, 10 and 20 per cent
+            of a language's rows, drawn by their number; a union of them, or all.
+        file: a table, or a folder that `datasets` saved; {language} and {split} stand for what these are called, as in
+            "masakhanews/{language}/{split}.tsv".
+        text: the column of texts.
+        second: the column of the second text, where examples are pairs.
+        label: the column of labels.
+        language: the column that says in which language a row is, where a table holds several.
+        codes: what files, or cells of `language`, call a FLORES code, where `find_names` does not find it.
+        name: what errors call it.
+
+    Raises:
+        ValueError: if a language, split or column is unknown, or a cell is empty.
+        FileNotFoundError: if there is no such file.
+    """
+    if file is None:
+        raise ValueError("Expected `task.corpus.file` to be a table of labelled text, but got None; set it")
+    pattern = str(Path(file).expanduser())
+    if "{language}" not in pattern and language is None and len(languages) > 1:
+        raise ValueError(
+            f"Expected {{language}} in `task.corpus.file`, or the column of languages as `task.corpus.language`, to "
+            f"read {len(languages)} languages, but got {pattern}; give one of them, or fewer as task.languages"
+        )
+    places = _places(languages, pattern, codes)
+    read: dict[Path, list[Numbered]] = {}
+    found = {}
+    for code in languages:
+        place = Path(places[code])
+        apart = "{split}" in str(place)
+        files = files_of_splits(place) if apart else dict.fromkeys(PARTS, place)
+        splits = parse_split(split, files, corpus=name, aliases=aliases_of(files))
+        kept = []
+        for path in dict.fromkeys(files[part] for part in splits):
+            rows = read[path] = read.get(path) or numbered_rows(path)
+            if language is not None:
+                options = {"language": language, "text": text, "remedy": TASK_REMEDY}
+                rows = list(own_rows(rows, path, [code], codes, **options)[code][0])
+            examples = examples_of(rows, path, text=text, second=second, label=label)
+            kept.append(examples if apart else _cut(examples, splits))
+        found[code] = _join(kept, splits if apart else ["row"])
+    return Labelled(name, found)
+
+
+def _places(languages: Sequence[str], pattern: str, codes: Mapping[str, str] | None) -> dict[str, str]:
+    """Put what every language is called there into the pattern, which may still have {split}."""
+    if "{language}" not in pattern:
+        return dict.fromkeys(languages, pattern)
+    whole = re.escape(pattern).replace(r"\{language\}", "(?P<language>[^/]+)", 1).replace(r"\{split\}", "[^/]+")
+    whole = whole.replace(r"\{language\}", "(?P=language)")
+    paths = glob(escape(pattern).replace("{language}", "*").replace("{split}", "*"))
+    known = {match["language"] for match in (re.fullmatch(whole, path) for path in paths) if match}
+    called = find_names(languages, known, pattern, codes, remedy=TASK_REMEDY)
+    return {code: pattern.replace("{language}", name) for code, name in called.items()}
+
+
+def examples_of(rows: Sequence[Numbered], place: str | Path, *, text: str, second: str | None, label: str) -> Examples:
+    """Take the columns of texts and labels from rows of one language, whose numbers are their ids.
+
+    Raises:
+        ValueError: if a column is missing, or a cell is empty.
+    """
+    numbers, cells = [number for number, _ in rows], [row for _, row in rows]
+    table = table_of_rows(cells, str(place), key=None, text=text, label=label, numbers=numbers)
+    seconds = None
+    if second is not None:
+        seconds = table_of_rows(cells, str(place), key=None, text=second, label=None, numbers=numbers).texts
+    return Examples(tuple(map(str, numbers)), table.texts, seconds, table.labels)
+
+
+def _cut(examples: Examples, splits: Sequence[str]) -> Examples:
+    """Draw the parts: rows of a class often stand together, and equal numbers keep translations in one part."""
+    order = torch.randperm(len(examples.ids), generator=torch.Generator().manual_seed(0)).tolist()
+    parts = bounds(len(order))
+    return examples.take(sorted(order[i] for part in splits for i in parts[part]))
+
+
+def _join(parts: Sequence[Examples], names: Sequence[str]) -> Examples:
+    """Put several splits one after another."""
+    ids = [f"{name}-{key}" for name, part in zip(names, parts, strict=True) for key in part.ids]
+    seconds = None if parts[0].seconds is None else tuple(text for part in parts for text in part.seconds or ())
+    return Examples(
+        tuple(ids),
+        tuple(text for part in parts for text in part.texts),
+        seconds,
+        tuple(name for part in parts for name in part.labels or ()),
+    )
