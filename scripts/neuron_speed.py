@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from babelscope.analyses.neuron_scores import neuron_scores, z_scores
-from babelscope.metrics.cosine_sums import CosineSums, cosine_sums_by, squared_norms
+from babelscope.analyses.neurons.scores import neuron_scores, z_scores
 from babelscope.metrics.lrds import lrds_of
-from babelscope.metrics.pair_intervals import interval
-from babelscope.metrics.pair_nulls import Relabelling, all_cosines, rescale
+from babelscope.metrics.pairs.cosine_sums import CosineSums, cosine_sums_by, squared_norms
+from babelscope.metrics.pairs.intervals import interval
+from babelscope.metrics.pairs.nulls import Relabelling, all_cosines, rescale
 from babelscope.metrics.sads import sads_of
 
 THRESHOLD = 2.0

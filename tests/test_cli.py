@@ -240,7 +240,7 @@ def test_both_ways_to_a_lab_checkpoint_are_one(monkeypatch):
         calls.append((folder, seed, made.gradient_clip_val, made.logger, made.checkpoint_callback))
         raise ValueError("stop here")
 
-    monkeypatch.setattr("babelscope.verbs.building.pretrain", pretrain)
+    monkeypatch.setattr("babelscope.verbs.config.building.pretrain", pretrain)
     for verb in ("pretrain", "probe"):
         assert "stop here" in babelscope(verb, "model=lab_xlmr").err
     assert calls[0] == calls[1]

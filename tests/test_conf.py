@@ -19,11 +19,11 @@ from babelscope.data.lab import LANGUAGES, lab
 from babelscope.models.load import load
 from babelscope.models.policies import FreezePolicy
 from babelscope.states import prepare
-from babelscope.training.pretraining import Recipe
-from babelscope.verbs.conf import register_resolvers
+from babelscope.training.pretraining.pretrain import Recipe
+from babelscope.verbs.config.conf import register_resolvers
+from babelscope.verbs.config.signature import check_arguments
 from babelscope.verbs.mirror.csv_rows import CsvMirror
 from babelscope.verbs.mirror.logger import Mirror
-from babelscope.verbs.signature import check_arguments
 from tests.models.tiny import save_checkpoint, tiny_tokenizer
 
 CONF = conf_folder()

@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from babelscope.metrics import LayerSample, separability
-from babelscope.metrics.folds import sentence_folds
-from babelscope.metrics.logistic import fit_logistic
+from babelscope.metrics.probes.folds import sentence_folds
+from babelscope.metrics.probes.logistic import fit_logistic
 from benchmarks.data import points
 from benchmarks.result import Check, Line, Settings
 from benchmarks.timing import interleave, once

@@ -18,10 +18,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from babelscope.sweeps.pool import FULL_ERROR, NAME
-from babelscope.verbs.conf import conf_folder, register_resolvers
+from babelscope.verbs.config.conf import conf_folder, register_resolvers
 from babelscope.verbs.errors import is_users, nearest, one_line
-from babelscope.verbs.job import forget_single, recorded
-from babelscope.verbs.kept import RefusedError
+from babelscope.verbs.folder.kept import RefusedError
+from babelscope.verbs.jobs.record import forget_single, recorded
 
 VERBS = {
     "train": ("fine-tune on one language, watching every layer", "model=lab_xlmr task.language=eng_Latn freeze=early"),

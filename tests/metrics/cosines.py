@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from babelscope.metrics.cosine_sums import CosineSums, cosine_sums, squared_norms
+from babelscope.metrics.pairs.cosine_sums import CosineSums, cosine_sums, squared_norms
 
 
 def sums_of(x: Tensor) -> CosineSums:

@@ -10,8 +10,8 @@ import torch
 from babelscope import metrics
 from babelscope.metrics import LayerSample, neighbours
 from babelscope.metrics.drift import drift
-from babelscope.metrics.logistic import fit_together
 from babelscope.metrics.neighbours import find_neighbours
+from babelscope.metrics.probes.logistic import fit_together
 from babelscope.metrics.score import score
 from babelscope.states.embed import Pooled, measuring_device
 from tests.metrics.elsewhere import GPU, Elsewhere, pretended

@@ -7,7 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from babelscope.metrics import LayerSample, ilo, knn_lid, script_separability, separability
-from babelscope.metrics.folds import sentence_folds
+from babelscope.metrics.probes.folds import sentence_folds
 from tests.metrics.planted import plant
 
 

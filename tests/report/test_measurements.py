@@ -6,7 +6,7 @@ from tests.report.test_page import panels
 
 from babelscope.report import page
 from babelscope.report.figures import comparison, growth
-from babelscope.report.neuron_summary import Checkpoint
+from babelscope.report.neurons.summary import Checkpoint
 from babelscope.report.panels import show_run
 from babelscope.report.settings import settings_html
 from babelscope.report.table import Run

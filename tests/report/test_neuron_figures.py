@@ -4,15 +4,15 @@ import pandas as pd
 import pytest
 from tests.report.neuron_runs import LANGUAGES, make_growth, make_neurons, without
 
-from babelscope.report.ablation_panels import under_ablation
 from babelscope.report.figures import places
 from babelscope.report.figures.deactivation import draw_deactivation, draw_own
 from babelscope.report.figures.growth import draw_growth, draw_growth_layers
 from babelscope.report.figures.matrices import draw_matrix
 from babelscope.report.figures.neurons import draw_agreement, draw_alignment, draw_regions
 from babelscope.report.figures.places import draw_places
-from babelscope.report.neuron_panels import show_neurons
-from babelscope.report.neuron_summary import lines_of, whole
+from babelscope.report.neurons.ablation import under_ablation
+from babelscope.report.neurons.panels import show_neurons
+from babelscope.report.neurons.summary import lines_of, whole
 
 
 def test_deactivation_diverges_at_zero_and_shares_its_colours_with_the_control():

@@ -9,10 +9,11 @@ from tests.report.neuron_runs import LANGUAGES, make_growth, make_neurons, witho
 from tests.report.test_page import HOSTILE, browse, needs_browser, panels, parse
 
 from babelscope.report.figures.deactivation import draw_deactivation
-from babelscope.report.neuron_cards import neuron_cards
-from babelscope.report.neuron_numbers import number
-from babelscope.report.neuron_panels import show_neurons
-from babelscope.report.neuron_summary import (
+from babelscope.report.neurons.cards import neuron_cards
+from babelscope.report.neurons.numbers import number
+from babelscope.report.neurons.page import is_of_neurons, render_neurons, write_neurons_page
+from babelscope.report.neurons.panels import show_neurons
+from babelscope.report.neurons.summary import (
     by_pair,
     contrast,
     criteria_of,
@@ -22,7 +23,6 @@ from babelscope.report.neuron_summary import (
     step_of,
     trend,
 )
-from babelscope.report.neurons_page import is_of_neurons, render_neurons, write_neurons_page
 from babelscope.report.words import words_of
 
 

@@ -6,8 +6,8 @@ from plotly.offline import get_plotlyjs
 from tests.report.test_page import browse, needs_browser, panels, parse
 
 from babelscope.report import table
-from babelscope.report.token_summary import names_of, pair_table, token_table
-from babelscope.report.tokens_page import is_of_tokens, render_tokens, write_tokens_page
+from babelscope.report.tokens.page import is_of_tokens, render_tokens, write_tokens_page
+from babelscope.report.tokens.summary import names_of, pair_table, token_table
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 SCRIPTS = ("Latn", "Cyrl", "Thai")

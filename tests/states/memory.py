@@ -6,7 +6,7 @@ from functools import partial
 from math import isfinite
 from pathlib import Path
 
-from babelscope.analyses import neuron_study
+from babelscope.analyses.neurons import study as neuron_study
 from babelscope.data.corpora import Corpus
 from babelscope.models.parts import parts_of
 from babelscope.states import DOWN_INPUT, embed_once, pool, prepare, slices

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from babelscope.analyses.token_scorer import TokenScorer
+from babelscope.analyses.tokens.scorer import TokenScorer
 from babelscope.report.table import read, write
 from babelscope.training import AlignmentGuard, LayerScores, TaskScores
 from babelscope.training.data import TaskData

@@ -4,8 +4,8 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from babelscope.analyses.token_scorer import TokenScorer
-from babelscope.analyses.translations import single_tokens
+from babelscope.analyses.tokens.scorer import TokenScorer
+from babelscope.analyses.tokens.translations import single_tokens
 from babelscope.models.load import load
 from babelscope.models.parts import parts_of
 from babelscope.models.table import read_table

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from babelscope.analyses.token_scorer import TokenScorer
+from babelscope.analyses.tokens.scorer import TokenScorer
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.training.task_scores import TaskScores
 from babelscope.training.token_scores import TokenScores

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from rich.console import Console
 
-from babelscope.analyses.downstream import TaskScores
+from babelscope.analyses.downstream.harness import TaskScores
 from babelscope.report.table import COLUMNS, read_run
 from babelscope.verbs.evaluate import _print
 from babelscope.verbs.terminal import console
-from tests.analyses.test_downstream import ENGLISH, expected, write_published, write_task
+from tests.analyses.downstream.test_harness import ENGLISH, expected, write_published, write_task
 from tests.models.tiny import save_checkpoint
 from tests.verbs import command
 from tests.verbs.command import FIVE, babelscope, says, written
@@ -165,7 +165,7 @@ def test_without_a_network(tiny, monkeypatch):
 
 
 def test_steps_are_read_from_names(tmp_path):
-    from babelscope.verbs.origin import origin_of
+    from babelscope.verbs.folder.origin import origin_of
 
     assert origin_of("bigscience/bloom-560m-intermediate", "global_step1000").step == 1000
     assert origin_of(tmp_path, "step=50").step == 50

@@ -78,7 +78,7 @@ def test_both_readings_in_one_run(folder, tmp_path):
         "_target_": "babelscope.training.neuron_scores.NeuronScores",
         "_partial_": "true",
         "reading": "gate",
-        "scorer._target_": "babelscope.analyses.neuron_study.score_activations",
+        "scorer._target_": "babelscope.analyses.neurons.study.score_activations",
         "scorer._partial_": "true",
         "scorer.reading": "gate",
     }

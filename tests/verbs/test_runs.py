@@ -17,7 +17,7 @@ from babelscope.sweeps import submitted
 from babelscope.sweeps.ledger import entries, folder_of, read_entry, write_entry
 from babelscope.sweeps.processes import Process
 from babelscope.sweeps.progress import progress_of
-from babelscope.verbs.jobs import read_jobs
+from babelscope.verbs.jobs.listing import read_jobs
 from babelscope.verbs.runs import names_of
 from tests.models.tiny import save_checkpoint
 from tests.sweeps.entries import ENTRY
@@ -183,7 +183,7 @@ def test_the_jobs_of_a_copied_sweep_are_not_run_where_they_were_first(somewhere,
     ended = babelscope(*given, "-m", "seed=1,2", "hydra/launcher=basic", "output='runs/${seed}'")
     assert ended.code == 2
     shutil.copytree("runs", "copy")
-    monkeypatch.setattr("babelscope.verbs.retry.run_commands", lambda commands, **_: map(ran.append, commands))
+    monkeypatch.setattr("babelscope.verbs.jobs.retry.run_commands", lambda commands, **_: map(ran.append, commands))
     ran = []
     before = written(somewhere)
     ended = babelscope("runs", "copy", "--retry", "failed")
@@ -191,7 +191,8 @@ def test_the_jobs_of_a_copied_sweep_are_not_run_where_they_were_first(somewhere,
     says(ended.err, f"the command of 1 to run in {somewhere / 'copy' / '1'}, but as given in {somewhere} it runs in")
     says(ended.err, f"it runs in {somewhere / 'runs' / '1'}: the folder was moved or copied since", "move it back")
     assert (ran, written(somewhere)) == ([], before)
-    monkeypatch.setattr("babelscope.verbs.retry.run_commands", lambda commands, **_: [(one, 0) for one in commands])
+    patched = "babelscope.verbs.jobs.retry.run_commands"
+    monkeypatch.setattr(patched, lambda commands, **_: [(one, 0) for one in commands])
     again = babelscope("runs", "runs", "--retry", "failed")  # where it still is
     assert again.out.count("failed: ") == 2
     beside = babelscope("runs", ".", "--retry", "failed")  # a copy keeps nobody from it

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from babelscope.analyses.token_blocks import find_blocks
+from babelscope.analyses.tokens.blocks import find_blocks
 from babelscope.report.table import read_run
 from babelscope.verbs import tokens as tokens_verb
 from tests.models.tiny import save_checkpoint

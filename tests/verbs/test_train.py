@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from babelscope.data.lab import lab
 from babelscope.models.load import load
 from babelscope.report.table import read_run
-from babelscope.verbs.kept import is_finished
-from babelscope.verbs.overlap import refuse_overlap
+from babelscope.verbs.config.overlap import refuse_overlap
+from babelscope.verbs.folder.kept import is_finished
 from tests.models.tiny import DEPTH, save_checkpoint
 from tests.verbs.command import babelscope as in_process
 from tests.verbs.offline import records

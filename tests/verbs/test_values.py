@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from babelscope.verbs import building
-from babelscope.verbs.conf import conf_folder
+from babelscope.verbs.config import building
+from babelscope.verbs.config.conf import conf_folder
 from tests.models.tiny import save_checkpoint
 from tests.verbs.command import FIVE, babelscope, refused, says, written
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from babelscope.analyses.neuron_scores import check_threshold
+from babelscope.analyses.neurons.scores import check_threshold
 
 TIE = 1e-5
 """What z must exceed the threshold by: rounding decides no tie, such as that of two languages among ten at 2.0."""

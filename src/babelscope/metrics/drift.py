@@ -10,8 +10,8 @@ from babelscope.metrics.ilo import Search
 from babelscope.metrics.mutual_knn import overlap
 from babelscope.metrics.neighbours import nearest_neighbours
 from babelscope.metrics.remedies import about_k
-from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerMetric, LayerSample
+from babelscope.metrics.search.rerank import Distance
 
 
 def drift(

@@ -7,7 +7,7 @@ import torch  # before faiss: the reverse order once gave wrong neighbours on GP
 from torch import Tensor
 
 from babelscope.metrics.neighbours import MARGIN
-from babelscope.metrics.rerank import Distance, prepare, rerank
+from babelscope.metrics.search.rerank import Distance, prepare, rerank
 
 
 @torch.no_grad()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from babelscope.metrics.neighbours import nearest_neighbours
 from babelscope.metrics.remedies import about_k
-from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
+from babelscope.metrics.search.rerank import Distance
 
 Search = Callable[..., tuple[Tensor, Tensor]]
 """A function of (x, k, *, distance, kin) that returns (N, k) distances and indices, such as `nearest_neighbours`."""

@@ -5,10 +5,10 @@ from torch import Tensor
 
 from babelscope.metrics.ilo import Search
 from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.probes.standardise import language_means
 from babelscope.metrics.remedies import about_k
-from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
-from babelscope.metrics.standardise import language_means
+from babelscope.metrics.search.rerank import Distance
 
 
 def knn_lid(

@@ -7,8 +7,8 @@ from babelscope.metrics.ilo import Search
 from babelscope.metrics.neighbours import nearest_neighbours
 from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
 from babelscope.metrics.remedies import about_k
-from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerSample
+from babelscope.metrics.search.rerank import Distance
 
 
 def mutual_knn(

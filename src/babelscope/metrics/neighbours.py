@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.centres import find_centres
-from babelscope.metrics.duplicates import copies, lowest
 from babelscope.metrics.hardware import product_type
 from babelscope.metrics.precision import full_precision, product
-from babelscope.metrics.products import encode
-from babelscope.metrics.rerank import Distance, Points, prepare, rerank
-from babelscope.metrics.settle import settle
-from babelscope.metrics.symmetric import near_pairs
+from babelscope.metrics.search.centres import find_centres
+from babelscope.metrics.search.duplicates import copies, lowest
+from babelscope.metrics.search.products import encode
+from babelscope.metrics.search.rerank import Distance, Points, prepare, rerank
+from babelscope.metrics.search.settle import settle
+from babelscope.metrics.search.symmetric import near_pairs
 
 MARGIN = 8  # candidates beyond k, so that float32 rounding rarely leaves a row in doubt
 SMALL = 1024

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.cosine_sums import PairMeans, sample_sums
+from babelscope.metrics.pairs.cosine_sums import PairMeans, sample_sums
 from babelscope.metrics.sample import LayerSample
 
 

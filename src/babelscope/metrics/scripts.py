@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from babelscope.metrics.folds import sentence_folds
-from babelscope.metrics.logistic import fit_logistic
 from babelscope.metrics.precision import full_precision
+from babelscope.metrics.probes.folds import sentence_folds
+from babelscope.metrics.probes.logistic import fit_logistic
 from babelscope.metrics.sample import LayerSample
 
 CODE = re.compile(r"[a-z]{2,8}_([A-Z][a-z]{3})")

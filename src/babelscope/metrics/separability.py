@@ -5,11 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from babelscope.metrics.folds import sentence_folds
-from babelscope.metrics.logistic import fit_together
 from babelscope.metrics.precision import full_precision
+from babelscope.metrics.probes.folds import sentence_folds
+from babelscope.metrics.probes.logistic import fit_together
+from babelscope.metrics.probes.standardise import language_means, standardise
 from babelscope.metrics.sample import LayerSample
-from babelscope.metrics.standardise import language_means, standardise
 
 TOGETHER = 2**20
 """Numbers of states and Hessians that are fitted at a time: so few are all overhead, more would leave the cache."""

@@ -8,8 +8,8 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from babelscope.metrics.ilo import ilo
-from babelscope.metrics.rerank import Distance
 from babelscope.metrics.sample import LayerMetric, LayerSample
+from babelscope.metrics.search.rerank import Distance
 from babelscope.metrics.separability import separability
 
 

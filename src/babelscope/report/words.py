@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from babelscope.report.neuron_words import NEURON_WORDS
+from babelscope.report.neurons.words import NEURON_WORDS
 
 Kind = Literal["alignment", "separability", "other"]
 

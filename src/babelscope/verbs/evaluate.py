@@ -9,8 +9,8 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.progress import track
 
-from babelscope.analyses.answerer import answerer
-from babelscope.analyses.downstream import (
+from babelscope.analyses.downstream.answerer import answerer
+from babelscope.analyses.downstream.harness import (
     TaskScores,
     load_tasks,
     refuse_unscored,
@@ -22,9 +22,17 @@ from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.models.peek import peek
 from babelscope.report.table import write
-from babelscope.verbs.building import begin, build_model, checkpoint_of, choose_device, keep, languages_of, read_family
-from babelscope.verbs.manifest import software
-from babelscope.verbs.origin import Origin, origin_of
+from babelscope.verbs.config.building import (
+    begin,
+    build_model,
+    checkpoint_of,
+    choose_device,
+    keep,
+    languages_of,
+    read_family,
+)
+from babelscope.verbs.folder.manifest import software
+from babelscope.verbs.folder.origin import Origin, origin_of
 from babelscope.verbs.terminal.console import console, show
 
 

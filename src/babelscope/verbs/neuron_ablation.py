@@ -6,18 +6,18 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import Tensor
 
-from babelscope.analyses.deactivation import deactivation
-from babelscope.analyses.language_loss import language_losses
+from babelscope.analyses.neurons.deactivation import deactivation
+from babelscope.analyses.neurons.language_loss import language_losses
+from babelscope.analyses.neurons.rescoring import score_without
+from babelscope.analyses.neurons.topic_accuracy import topic_accuracy
 from babelscope.analyses.regions import Regions
-from babelscope.analyses.rescoring import score_without
-from babelscope.analyses.topic_accuracy import topic_accuracy
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
 from babelscope.models.load import Loaded, MissingWeightsError
 from babelscope.states import embed, prepare
-from babelscope.verbs.building import build, build_model
-from babelscope.verbs.neuron_conf import Ablation, check_criterion
+from babelscope.verbs.config.building import build, build_model
+from babelscope.verbs.config.neuron_conf import Ablation, check_criterion
 from babelscope.verbs.terminal.console import console, track_what
 
 Rows = list[dict[str, Any]]

@@ -8,26 +8,34 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from babelscope.analyses.lape import lape
-from babelscope.analyses.neuron_study import study_neurons, with_reading
-from babelscope.analyses.published_regions import read_published
+from babelscope.analyses.neurons.lape import lape
+from babelscope.analyses.neurons.published_regions import read_published
+from babelscope.analyses.neurons.region_rows import between_rows, null_size_rows, region_rows
+from babelscope.analyses.neurons.study import study_neurons, with_reading
 from babelscope.analyses.region_files import fit, read, save
-from babelscope.analyses.region_rows import between_rows, null_size_rows, region_rows
 from babelscope.analyses.regions import Regions, z_regions
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names
 from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
 from babelscope.models.load import Loaded
-from babelscope.report.neurons_page import write_neurons_page
+from babelscope.report.neurons.page import write_neurons_page
 from babelscope.report.table import read_run, write
 from babelscope.states import Prepared, embed_once, prepare
 from babelscope.states.firing import count_firing
 from babelscope.states.reading import READINGS
-from babelscope.verbs.building import begin, build, build_metrics, checkpoint_of, choose_device, keep, languages_of
-from babelscope.verbs.manifest import describe
+from babelscope.verbs.config.building import (
+    begin,
+    build,
+    build_metrics,
+    checkpoint_of,
+    choose_device,
+    keep,
+    languages_of,
+)
+from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_settings, split_corpus
+from babelscope.verbs.folder.manifest import describe
+from babelscope.verbs.folder.origin import origin_of
 from babelscope.verbs.neuron_ablation import ablation_rows, choose_regions, left_out, load_for
-from babelscope.verbs.neuron_conf import LapeRule, Settings, read_settings, split_corpus
-from babelscope.verbs.origin import origin_of
 from babelscope.verbs.terminal.console import progress, track_what
 from babelscope.verbs.terminal.neurons import print_neurons
 

@@ -7,9 +7,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from babelscope.report.files import write_text
-from babelscope.training.pretraining import pretrain
-from babelscope.verbs.building import begin, build, languages_of, pretrain_once
-from babelscope.verbs.signature import check_arguments
+from babelscope.training.pretraining.pretrain import pretrain
+from babelscope.verbs.config.building import begin, build, languages_of, pretrain_once
+from babelscope.verbs.config.signature import check_arguments
 
 
 def main(cfg: DictConfig, folder: Path) -> None:

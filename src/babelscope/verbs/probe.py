@@ -18,7 +18,7 @@ from babelscope.report.page import write_page
 from babelscope.report.table import read_run, write
 from babelscope.states import Pooled, embed_once, prepare
 from babelscope.states.pool import Pool
-from babelscope.verbs.building import (
+from babelscope.verbs.config.building import (
     begin,
     build,
     build_corpus,
@@ -28,7 +28,7 @@ from babelscope.verbs.building import (
     keep,
     languages_of,
 )
-from babelscope.verbs.manifest import describe
+from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.terminal.console import first_columns, print_layers, progress
 
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from babelscope.report.comparable import say_differing
 from babelscope.report.downstream import is_of_tasks
-from babelscope.report.neurons_page import is_of_neurons, write_neurons_page
+from babelscope.report.neurons.page import is_of_neurons, write_neurons_page
 from babelscope.report.page import write_page
 from babelscope.report.runs import counted, model_of, task_of
 from babelscope.report.study.page import write_study_page
@@ -19,7 +19,7 @@ from babelscope.report.sweep.jobs import Job, read_heads, read_jobs
 from babelscope.report.sweep.page import write_sweep_page
 from babelscope.report.sweep.runs import cut
 from babelscope.report.table import Run, read_run, run_folders
-from babelscope.report.tokens_page import is_of_tokens, write_tokens_page
+from babelscope.report.tokens.page import is_of_tokens, write_tokens_page
 from babelscope.sweeps.slurm_queue import queued
 from babelscope.verbs.terminal.console import print_settings, print_study, track_runs
 from babelscope.verbs.terminal.sweeps import print_sweep, print_trouble

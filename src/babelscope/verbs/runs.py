@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 
 from babelscope.sweeps.ledger import STATES
-from babelscope.verbs.jobs import AGAIN, QUEUED, Job, read_jobs
-from babelscope.verbs.retry import run_again
+from babelscope.verbs.jobs.listing import AGAIN, QUEUED, Job, read_jobs
+from babelscope.verbs.jobs.retry import run_again
 from babelscope.verbs.terminal.console import console
 
 

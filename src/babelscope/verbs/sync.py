@@ -17,7 +17,7 @@ from rich.table import Table
 
 from babelscope.report.runs import counted
 from babelscope.report.table import read_run
-from babelscope.verbs.dashboard import Dashboard, group_of, logged_keys, make_dashboard
+from babelscope.verbs.mirror.dashboard import Dashboard, group_of, logged_keys, make_dashboard
 from babelscope.verbs.mirror.offline import STATES, OfflineRun, is_sent, offline_runs
 from babelscope.verbs.mirror.workspace import import_workspaces, send_workspace
 from babelscope.verbs.terminal.console import console

@@ -8,18 +8,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from babelscope.analyses.between_tables import shared_tokens
-from babelscope.analyses.token_map import check_layout
-from babelscope.analyses.token_rows import TokenRows, token_rows
-from babelscope.analyses.token_study import TokenStudy, least_tokens, study_tokens
-from babelscope.analyses.token_vocabulary import keep_shared
-from babelscope.analyses.translations import single_tokens, words_in
+from babelscope.analyses.tokens.between_tables import shared_tokens
+from babelscope.analyses.tokens.projection import check_layout
+from babelscope.analyses.tokens.rows import TokenRows, token_rows
+from babelscope.analyses.tokens.study import TokenStudy, least_tokens, study_tokens
+from babelscope.analyses.tokens.translations import single_tokens, words_in
+from babelscope.analyses.tokens.vocabulary import keep_shared
 from babelscope.report.table import read_run, write, write_json, write_text
-from babelscope.report.tokens_page import write_tokens_page
-from babelscope.verbs.building import begin, build
-from babelscope.verbs.manifest import software
-from babelscope.verbs.terminal.tokens import busy, print_pairs, print_tables, searching
-from babelscope.verbs.token_sources import (
+from babelscope.report.tokens.page import write_tokens_page
+from babelscope.verbs.config.building import begin, build
+from babelscope.verbs.config.token_sources import (
     Source,
     mean_of_pieces,
     models_of,
@@ -27,7 +25,9 @@ from babelscope.verbs.token_sources import (
     read_dictionaries,
     read_source,
 )
-from babelscope.verbs.token_store import study_once, table_folder
+from babelscope.verbs.folder.manifest import software
+from babelscope.verbs.folder.token_store import study_once, table_folder
+from babelscope.verbs.terminal.tokens import busy, print_pairs, print_tables, searching
 
 
 def main(cfg: DictConfig, folder: Path) -> None:

@@ -29,7 +29,7 @@ from babelscope.training.guard import AlignmentGuard
 from babelscope.training.interrupt import told_to_end
 from babelscope.training.module import FineTuner
 from babelscope.training.monitors import refuse_unknown_monitors
-from babelscope.verbs.building import (
+from babelscope.verbs.config.building import (
     begin,
     build,
     build_corpus,
@@ -39,12 +39,12 @@ from babelscope.verbs.building import (
     languages_of,
     tested_languages,
 )
-from babelscope.verbs.kept_rows import find_begun
-from babelscope.verbs.manifest import describe, text_fingerprint
+from babelscope.verbs.config.overlap import refuse_overlap, tell_of_watched
+from babelscope.verbs.config.signature import check_arguments
+from babelscope.verbs.folder.kept_rows import find_begun
+from babelscope.verbs.folder.manifest import describe, text_fingerprint
+from babelscope.verbs.folder.resumed import refuse_other_data
 from babelscope.verbs.mirror.logger import EpochMirror, log_table, mirrored
-from babelscope.verbs.overlap import refuse_overlap, tell_of_watched
-from babelscope.verbs.resumed import refuse_other_data
-from babelscope.verbs.signature import check_arguments
 from babelscope.verbs.terminal.console import first_columns, print_layers, print_settings, print_trainable
 
 logger = logging.getLogger(__name__)

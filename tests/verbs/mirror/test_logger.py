@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import CSVLogger
 from babelscope.report.table import read, read_run, write_text
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.task_scores import TaskScores
-from babelscope.verbs.conf import conf_folder
+from babelscope.verbs.config.conf import conf_folder
 from babelscope.verbs.mirror.logger import (
     EpochMirror,
     Mirror,

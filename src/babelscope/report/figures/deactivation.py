@@ -9,8 +9,8 @@ from babelscope.report.figures.matrices import draw_matrix, largest
 from babelscope.report.figures.names import BESIDE_POINTS, aliases
 from babelscope.report.figures.style import ACCENT, MUTED, STRONG, clean, draw
 from babelscope.report.figures.tokens import CATEGORIES
-from babelscope.report.neuron_numbers import in_brackets
-from babelscope.report.neuron_summary import by_pair, effects
+from babelscope.report.neurons.numbers import in_brackets
+from babelscope.report.neurons.summary import by_pair, effects
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 

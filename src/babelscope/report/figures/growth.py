@@ -9,8 +9,8 @@ from babelscope.report.figures.marks import mark_of
 from babelscope.report.figures.matrices import draw_matrix, largest
 from babelscope.report.figures.style import MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.figures.tokens import CATEGORIES
-from babelscope.report.neuron_numbers import in_brackets
-from babelscope.report.neuron_summary import Checkpoint, distinct, over_layers, shape_of, whole
+from babelscope.report.neurons.numbers import in_brackets
+from babelscope.report.neurons.summary import Checkpoint, distinct, over_layers, shape_of, whole
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 

@@ -18,8 +18,8 @@ from babelscope.report.figures.style import (
     rgba,
 )
 from babelscope.report.figures.tokens import BAR, CATEGORIES
-from babelscope.report.neuron_numbers import in_brackets, number
-from babelscope.report.neuron_summary import by_language, by_layer_and, over_layers, said, shape_of, whole
+from babelscope.report.neurons.numbers import in_brackets, number
+from babelscope.report.neurons.summary import by_language, by_layer_and, over_layers, said, shape_of, whole
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.names import BESIDE_CELLS, shorten
 from babelscope.report.figures.style import MUTED, STRONG, draw
-from babelscope.report.neuron_summary import by_language, said, whole
-from babelscope.report.neuron_words import THIRDS_WORDS
+from babelscope.report.neurons.summary import by_language, said, whole
+from babelscope.report.neurons.words import THIRDS_WORDS
 from babelscope.report.table import Run
 from babelscope.report.words import plain
 

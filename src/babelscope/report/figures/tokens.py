@@ -11,7 +11,7 @@ from babelscope.report.figures.marks import COLOURS, mark_of
 from babelscope.report.figures.names import BESIDE_CELLS, aliases
 from babelscope.report.figures.style import MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.table import Run
-from babelscope.report.token_summary import names_of, value_of
+from babelscope.report.tokens.summary import names_of, value_of
 from babelscope.report.words import plain
 
 CATEGORIES = {"type": "category", "showgrid": False, "dtick": 1, "ticks": "", "tickfont": {"size": 10}}

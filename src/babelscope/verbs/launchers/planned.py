@@ -12,9 +12,9 @@ from omegaconf import DictConfig, open_dict
 
 from babelscope.sweeps.ledger import lock_of
 from babelscope.sweeps.pool import Command
-from babelscope.verbs.conf import fingerprint
-from babelscope.verbs.job import holder_of, is_done, own_sources
-from babelscope.verbs.kept import RefusedError
+from babelscope.verbs.config.conf import fingerprint
+from babelscope.verbs.folder.kept import RefusedError
+from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
 
 OF_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep")
 """Overrides that are not for a single job."""

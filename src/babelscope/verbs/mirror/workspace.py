@@ -4,7 +4,7 @@ from typing import Any
 
 import wandb
 
-from babelscope.verbs.dashboard import Dashboard, Panel
+from babelscope.verbs.mirror.dashboard import Dashboard, Panel
 
 
 def make_workspace(dashboard: Dashboard, *, entity: str, project: str) -> Any:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from textwrap import fill
 
-from babelscope.report.neuron_numbers import in_brackets, limits, number
-from babelscope.report.neuron_summary import (
+from babelscope.report.neurons.numbers import in_brackets, limits, number
+from babelscope.report.neurons.summary import (
     above_random,
     by_language,
     by_layer_and,

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 from rich.progress import track
 
-from babelscope.analyses.token_blocks import Found
+from babelscope.analyses.tokens.blocks import Found
 from babelscope.report.table import Run
-from babelscope.report.token_summary import pair_table, token_table
+from babelscope.report.tokens.summary import pair_table, token_table
 from babelscope.verbs.terminal.console import console, show
 
 

@@ -1,0 +1,1 @@
+"""Downstream tasks, by EleutherAI's harness."""

@@ -1,0 +1,135 @@
+"""What each language loses when the neurons of a region are switched off, beside as many random ones."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import log, sqrt
+from typing import Any
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from babelscope.analyses.ablation import ablate, control_masks
+from babelscope.analyses.neurons.language_loss import LanguageLosses
+from babelscope.models.parts import Parts
+from babelscope.states.neurons import Place
+
+Rows = list[dict[str, Any]]
+Progress = Callable[[Sequence[str]], Iterable[str]]
+LEVEL = 0.95
+
+
+def deactivation(
+    parts: Parts,
+    masks: Mapping[str, Tensor],
+    measure: Callable[[], LanguageLosses],
+    *,
+    at: Place = "down_input",
+    controls: int = 5,
+    seed: int = 0,
+    progress: Progress = iter,
+) -> Rows:
+    """Measure the losses of the intact model, of the model without each region, and without matched random neurons.
+
+    Args:
+        parts: Of the model that `measure` runs.
+        masks: (L, F) bool of each region, by its language; none empty.
+        measure: Runs the model on the same sentences every time.
+        at: Where neurons are switched off.
+        controls: Random sets per region, each with as many neurons in every layer as the region, and none of its own.
+        seed: Of the random sets; those of a region do not depend on which others are measured.
+        progress: Wraps the languages of the regions, for a progress bar.
+
+    Returns:
+        Tidy rows of the whole model: `loss`, `perplexity` and `bits_per_byte` of the intact model; `ablated_neurons`;
+        and, of each language without the region of `other`, against the intact model, `ablated_loss` (nats per target)
+        and `ablated_bits_per_byte`, differences with their 95 % intervals over sentences, `ablated_perplexity` (ratio),
+        `random_loss` and `random_bits_per_byte` (means over the random sets) with their 95 % intervals over these, and
+        `random_perplexity` (ratio).
+
+    Raises:
+        ValueError: If there are fewer than two controls or sentences, or a region is empty; see `ablate` and
+            `matched_masks`.
+    """
+    if controls < 2:
+        raise ValueError(
+            f"Expected argument `controls` to be at least 2, for their interval, but got {controls}; take 5 or more"
+        )
+    if empty := [language for language, mask in masks.items() if not bool(mask.any())]:
+        raise ValueError(
+            f"Expected argument `masks` to hold neurons of every language, but got an empty region for {empty[0]}; "
+            "leave that language out"
+        )
+    drawn = {language: control_masks(language, mask, count=controls, seed=seed) for language, mask in masks.items()}
+    intact = measure()
+    if intact.nll.shape[1] < 2:
+        raise ValueError("Expected at least 2 sentences per language, for intervals, but got 1; measure on more")
+    rows = list(_describe(intact))
+
+    def measure_without(mask: Tensor) -> LanguageLosses:
+        with ablate(parts, mask, at=at):
+            return measure()
+
+    for language in progress(list(masks)):
+        ablated = measure_without(masks[language])
+        random = [measure_without(mask) for mask in drawn[language]]
+        rows.append(_row("ablated_neurons", int(masks[language].sum()), "", language))
+        rows += [
+            _row(metric, value, name, language)
+            for metric, values in {**_compare(intact, ablated), **_summarise(intact, random)}.items()
+            for name, value in zip(intact.names, values.tolist(), strict=True)
+        ]
+    return rows
+
+
+def _describe(intact: LanguageLosses) -> Iterator[dict[str, Any]]:
+    for metric in ("loss", "perplexity", "bits_per_byte"):
+        values = getattr(intact, metric)
+        for language, value in zip(intact.names, values.tolist(), strict=True):
+            yield _row(metric, value, language)
+        yield _row(metric, float(values.mean()))
+
+
+def _compare(intact: LanguageLosses, ablated: LanguageLosses) -> dict[str, Tensor]:
+    """Compare two passes over the same sentences, per language (K,)."""
+    change = ablated.nll - intact.nll
+    loss, loss_half = _ratio(change, intact.targets.double())
+    bits, bits_half = _ratio(change / log(2), intact.bytes)
+    return {
+        "ablated_loss": loss,
+        "ablated_loss_low": loss - loss_half,
+        "ablated_loss_high": loss + loss_half,
+        "ablated_perplexity": loss.exp(),
+        "ablated_bits_per_byte": bits,
+        "ablated_bits_per_byte_low": bits - bits_half,
+        "ablated_bits_per_byte_high": bits + bits_half,
+    }
+
+
+def _ratio(change: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the ratio of sums over sentences (K, n), per language (K,), and half its 95 % interval.
+
+    The variance is that of a ratio estimator (Cochran 1977, eq. 6.13).
+    """
+    n = change.shape[1]
+    ratio = change.sum(dim=1) / size.sum(dim=1)
+    rest = change - ratio[:, None] * size
+    return ratio, _t(n - 1) * (n / (n - 1) * rest.square().sum(dim=1)).sqrt() / size.sum(dim=1)
+
+
+def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict[str, Tensor]:
+    """Summarise the changes by each of the random sets, per language (K,), with intervals over the sets."""
+    values: dict[str, Tensor] = {}
+    for name in ("loss", "bits_per_byte"):
+        changes = torch.stack([getattr(without, name) - getattr(intact, name) for without in random], dim=1)
+        mean = changes.mean(dim=1)
+        half = _t(changes.shape[1] - 1) * changes.std(dim=1) / sqrt(changes.shape[1])
+        values |= {f"random_{name}": mean, f"random_{name}_low": mean - half, f"random_{name}_high": mean + half}
+    return {**values, "random_perplexity": values["random_loss"].exp()}
+
+
+def _t(freedom: int) -> float:
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+
+
+def _row(metric: str, value: float, language: str = "", other: str = "") -> dict[str, Any]:
+    return {"layer": "", "metric": metric, "language": language, "other": other, "value": float(value)}

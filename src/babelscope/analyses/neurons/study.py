@@ -1,0 +1,166 @@
+"""What activations of FFN neurons share within languages and between translations, and which neurons are a language's.
+
+Layers are read one at a time and in slices of neurons, twice: for the norms of whole vectors, then for all the rest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from babelscope.analyses.neurons.pair_rows import language_pair_rows, null_rows, pair_rows, released_row
+from babelscope.analyses.neurons.region_rows import kept_rows, region_rows
+from babelscope.analyses.neurons.scores import check_threshold, neuron_scores, z_scores
+from babelscope.analyses.regions import Regions, z_regions
+from babelscope.metrics.pairs.cosine_sums import CosineSums, cosine_sums_by, squared_norms
+from babelscope.metrics.pairs.legacy_sads import released_order
+from babelscope.metrics.pairs.nulls import Relabelling, all_cosines, rescale
+from babelscope.states.embed import Pooled
+from babelscope.states.slices import slices
+
+Rows = list[dict[str, Any]]
+Progress = Callable[[Sequence[str]], Iterable[str]]
+WHOLE = ""
+"""Layer of the rows about all blocks together."""
+POINTS = 4096
+"""Relabelled points, at most: their cosines take 128 MiB, however many sentences there are."""
+
+
+@dataclass(frozen=True)
+class NeuronStudy:
+    """What was found, as rows, and the z-scores (K, F) of every block, where they were asked for."""
+
+    rows: Rows
+    z: Mapping[str, Tensor]
+    chance: Mapping[str, Tensor]
+    """The same once the languages of every sentence are shuffled; empty without permutations."""
+
+
+@dataclass
+class _Sums:
+    """What is added up over slices of neurons, of one layer or of the whole model."""
+
+    pairs: CosineSums | None = None
+    released: CosineSums | None = None
+    cosines: Tensor | None = None
+
+    def rows(self, layer: str, languages: Sequence[str], relabelling: Relabelling | None) -> Rows:
+        assert self.pairs is not None  # a layer has neurons
+        rows = pair_rows(layer, self.pairs, languages)
+        if relabelling is not None and self.cosines is not None:
+            rows += null_rows(layer, self.cosines, relabelling)
+        return rows if self.released is None else [*rows, released_row(layer, self.released)]
+
+
+def _add(sums: Sequence[_Sums], name: str, parts: Sequence[Any]) -> None:
+    for whole, part in zip(sums, parts, strict=True):
+        before = getattr(whole, name)
+        setattr(whole, name, part if before is None else before + part)
+
+
+def study_neurons(
+    pooled: Pooled,
+    *,
+    z: bool = True,
+    permutations: int = 20,
+    legacy: bool = False,
+    seed: int = 0,
+    progress: Progress = iter,
+) -> NeuronStudy:
+    """Measure LRDS and SADS of the whole model and of every block, and the z-scores of all neurons.
+
+    Args:
+        pooled: Activations of the neurons of blocks "1" to "L", one vector per sentence.
+        z: Whether to score single neurons.
+        permutations: Relabellings that say what chance gives; 0 for none. They are of as many sentences as make 4,096
+            points.
+        legacy: Also SADS in the order of S3's released code.
+        seed: Of the relabellings.
+        progress: Wraps the blocks, for a progress bar.
+
+    Returns:
+        Rows `lrds` and `sads`, per language and as their mean; `_low` and `_high` of 95 % intervals over sentences;
+        `_null_low` and `_null_high`, the range of the relabellings; and, of the whole model, `sads` per language pair.
+
+    Raises:
+        ValueError: If there are fewer than 2 languages or 3 sentences, or `permutations` is negative.
+    """
+    languages, layers = pooled.names, list(pooled.layers)
+    norms = {layer: reduce(add, map(squared_norms, _slices(pooled, layer))).sqrt() for layer in layers}
+    norm = reduce(add, (own.square() for own in norms.values())).sqrt()
+    few = max(2, min(len(pooled.ids), POINTS // len(languages)))
+    relabelling = Relabelling.draw(len(languages), few, permutations, seed) if permutations else None
+    rows: Rows = []
+    shuffled = _shuffle(len(languages), len(pooled.ids), seed) if z and permutations else None
+    scores: dict[str, Tensor] = {}
+    chance: dict[str, Tensor] = {}
+    whole = _Sums()
+    for layer in progress(layers):
+        own, parts, random = _Sums(), [], []
+        for x in _slices(pooled, layer):
+            _add((own, whole), "pairs", cosine_sums_by(x, norms[layer], norm))
+            if legacy:
+                as_released = map(released_order, (x, norms[layer], norm))
+                _add((own, whole), "released", cosine_sums_by(*as_released))
+            if relabelling is not None:
+                _add((own,), "cosines", [all_cosines(x[:, :few], norms[layer][:, :few])])
+            if z:
+                parts.append(z_scores(neuron_scores(x, norm)))
+            if shuffled is not None:
+                random.append(z_scores(neuron_scores(x[shuffled], norm[shuffled])))
+        if own.cosines is not None:
+            _add((whole,), "cosines", [rescale(own.cosines, norms[layer][:, :few], norm[:, :few])])
+        rows += own.rows(layer, languages, relabelling)
+        scores |= {layer: torch.cat(parts, dim=1)} if parts else {}
+        chance |= {layer: torch.cat(random, dim=1)} if random else {}
+    rows += whole.rows(WHOLE, languages, relabelling)
+    assert whole.pairs is not None  # a model has blocks
+    return NeuronStudy(rows + language_pair_rows(WHOLE, whole.pairs, languages), scores, chance)
+
+
+def score_activations(
+    pooled: Pooled, start: Mapping[str, Tensor] | None, *, threshold: float = 2.0, reading: str = "down_input"
+) -> tuple[Rows, Mapping[str, Tensor]]:
+    """Do what `NeuronScores` asks for at each measurement: LRDS, SADS, key neurons, and how many are kept since step 0.
+
+    Args:
+        pooled: Activations of the neurons of blocks "1" to "L", one vector per sentence.
+        start: Key neurons (L, F) of every language at step 0; None at step 0.
+        threshold: A language's key neurons have a z-score above it.
+        reading: What the activations are of.
+
+    Returns:
+        Rows, and the key neurons (L, F) of every language now.
+
+    Raises:
+        ValueError: If there are fewer than 2 languages or 3 sentences, or no z can exceed the threshold.
+    """
+    check_threshold(threshold, len(pooled.names))
+    study = study_neurons(pooled, permutations=0)
+    now = z_regions(study.z.items(), pooled.names, threshold=threshold, reading=reading)
+    rows = study.rows + region_rows(now)
+    if start is not None:
+        rows += kept_rows(now, Regions(start, now.criterion, reading))
+    return with_reading(rows, reading), now.masks
+
+
+def with_reading(rows: Rows, *readings: str) -> Rows:
+    """Say in every row's metric where neurons were read, as "down_input/lrds", or "down_input+gate/..." for two."""
+    prefix = "+".join(dict.fromkeys(filter(None, readings)))
+    return [{**row, "metric": f"{prefix}/{row['metric']}"} for row in rows] if prefix else rows
+
+
+def _shuffle(languages: int, sentences: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw which language's point takes the place of each in every sentence: an index of (K, n, ...)."""
+    order = torch.rand(languages, sentences, generator=torch.Generator().manual_seed(seed)).argsort(0)
+    return order, torch.arange(sentences).expand(languages, sentences)
+
+
+def _slices(pooled: Pooled, layer: str) -> Iterator[Tensor]:
+    """Yield the activations of a block as (K, n, F_b)."""
+    for x in slices(pooled.layers, layer):
+        yield x.view(len(pooled.names), len(pooled.ids), -1)

@@ -1,0 +1,1 @@
+"""Token tables: writing systems, neighbours and translations."""

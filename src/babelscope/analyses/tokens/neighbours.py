@@ -1,0 +1,209 @@
+"""How many scripts are among the nearest tokens of a token (S1, figures 5, 6 and 9)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import lgamma
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from babelscope.analyses.tokens.rows import TokenRows, tidy
+from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class TokenNeighbours:
+    """The nearest tokens of n tokens."""
+
+    ids: Tensor
+    """(n,) int64 tokens."""
+    distances: Tensor
+    """(n, c) float32 1 - cosine of the nearest c, ascending; c is k, or less where few are needed."""
+    neighbours: Tensor
+    """(n, k) int32 tokens, self excluded."""
+
+    def among(self, ids: Tensor) -> "TokenNeighbours":
+        """Return those of the tokens that are among `ids`."""
+        mine = torch.isin(self.ids, ids)
+        return TokenNeighbours(self.ids[mine], self.distances[mine], self.neighbours[mine])
+
+
+def draw_tokens(tokens: TokenRows, share: float = 0.01, *, seed: int = 0) -> Tensor:
+    """Draw a share of the tokens in use, at least one, without replacement; sorted by id.
+
+    Raises:
+        ValueError: If the share is not above 0 and at most 1.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"Expected argument `share` to be above 0 and at most 1, but got {share}; 0.01 is S1's")
+    count = max(1, round(share * len(tokens.ids)))
+    order = torch.randperm(len(tokens.ids), generator=torch.Generator().manual_seed(seed))
+    return tokens.ids[order[:count]].sort().values
+
+
+def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int = BATCH) -> TokenNeighbours:
+    """Find the k nearest other tokens in use, exactly, by cosine.
+
+    All are held in memory; `find_blocks` keeps those of a long search on disk.
+
+    Raises:
+        ValueError: If k does not fit the tokens in use or an id is not among them.
+    """
+    parts = [
+        (distances.float(), found.int())
+        for _, distances, found in table_neighbours(tokens.table, ids, k, rows=tokens.ids, batch=batch)
+    ]
+    return TokenNeighbours(ids, torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
+
+
+def count_scripts(
+    tokens: TokenRows,
+    blocks: Iterable[TokenNeighbours],
+    *,
+    k: Sequence[int] = (50, 100),
+    counts: Sequence[int] | None = None,
+) -> Rows:
+    """Count the distinct scripts among the first k neighbours, beside what random neighbours give.
+
+    Random neighbours are k of the other tokens in use, drawn without replacement: a script of m others among N is met
+    with probability 1 - C(N - m, k) / C(N, k).
+
+    Args:
+        tokens: Tokens in use with their scripts.
+        blocks: Neighbours of a sample of tokens, in blocks of any size, counted one after another.
+        k: Numbers of neighbours, each at most those found.
+        counts: Frequency of every token of the vocabulary, for scores by decile.
+
+    Returns:
+        Rows, for each k: neighbour_scripts@K (mean; per script and for all), neighbour_scripts_sd@K,
+        neighbour_scripts_null@K (expected mean; per script and for all), neighbour_scripts_legacy@K (S1's code, which
+        counts the token itself as a neighbour), neighbour_scripts_share@K (other = number of scripts),
+        neighbour_share@K (language = the token's script, other = the neighbours'; share of neighbours),
+        neighbour_scripts_decile@K (other = "1", rarest, to "10"); and neighbour_share_null (language, other).
+
+    Raises:
+        ValueError: If k is more than the neighbours found, or counts do not fit the vocabulary.
+    """
+    codes, names = tokens.codes, tokens.names
+    sizes = torch.bincount(codes[tokens.ids], minlength=len(names))
+    decile = None if counts is None else _deciles(tokens, counts)
+    totals = {some: _Tally.of(len(names)) for some in k}
+    for block in blocks:
+        _check(block, k)
+        own, theirs = codes[block.ids], codes[block.neighbours.long()]
+        for some, tally in totals.items():
+            tally.add(own, theirs[:, :some], None if decile is None else decile[block.ids])
+    present: list[int] = []
+    rows: Rows = []
+    for some, tally in totals.items():
+        counted = tally.distinct.sum(1)  # (C,) tokens of each script
+        present = counted.nonzero().flatten().tolist()
+        total = int(counted.sum())
+        numbers = torch.arange(tally.distinct.shape[1], dtype=torch.float64)
+        shares = tally.distinct.sum(0).double() / total
+        mean = float(shares @ numbers)
+        means = (tally.distinct @ numbers.long()).double() / counted
+        null = {code: expected_scripts(sizes, code, some) for code in present}
+        rows += [tidy(f"neighbour_scripts@{some}", mean)]
+        rows += [tidy(f"neighbour_scripts@{some}", float(means[code]), names[code]) for code in present]
+        rows += [tidy(f"neighbour_scripts_sd@{some}", float(shares @ (numbers - mean).square()) ** 0.5)]
+        rows += [tidy(f"neighbour_scripts_null@{some}", sum(null[code] * int(counted[code]) for code in null) / total)]
+        rows += [tidy(f"neighbour_scripts_null@{some}", value, names[code]) for code, value in null.items()]
+        rows += [tidy(f"neighbour_scripts_legacy@{some}", mean + int(tally.alone) / total)]
+        deepest = int(shares.nonzero().max())
+        rows += [
+            tidy(f"neighbour_scripts_share@{some}", share, other=str(number))
+            for number, share in enumerate(shares.tolist()[: deepest + 1])
+            if number
+        ]
+        for code in present:
+            row = (tally.shares[code].double() / counted[code] / some).tolist()
+            rows += [tidy(f"neighbour_share@{some}", share, names[code], names[c]) for c, share in enumerate(row)]
+        rows += [
+            tidy(f"neighbour_scripts_decile@{some}", float(found / count), other=str(number))
+            for number, (found, count) in enumerate(tally.deciles.double().tolist(), 1)
+            if count
+        ]
+    for code in present:
+        others = sizes - torch.nn.functional.one_hot(torch.tensor(code), len(names))
+        shares = (others / others.sum()).double()
+        rows += [tidy("neighbour_share_null", share, names[code], names[c]) for c, share in enumerate(shares.tolist())]
+    return rows
+
+
+def expected_scripts(sizes: Tensor, own: int, k: int) -> float:
+    """Return how many scripts k random other tokens hold, for a token of script `own` among scripts of `sizes` (C,)."""
+    others = sizes.tolist()
+    others[own] -= 1
+    total = sum(others)
+    return sum(1 - _missed(total, size, k) for size in others if size)
+
+
+def _missed(total: int, size: int, k: int) -> float:
+    """C(total - size, k) / C(total, k)."""
+    if k > total - size:
+        return 0.0
+    left = total - size
+    return float(
+        torch.tensor(
+            lgamma(left + 1) - lgamma(left - k + 1) - lgamma(total + 1) + lgamma(total - k + 1), dtype=torch.float64
+        ).exp()
+    )
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Whole numbers over all blocks so far, so that no sum depends on how they were cut."""
+
+    distinct: Tensor
+    """(C, C + 1) tokens by script and number of scripts among the neighbours."""
+    alone: Tensor
+    """() tokens that have no neighbour of their own script."""
+    shares: Tensor
+    """(C, C) neighbours by script of the token and of the neighbour."""
+    deciles: Tensor
+    """(10, 2) scripts among the neighbours, and tokens, by decile of frequency."""
+
+    @classmethod
+    def of(cls, scripts: int) -> "_Tally":
+        whole = torch.int64
+        return cls(
+            torch.zeros(scripts, scripts + 1, dtype=whole),
+            torch.zeros((), dtype=whole),
+            torch.zeros(scripts, scripts, dtype=whole),
+            torch.zeros(10, 2, dtype=whole),
+        )
+
+    def add(self, own: Tensor, theirs: Tensor, decile: Tensor | None) -> None:
+        """Count tokens of scripts own (B,) with neighbours of scripts theirs (B, k)."""
+        each = torch.zeros(len(own), len(self.shares), dtype=torch.int64)
+        each.scatter_add_(1, theirs, torch.ones_like(theirs))
+        number = (each > 0).sum(1)
+        ones = torch.ones_like(own)
+        self.distinct.index_put_((own, number), ones, accumulate=True)
+        self.alone.add_((each.gather(1, own.unsqueeze(1)) == 0).sum())
+        self.shares.index_add_(0, own, each)
+        if decile is not None:
+            self.deciles.index_add_(0, decile, torch.stack([number, ones], dim=1))
+
+
+def _deciles(tokens: TokenRows, counts: Sequence[int]) -> Tensor:
+    """(V,) decile of frequency, from 0, among all tokens in use; ties go by id, as in a sorted list."""
+    if len(counts) != len(tokens.labels):
+        raise ValueError(
+            f"Expected argument `counts` to have one count for each of {len(tokens.labels)} tokens, but got "
+            f"{len(counts)}; count with the model's own tokenizer"
+        )
+    order = torch.tensor(counts)[tokens.ids].argsort(stable=True)
+    decile = torch.empty(len(tokens.labels), dtype=torch.int64)
+    decile[tokens.ids[order]] = torch.arange(len(order)) * 10 // len(order)
+    return decile
+
+
+def _check(block: TokenNeighbours, k: Sequence[int]) -> None:
+    width = block.neighbours.shape[1]
+    if not k or min(k) < 1 or max(k) > width:
+        raise ValueError(f"Expected argument `k` to hold numbers from 1 to {width}, but got {list(k)}; find more")

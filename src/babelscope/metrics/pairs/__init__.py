@@ -1,0 +1,1 @@
+"""Cosines of pairs of points, summed in closed form, with intervals and nulls."""

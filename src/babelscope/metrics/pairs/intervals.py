@@ -1,0 +1,38 @@
+"""Intervals of statistics of sentence pairs: pairs share sentences, so the sentences are what is drawn."""
+
+from collections.abc import Callable
+
+from scipy import stats
+from torch import Tensor
+
+from babelscope.metrics.pairs.cosine_sums import CosineSums, PairMeans
+
+LEVEL = 0.95
+Statistic = Callable[[PairMeans], Tensor]
+"""Takes mean cosines (..., K, K); the leading dimensions stay: `lrds_of`, `sads_by_pair` and their like."""
+
+
+def interval(sums: CosineSums, statistic: Statistic) -> tuple[Tensor, Tensor]:
+    """Compute the limits of a 95 % interval by the delete-one-sentence jackknife (Arvesen 1969, for U-statistics).
+
+    A sentence is left out in all languages at once. The interval is Student's t with n - 1 degrees of freedom around
+    the statistic; it tells what other sentences of the same kind would give, in the same languages.
+
+    Args:
+        sums: Sums of cosines of n >= 3 sentences.
+        statistic: What is asked of the mean cosines.
+
+    Returns:
+        Low and high, each of the statistic's shape.
+
+    Raises:
+        ValueError: If there are fewer than 3 sentences.
+    """
+    n = len(sums.same)
+    if n < 3:
+        raise ValueError(f"Expected at least 3 sentences for an interval over sentences, but got {n}; add sentences")
+    value = statistic(sums.means)
+    without = statistic(sums.leave_one_out())
+    error = (without - without.mean(0)).square().sum(0).mul((n - 1) / n).sqrt()
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * error
+    return value - half, value + half

@@ -1,0 +1,1 @@
+"""Linear probes: logistic regressions of all folds at once, to the optimum."""

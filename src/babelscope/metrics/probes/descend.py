@@ -1,0 +1,150 @@
+"""Weighted cross-entropies with an L2 penalty minimised by preconditioned L-BFGS, for many problems side by side."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.probes.curvature import Curvature
+
+TRIALS = 30  # of a line search
+ROUNDING = 1e-7  # a gap that is a smaller share of the objective is none
+Map = Callable[[Tensor, Tensor], Tensor]
+"""Linear; given which problems are left, (V,) on the CPU, ascending, and a tensor of them."""
+
+
+def descend(
+    logits: Tensor,
+    labels: Tensor,
+    share: Tensor,
+    penalty: Tensor,
+    *,
+    forward: Map,
+    backward: Map,
+    solve: Map,
+    max_iter: int,
+    tolerance: float,
+) -> tuple[Tensor, Tensor]:
+    """Minimise the weighted cross-entropies plus penalty * w^2 / 2 of V problems.
+
+    A problem has converged once |gradient|^2 / 2 is at most `tolerance` of its objective and of what the objective has
+    fallen since w = 0, which is little where there is little to learn. With a penalty of 1 that is the duality gap, a
+    bound on the excess over the optimum; the intercept, unpenalised, is held to the same measure.
+    What has converged leaves the products, so V shrinks.
+
+    Args:
+        logits: (V, K, n) before any step, w = 0: 0, or -inf for a class that none has, a mere filler.
+        labels: (V, n) int64 classes.
+        share: (V, 1, n) weights, C included; 0 leaves a point out.
+        penalty: (D + 1,) of each coefficient: 1, but 0 for the intercept, which is last.
+        forward: From coefficients (V, K, D + 1) to logits (V, K, n).
+        backward: Its transpose.
+        solve: What L-BFGS starts from: an approximate inverse of the Hessian, applied to (V, K, D + 1). Not called
+            for problems whose optimum is w = 0.
+        max_iter: Iterations allowed.
+        tolerance: Bound on the relative distance of each objective from its optimum; at least 1e-7.
+
+    Returns:
+        (V, K, D + 1) coefficients and (V, K, n) logits.
+
+    Raises:
+        ValueError: If a problem has not converged.
+    """
+    found = []
+    left = torch.arange(len(logits))
+    residual, loss = _residual(logits, labels, share)
+    unfitted = loss
+    gradient = backward(left, residual)
+    w = torch.zeros_like(gradient)
+    solved = gradient
+    curvature = Curvature()
+    for iteration in range(max_iter):
+        value = loss + _dot(penalty * w, w) / 2
+        bound = torch.maximum(tolerance * torch.minimum(value, unfitted - value), ROUNDING * value)
+        unfinished = ~(_dot(gradient, gradient) / 2 <= bound)  # what is not a number is not finished
+        some = unfinished.flatten().nonzero().squeeze(1)  # the one wait for the device besides the line search's
+        if len(some) < len(left):
+            done = (~unfinished).flatten()
+            found.append((left[done.cpu()], w[done], logits[done]))
+            if not len(some):
+                break
+            left = left[some.cpu()]
+            w, logits, labels, share, gradient, solved, unfitted = (
+                own[some] for own in (w, logits, labels, share, gradient, solved, unfitted)
+            )
+            curvature.keep(some)
+        if not iteration:
+            solved = solve(left, gradient)
+        direction = -curvature.multiply(gradient.flatten(1), solved.flatten(1)).view_as(gradient)
+        start = _dot(gradient, direction)
+        # Rounding may turn a direction uphill; the preconditioned gradient never does.
+        direction = torch.where(start < 0, direction, -solved)
+        alpha, logits, residual, loss = _search(
+            logits,
+            forward(left, direction),
+            labels,
+            share,
+            start=_dot(gradient, direction),
+            slope=_dot(penalty * w, direction),
+            bend=_dot(penalty * direction, direction),
+        )
+        step = alpha * direction
+        w = w + step
+        before, gradient = gradient, backward(left, residual) + penalty * w
+        once, solved = solved, solve(left, gradient)
+        curvature.remember(step.flatten(1), (gradient - before).flatten(1), (solved - once).flatten(1))
+    else:
+        raise ValueError(
+            f"Expected argument `max_iter` to suffice for the probe, but {max_iter} iterations did not converge; "
+            f"raise max_iter, lower C, or bring the features to unit variance"
+        )
+    order = torch.cat([own for own, _, _ in found]).argsort().to(logits.device)
+    w, logits = (torch.cat(own)[order] for own in list(zip(*found, strict=True))[1:])
+    return w, logits
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product of each problem, (V, 1, 1): all of it in float64 is no sharper, and takes up to three times."""
+    return (a * b).sum(2, keepdim=True).sum(1, keepdim=True, dtype=torch.float64).to(a.dtype)
+
+
+def _residual(logits: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss's derivatives by the logits (V, K, n) and the loss (V, 1, 1)."""
+    p = logits.softmax(1)
+    own = labels.unsqueeze(1)
+    right = p.gather(1, own)
+    # The others' sum, as 1 - p of a point well told apart would be rounding: at a large C there are no other points.
+    wrong = p.scatter_(1, own, 0.0).sum(1, keepdim=True)
+    loss = torch.where(wrong < 0.5, -torch.log1p(-wrong), -right.clamp_min(1e-37).log())
+    return p.scatter_(1, own, -wrong).mul_(share), _dot(share, loss)
+
+
+def _search(
+    logits: Tensor, moved: Tensor, labels: Tensor, share: Tensor, *, start: Tensor, slope: Tensor, bend: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Find steps (V, 1, 1) that flatten the slope `start` of the convex objective, by Newton kept in a bracket.
+
+    A step that falls short of the lowest point descends, so a tenth off the slope will do; one beyond need not, and has
+    to halve it.
+    The product `moved` of the direction is known, so each trial costs a softmax and no matrix product. With the steps
+    come the logits there, the residuals and the loss.
+    """
+    low = torch.zeros_like(slope)
+    high = torch.full_like(slope, torch.inf)
+    alpha = torch.ones_like(slope)
+    for trial in range(TRIALS):
+        there = torch.addcmul(logits, alpha, moved)
+        residual, loss = _residual(there, labels, share)
+        fall = _dot(residual, moved) + slope + alpha * bend
+        settled = (fall >= 0.9 * start) & (fall <= -0.5 * start)
+        if trial == TRIALS - 1 or bool(settled.all()):
+            break
+        p = there.softmax(1)
+        mean = (p * moved).sum(1, keepdim=True)
+        newton = alpha - fall / (_dot(share * p, (moved - mean).square()) + bend)
+        low = torch.where(fall < 0, alpha, low)
+        high = torch.where(fall > 0, alpha, high)
+        middle = torch.where(high.isinf(), 2 * alpha, (low + high) / 2)
+        inside = (newton > low) & (newton < high.clamp(max=1e30)) & (newton < 10 * alpha)
+        alpha = torch.where(settled, alpha, torch.where(inside, newton, middle))
+    return alpha, there, residual, loss

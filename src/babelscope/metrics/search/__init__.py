@@ -1,0 +1,1 @@
+"""Exact nearest neighbours: blocks of products, selection, certificates."""

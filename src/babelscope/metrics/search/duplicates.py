@@ -1,0 +1,48 @@
+"""Points with more copies than neighbours wanted: their neighbours are copies, at distance zero, in order of index."""
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.search.rerank import PAIR_ELEMENTS, Points, sum_folded
+
+
+def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
+    """Find points of which there are k copies more than any has kin, as of many where a layer collapses.
+
+    Args:
+        points: N prepared points; those with the same `directions` are at distance zero, and no others are.
+        k: Neighbours per point.
+
+    Returns:
+        (R,) rows and (R, k) the lowest indices of points that coincide with each and count as its neighbours.
+    """
+    device, width = points.x.device, points.x.shape[1]
+    every = torch.arange(len(points.x), device=device)
+    weights = torch.randn(width, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).to(device)
+    step = max(1, PAIR_ELEMENTS // width)
+    # A number for each point, the same bits for copies; what only looks the same is compared below.
+    mark = torch.cat([sum_folded(points.directions(rows).mul_(weights)) for rows in every.split(step)])
+    order = mark.argsort(stable=True)
+    _, many = torch.unique_consecutive(mark[order], return_counts=True)
+    first = many.cumsum(0) - many
+    few = k + points.largest
+    chosen = (many >= few).repeat_interleave(many)
+    start, rows = first.repeat_interleave(many)[chosen], order[chosen]
+    same = torch.ones_like(rows, dtype=torch.bool)
+    for some, heads, out in zip(rows.split(step), order[start].split(step), same.split(step), strict=True):
+        out.copy_((points.directions(some) == points.directions(heads)).all(1))
+    # Where one of the same mark is no copy, the whole group is left to a search.
+    bad = torch.zeros(len(every), dtype=torch.bool, device=device).index_fill_(0, start[~same], value=True)
+    kept = ~bad[start]
+    rows, first = rows[kept], start[kept]
+    indices = torch.empty(len(rows), k, dtype=torch.int64, device=device)
+    ahead = torch.arange(few, device=device)
+    for some, heads, out in zip(rows.split(step), first.split(step), indices.split(step), strict=True):
+        out.copy_(lowest(points, some, order[heads.unsqueeze(1) + ahead], k))
+    return rows, indices
+
+
+def lowest(points: Points, rows: Tensor, others: Tensor, k: int) -> Tensor:
+    """Return the first k (R, k) of `others` (R, m) that count as neighbours of rows (R,)."""
+    counts = points.kin[others] != points.kin[rows].unsqueeze(1)
+    return others[counts & (counts.cumsum(1) <= k)].view(-1, k)

@@ -1,0 +1,135 @@
+"""Exact cosine neighbours of some rows of a large table, which is read in blocks and never copied."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from babelscope.metrics.neighbours import MARGIN
+from babelscope.metrics.precision import full_precision
+from babelscope.metrics.search.rerank import Points, rerank, sum_folded
+
+BLOCK = 2048
+BATCH = 4096
+CHUNK = 2**17
+"""Numbers taken to float64 at a time: 1 MiB, to stay in cache."""
+RERANKED = 2**26
+"""Numbers of candidates compared in float64 at a time, which `rerank` holds all at once: 512 MiB."""
+
+
+@torch.no_grad()
+def table_neighbours(
+    x: Tensor, queries: Tensor, k: int, *, rows: Tensor | None = None, batch: int = BATCH, block: int = BLOCK
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield the k nearest rows of every query, batch by batch, as `nearest_neighbours` of the used rows would.
+
+    The table is read once at the start and once per batch; a caller that keeps what was yielded can go on from there.
+
+    Args:
+        x: (V, D) table in any floating type, perhaps memory-mapped.
+        queries: (n,) rows whose neighbours are sought, all of them in `rows`.
+        k: Neighbours per query, smaller than the number of rows used.
+        rows: (N,) rows that may be neighbours, without zero rows; all if omitted.
+        batch: Queries per pass over the table, which bounds memory; changes no result.
+        block: Rows multiplied at a time; changes no result.
+
+    Yields:
+        (B,) queries, (B, k) float64 distances (1 - cosine), ascending, and (B, k) int64 rows of the table.
+
+    Raises:
+        ValueError: If k does not fit, a row is zero or not finite, or a query is not among the rows.
+    """
+    rows = torch.arange(len(x)) if rows is None else rows.sort().values
+    if not 1 <= k < len(rows):
+        raise ValueError(
+            f"Expected argument `k` to be at least 1 and smaller than the number of tokens in use, but got k={k} with "
+            f"{len(rows)} tokens; lower k"
+        )
+    points = _prepare(x, rows)
+    if bool(points.length[queries].isnan().any()):
+        raise ValueError("Expected argument `queries` to be among the rows in use; leave out the others")
+    few = min(k + MARGIN + 1, len(rows))
+    for some in queries.split(batch):
+        scores, candidates = _candidates(points, some, rows, few, block)
+        step = max(1, RERANKED // (few * x.shape[1]))
+        parts = [
+            rerank(points, *part, k)
+            for part in zip(some.split(step), candidates.split(step), scores.split(step), strict=True)
+        ]
+        yield some, torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+
+
+def _prepare(x: Tensor, rows: Tensor) -> Points:
+    """Points over the whole table, in its own type; the length of an unused row is NaN, so nothing compares with it."""
+    length = torch.full((len(x),), torch.nan, dtype=torch.float64)
+    total = torch.zeros(x.shape[1], dtype=torch.float64)
+    for some in _chunks(rows, x.shape[1]):
+        values = x.index_select(0, some).double()
+        norm = sum_folded(values.square()).sqrt()
+        if bool((~norm.isfinite() | (norm == 0)).any()):
+            row = int(some[(~norm.isfinite() | (norm == 0)).nonzero()[0, 0]])
+            raise ValueError(f"Expected rows with a direction, but row {row} is zero or not finite; leave it out")
+        length[some] = norm
+        total += norm.reciprocal() @ values
+    return Points(
+        x=x,
+        length=length,
+        zero=torch.zeros(len(x), dtype=torch.bool),
+        centre=total / len(rows),
+        scale=1.0,
+        p=torch.empty(0),
+        size=torch.zeros(len(x), dtype=torch.float64),  # filled by the first pass over the table
+        distance="cosine",
+        kin=torch.arange(len(x)),
+    )
+
+
+def _chunks(rows: Tensor, width: int) -> tuple[Tensor, ...]:
+    return rows.split(max(1, CHUNK // width))
+
+
+def _centred(points: Points, rows: Tensor) -> Tensor:
+    width = points.x.shape[1]
+    p = torch.empty(len(rows), width)
+    for some, part in zip(_chunks(rows, width), p.split(max(1, CHUNK // width)), strict=True):
+        values = points.x.index_select(0, some).double().div_(points.length[some].unsqueeze(1))
+        part.copy_(values.sub_(points.centre))
+    return p
+
+
+def _candidates(points: Points, queries: Tensor, rows: Tensor, few: int, block: int) -> tuple[Tensor, Tensor]:
+    """(B, few) float32 scores, descending, and the rows that have them; no row left out scores above the last."""
+    best = torch.full((len(queries), few), -torch.inf)
+    index = torch.zeros(len(queries), few, dtype=torch.int64)
+    own = _centred(points, queries)
+    with full_precision(points.x.device):
+        for some in rows.split(block):
+            p = _centred(points, some)
+            size = torch.linalg.vector_norm(p, dim=1, dtype=torch.float64)
+            points.size[some] = size
+            scores = torch.addmm(-(size.square() / 2).float(), own, p.T)
+            # The rows are sorted, so a query's own column is found by search.
+            column = torch.searchsorted(some, queries).clamp(max=len(some) - 1)
+            mine = some[column] == queries
+            scores[mine.nonzero().flatten(), column[mine]] = -torch.inf
+            best, index = _merge(best, index, scores, some)
+    return best, index
+
+
+def _merge(best: Tensor, index: Tensor, scores: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Take from scores (B, n) what is above the last of best (B, few), which is little once some blocks have been."""
+    few = best.shape[1]
+    above = scores > best[:, -1:]
+    found = above.sum(1)
+    width = int(found.max())
+    if width > few:
+        near = scores.topk(min(few, len(rows)))
+        values, others = near.values, rows[near.indices]
+    else:  # from a list of pairs to a few columns
+        query, column = above.nonzero(as_tuple=True)
+        place = torch.arange(len(query)) - (found.cumsum(0) - found)[query]
+        values = torch.full((len(best), width), -torch.inf)
+        others = torch.zeros(len(best), width, dtype=torch.int64)
+        values[query, place], others[query, place] = scores[query, column], rows[column]
+    best, order = torch.cat([best, values], dim=1).topk(few)
+    return best, torch.cat([index, others], dim=1).gather(1, order)

@@ -1,0 +1,1 @@
+"""From configuration to what a verb calls: checks and objects."""

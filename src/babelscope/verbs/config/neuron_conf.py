@@ -1,0 +1,204 @@
+"""What a configuration of `babelscope neurons` has to hold, checked before anything slow, and its sentences."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from babelscope.analyses.neurons.scores import check_threshold
+from babelscope.data.corpora import Corpus
+from babelscope.states.neurons import Place
+from babelscope.verbs.config.signature import check_arguments
+
+Section = TypeVar("Section")
+LEAST = 3
+"""Sentences, for an interval over them."""
+
+
+@dataclass(frozen=True)
+class ZRule:
+    """Section `z`."""
+
+    threshold: float
+
+
+@dataclass(frozen=True)
+class LapeRule:
+    """Section `lape`."""
+
+    reading: Place
+    share: float | None
+    bar: float
+
+
+@dataclass(frozen=True)
+class Published:
+    """Section `published`."""
+
+    file: str | None
+    languages: list[str]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Section `ablation`."""
+
+    criterion: Literal["z", "lape", "published"]
+    languages: list[str] | None
+    sentences: int
+    controls: int
+    targets: int | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `babelscope neurons` is told, beyond model and corpus."""
+
+    reading: Place
+    permutations: int
+    legacy: bool
+    any_weights: bool
+    regions: str | None
+    z: ZRule | None
+    lape: LapeRule | None
+    published: Published
+    ablation: Ablation | None
+
+
+def read_settings(cfg: DictConfig) -> Settings:
+    """Check types, values and what goes together.
+
+    Raises:
+        ValueError: naming the key, its value and the remedy.
+    """
+    if not OmegaConf.is_list(cfg.languages.codes) or len(set(cfg.languages.codes)) < 2:
+        raise ValueError(
+            f"Expected `languages.codes` to list at least 2 languages, for what neurons share, but got "
+            f"{cfg.languages.codes}; write languages.codes=[eng_Latn,deu_Latn,...]."
+        )
+    plain = {name: cfg[name] for name in ("reading", "permutations", "legacy", "any_weights", "regions")}
+    check_arguments("", partial(Settings, **plain))
+    settings = Settings(
+        **plain,
+        z=_section("z", cfg.z, ZRule),
+        lape=_section("lape", cfg.lape, LapeRule),
+        published=_section("published", cfg.published, Published) or Published(None, []),
+        ablation=_section("ablation", cfg.ablation, Ablation),
+    )
+    _check_values(settings, cfg)
+    _check_together(settings, cfg)
+    return settings
+
+
+def _section(key: str, node: Any, kind: type[Section]) -> Section | None:
+    if node is None:
+        return None
+    if not OmegaConf.is_dict(node):
+        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+        raise ValueError(
+            f"Expected `{key}` to be null or to have {', '.join(names)}, but got {node}; write {key}.{names[0]}=VALUE."
+        )
+    given: Any = OmegaConf.to_container(node, resolve=True)
+    check_arguments(key, partial(kind, **given))
+    return kind(**given)
+
+
+def _check_values(settings: Settings, cfg: DictConfig) -> None:
+    _least("permutations", settings.permutations, 0)
+    if cfg.sentences is not None:
+        _least("sentences", cfg.sentences, LEAST)
+    if settings.z is not None:
+        threshold = settings.z.threshold
+        if not (isfinite(threshold) and threshold > 0):
+            raise ValueError(
+                f"Expected `z.threshold` to be a positive number, but got {threshold}; the usual one is 2."
+            )
+        if settings.regions is None:
+            check_threshold(threshold, len(set(cfg.languages.codes)), name="`z.threshold`")
+    if settings.lape is not None:
+        for key, value in (("share", settings.lape.share), ("bar", settings.lape.bar)):
+            if value is not None and not 0 < value < 1:
+                raise ValueError(f"Expected `lape.{key}` to be between 0 and 1, but got {value}; correct it.")
+    if settings.ablation is not None:
+        _least("ablation.sentences", settings.ablation.sentences, 2)
+        _least("ablation.controls", settings.ablation.controls, 2)
+        if settings.ablation.targets is not None:
+            _least("ablation.targets", settings.ablation.targets, 1)
+    for key, file in (("regions", settings.regions), ("published.file", settings.published.file)):
+        if file is not None and not Path(file).expanduser().is_file():
+            raise ValueError(f"Expected `{key}` to be a file, but there is none at {file!r}; correct the path.")
+
+
+def _check_together(settings: Settings, cfg: DictConfig) -> None:
+    published, ablation = settings.published, settings.ablation
+    if published.languages and published.file is None:
+        raise ValueError("Expected `published.languages` with `published.file`, but got no file; give both or neither.")
+    if ablation is None:
+        for asked in ("metrics", "task"):
+            if cfg.get(asked):
+                raise ValueError(
+                    f"Expected `ablation` to be on for `{asked}`, which is measured while a region is off, but got "
+                    f"null; leave {asked} out, or `babelscope probe` for scores of the whole model."
+                )
+        return
+    if cfg.get("task") and cfg.task.name != "topic":
+        raise ValueError(
+            f"Expected `task` to be topic, whose accuracy is measured while a region is off, but got {cfg.task.name}; "
+            "leave it out for the loss of a language model."
+        )
+    codes = list(cfg.languages.codes)
+    if ablation.languages is not None and (unknown := set(ablation.languages) - set(codes)):
+        raise ValueError(
+            f"Expected `ablation.languages` to be among the languages, but got {min(unknown)!r}; "
+            f"those are {', '.join(codes)}."
+        )
+    if ablation.languages == []:
+        raise ValueError("Expected `ablation.languages` to name a language, but got none; write null for all of them.")
+    if settings.regions is None:
+        sources = {"z": settings.z, "lape": settings.lape, "published": published.file}
+        check_criterion(ablation, [name for name, source in sources.items() if source is not None])
+
+
+def check_criterion(ablation: Ablation, found: Collection[str]) -> None:
+    """Refuse to switch off regions by a criterion that none were found by.
+
+    Raises:
+        ValueError: naming those that there are.
+    """
+    if ablation.criterion not in found:
+        raise ValueError(
+            f"Expected `ablation.criterion` to be one of the criteria that regions are found by "
+            f"({', '.join(found) or 'none'}), but got {ablation.criterion!r}; choose one of them, or ablation=null."
+        )
+
+
+def split_corpus(settings: Settings, corpus: Corpus, *, sentences: int | None, seed: int) -> tuple[Corpus, Corpus]:
+    """Draw the sentences in which regions are sought and, apart from them, those on which their loss is measured.
+
+    The first are the sentences that `babelscope probe` draws with the same seed and number.
+
+    Raises:
+        ValueError: if the corpus has too few.
+    """
+    apart = 0 if settings.ablation is None else settings.ablation.sentences
+    wanted = max(len(corpus) - apart, 0) if sentences is None else sentences
+    if settings.regions is not None:  # found elsewhere; the same sentences as there are set aside as far as they go
+        wanted = max(min(wanted, len(corpus) - apart), LEAST)
+    if wanted + apart > len(corpus) or wanted < LEAST:
+        raise ValueError(
+            f"Expected corpus {corpus.name!r} to have {max(wanted, LEAST)} sentences to seek regions in and {apart} "
+            f"others to switch them off on, but got {len(corpus)}; lower `sentences` or `ablation.sentences`, or take "
+            "another split."
+        )
+    order: Any = torch.randperm(len(corpus), generator=torch.Generator().manual_seed(seed)).tolist()
+    return corpus.take(sorted(order[:wanted])), corpus.take(sorted(order[wanted : wanted + apart] or order[:1]))
+
+
+def _least(key: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"Expected `{key}` to be a whole number from {least}, but got {value!r}; correct it.")

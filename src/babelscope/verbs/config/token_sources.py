@@ -1,0 +1,182 @@
+"""What `babelscope tokens` reads: models by name, their tables and vocabularies, dictionaries and counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from torch import uint8
+
+from babelscope.analyses.tokens.between_tables import NamedTable
+from babelscope.analyses.tokens.rows import TokenRows, token_rows
+from babelscope.analyses.tokens.translations import Dictionaries, Lookup
+from babelscope.analyses.tokens.vocabulary import TokenVocabulary, label_tokens
+from babelscope.data.dictionaries import read_dictionary
+from babelscope.data.lab import LANGUAGES, dictionary
+from babelscope.data.pieces import decode_pieces
+from babelscope.data.reading import read_lines
+from babelscope.data.scripts import count_changes
+from babelscope.models.table import TokenTable, read_table
+from babelscope.verbs.config.building import checkpoint_of, read_family
+from babelscope.verbs.config.conf import name_of
+from babelscope.verbs.config.signature import check_model
+from babelscope.verbs.errors import nearest
+
+
+@dataclass(frozen=True)
+class Source:
+    """One model's table, vocabulary and tokens in use."""
+
+    name: str
+    model: DictConfig
+    checkpoint: str
+    table: TokenTable
+    weights: str
+    """Hash of the table."""
+    vocabulary: TokenVocabulary
+    tokens: TokenRows
+    changes: dict[tuple[str, str], int]
+    """Tokens whose label S1's rule and ours disagree about."""
+
+    @property
+    def named(self) -> NamedTable:
+        """What a comparison of two tables takes."""
+        return NamedTable(self.name, self.tokens, self.vocabulary.pieces)
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether it was made here, so that the lab's dictionary is its own."""
+        return self.model.checkpoint is None
+
+
+def models_of(cfg: DictConfig) -> list[DictConfig]:
+    """Compose every model of `models`, or take `model`.
+
+    Raises:
+        ValueError: if a name is unknown or two models have one name.
+    """
+    if cfg.models is None:
+        return [cfg.model]
+    if not OmegaConf.is_list(cfg.models) or not cfg.models:
+        raise ValueError(f"Expected `models` to be a list of models, but got {cfg.models!r}; write models=[A,B].")
+    nodes = [_compose(str(model)) for model in cfg.models]
+    for model, node in zip(cfg.models, nodes, strict=True):
+        check_model(node, f"models.{model}")
+    names = [node.name for node in nodes]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"Expected `models` to have names of their own, but got {twice[0]!r} twice; leave one out.")
+    return nodes
+
+
+def read_source(cfg: DictConfig, model: DictConfig) -> Source:
+    """Read one model's table and label its tokens; a lab model that is not there yet is made first."""
+    if cfg.labels not in ("script", "legacy"):
+        raise ValueError(f"Expected `labels` to be script or legacy, but got {cfg.labels!r}; choose one.")
+    checkpoint = checkpoint_of(OmegaConf.create({"model": model, "cache": cfg.cache}))
+    table = read_table(
+        checkpoint,
+        revision=model.revision,
+        trust_remote_code=model.trust_remote_code,
+        family=read_family(model.family),
+        tokenizer=model.tokenizer,
+    )
+    pieces = decode_pieces(table.tokenizer)
+    vocabulary = label_tokens(pieces, legacy=cfg.labels == "legacy")
+    tokens = token_rows(table.weight, vocabulary.labels)
+    return Source(model.name, model, checkpoint, table, _fingerprint(table), vocabulary, tokens, count_changes(pieces))
+
+
+def read_dictionaries(cfg: DictConfig, *, lab: bool) -> Dictionaries:
+    """Read the gold translations by pair of languages: files, or the lab's.
+
+    Raises:
+        ValueError: if a pair is not named as SOURCE-TARGET, or a file is not in its layout.
+        FileNotFoundError: if a file is missing.
+    """
+    settings = cfg.dictionary
+    known = ("lab", "files", "layout", "pieces", "vocabulary")
+    if unknown := [str(key) for key in settings if key not in known]:
+        raise ValueError(
+            f"Expected the keys of `dictionary` to be among {', '.join(known)}, but got `{unknown[0]}`; "
+            f"nearest: {nearest(unknown[0], known)}."
+        )
+    found: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for pair, path in (settings.files or {}).items():
+        source, _, target = str(pair).partition("-")
+        if not source or not target:
+            raise ValueError(f"Expected the keys of `dictionary.files` as SOURCE-TARGET, but got {pair!r}; rename it.")
+        found[source, target] = read_dictionary(path, layout=settings.layout)
+    if settings.lab or (settings.lab is None and lab and not found):
+        found |= {(a, b): dictionary(a, b) for a in LANGUAGES for b in LANGUAGES if a != b}
+    return found
+
+
+def mean_of_pieces(source: Source) -> Lookup:
+    """Look up a word by the pieces that its tokenizer makes of it."""
+    encode = source.table.tokenizer.encode
+    used = set(source.tokens.ids.tolist())
+    bare = {i for i, text in enumerate(source.vocabulary.texts) if not text}
+
+    def look(word: str) -> Sequence[int]:
+        ids = [i for i in encode(word, add_special_tokens=False) if i not in bare]
+        return ids if used.issuperset(ids) else ()
+
+    return look
+
+
+def read_counts(path: str | None, size: int) -> list[int] | None:
+    """Read the frequency of every token from lines of id TAB count; tokens without a line have none.
+
+    Raises:
+        ValueError: if a line is not one, or an id is not of the vocabulary.
+    """
+    if path is None:
+        return None
+    counts = [0] * size
+    for number, line in enumerate(read_lines(Path(path).expanduser()), start=1):
+        token, _, count = line.partition("\t")
+        if not (token.isdecimal() and count.strip().isdecimal() and int(token) < size):
+            raise ValueError(
+                f"Expected a token id below {size}, a tab and a count, but got {line[:60]!r} in {path}, line {number}; "
+                "correct `counts`."
+            )
+        counts[int(token)] = int(count)
+    return counts
+
+
+def _fingerprint(table: TokenTable) -> str:
+    """Hash a table as stored, in parts."""
+    digest = sha256(f"{table.weight.dtype} {tuple(table.weight.shape)}".encode())
+    for part in table.weight.split(4096):
+        digest.update(part.contiguous().view(uint8).numpy())
+    return digest.hexdigest()
+
+
+def _compose(model: str) -> DictConfig:
+    """Compose a file of conf/model by Hydra, or take a Hub id or a folder with the defaults."""
+    options = sorted({*GlobalHydra.instance().config_loader().get_group_options("model")} - {"default"})
+    default = _choose("default")
+    if model in options:
+        plain = {**default, **_choose(model)}
+    elif "/" in model:
+        plain = {**default, "checkpoint": model}
+    else:
+        raise ValueError(
+            f"Expected `models` to be names of conf/model, Hub ids or folders, but got {model!r}; "
+            f"nearest: {nearest(model, options)}."
+        )
+    if plain["name"] == default["name"]:  # the choice that it asks Hydra for is that of `model`
+        plain["name"] = name_of(plain["checkpoint"], model)
+    return OmegaConf.create(plain)
+
+
+def _choose(model: str) -> dict[str, Any]:
+    """Compose what this verb has under `model` with one choice of it."""
+    node = compose(HydraConfig.get().job.config_name, overrides=[f"model={model}"]).model
+    plain: Any = OmegaConf.to_container(node, resolve=False)
+    return plain

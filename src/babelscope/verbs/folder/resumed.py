@@ -1,0 +1,45 @@
+"""Whether a run that goes on from a checkpoint has the weights and the texts that it was begun on."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from babelscope.verbs.folder.kept import RefusedError
+
+
+def refuse_other_data(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse to go on with other weights or texts of the same names, which would make one run of two.
+
+    Args:
+        folder: Of the run, with the manifest of its beginning; what that lacks, as older ones do, is not compared.
+        manifest: Of the run as it would go on.
+
+    Raises:
+        RefusedError: naming all that differs.
+    """
+    path = folder / "manifest.json"
+    begun = _identity(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    differ = [
+        f"{what} {here} (begun on {begun[what]})"
+        for what, here in _identity(manifest).items()
+        if begun.get(what, here) != here
+    ]
+    if differ:
+        raise RefusedError(
+            f"Expected {folder} to go on with the weights and the texts that its run was begun on, but got "
+            f"{', '.join(differ)}; restore them, or begin a new run in another folder by output=FOLDER."
+        )
+
+
+def _identity(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Tell what a manifest says of weights and texts, each by its name."""
+    corpus = manifest.get("corpus") or {}
+    hashes = {"frozen weights of `model`": manifest.get("frozen"), "tokens of `corpus`": manifest.get("tokens")}
+    hashes |= {f"texts of `{key}`": value for key, value in (manifest.get("texts") or {}).items()}
+    counts = {
+        "number of sentences of `corpus`": corpus.get("sentences"),
+        "languages of `corpus`": corpus.get("languages"),
+    }
+    shown = {what: str(value)[:12] for what, value in hashes.items() if value}
+    return shown | {what: str(value) for what, value in counts.items() if value}

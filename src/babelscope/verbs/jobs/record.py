@@ -1,0 +1,154 @@
+"""One job by the book: a done one is skipped, one that runs elsewhere is refused, and how each ends is written down."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from signal import Signals
+from typing import Any
+
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from babelscope.sweeps.ledger import Entry, forget, lock_of, now, path_of, read_entry, write_entry
+from babelscope.sweeps.pool import LOG, NAME
+from babelscope.sweeps.processes import Process, is_first_rank
+from babelscope.verbs.config.conf import fingerprint
+from babelscope.verbs.errors import exit_code, is_users, one_line
+from babelscope.verbs.folder.kept import RefusedError, configurations, is_finished, refuse_another
+
+UNRECORDED = ("report", "runs", "sync")
+"""Verbs that have no run folder."""
+PATIENCE = 0.5
+"""Seconds to wait for a lock, which those who only look hold for less."""
+
+logger = logging.getLogger(__name__)
+HOW = ("threads", "device", "max_tokens")
+"""How something is computed, which a single command may be given again with; what goes on from a checkpoint may not."""
+
+
+@contextmanager
+def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
+    """Hold the run folder and write down how its job begins and ends; gives whether it is done and to be skipped.
+
+    Recorded are the jobs of a sweep, every `train`, and whatever runs again in a folder that the ledger knows. What the
+    folder holds is asked of the folder, for the ledger does not know one that was copied, renamed or moved.
+
+    Raises:
+        RefusedError: another process runs the job, or the folder holds a run of another configuration.
+    """
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN or NAME in os.environ
+    if verb in UNRECORDED:
+        yield False
+        return
+    if not (sweep or verb == "train" or path_of(folder).is_file()):
+        refuse_another(cfg, folder, HOW)
+        yield False
+        return
+    skips = sweep or verb == "train"  # any other single command is asked for on purpose
+    if (skips and is_done(cfg, folder)) or not is_first_rank():
+        yield skips and is_done(cfg, folder)
+        return
+    lock = FileLock(lock_of(folder))
+    lock_of(folder).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        raise RefusedError(
+            f"Expected {folder} to be run by nobody else, but got {holder_of(folder)}; wait until it is done, or end "
+            "it, and repeat the command."
+        ) from None
+    try:
+        if skips and is_done(cfg, folder):  # by whoever held the lock until now
+            yield True
+            return
+        before = _read(folder)
+        if before is None and path_of(folder).exists():
+            logger.warning("%s is torn, or no entry of the ledger; it is written anew.", path_of(folder))
+        refuse_another(cfg, folder)
+        entry = _begin(verb, fingerprint(cfg), sweep or (before is not None and before.sweep), before)
+        write_entry(folder, entry)
+        try:
+            yield False
+        except BaseException as error:
+            write_entry(folder, replace(entry, end=now(), **_how(error)))
+            raise
+        write_entry(folder, replace(entry, end=now(), state="done", exit=0))
+    finally:
+        lock.release()
+
+
+def is_done(cfg: DictConfig, folder: Path) -> bool:
+    """Whether ledger or manifest say so of this configuration, and nobody has deleted the folder since."""
+    entry = _read(folder) if path_of(folder).is_file() else None
+    told = entry is not None and (entry.state, entry.config) == ("done", fingerprint(cfg))
+    return (told and bool(configurations(folder))) or is_finished(cfg, folder)
+
+
+def holder_of(folder: Path) -> str:
+    """Name the process that runs the job of a folder."""
+    entry = _read(folder)
+    if entry is None:
+        return "another process"
+    since = datetime.fromisoformat(entry.start).astimezone()
+    return f"process {entry.pid} on {entry.host}, which does so since {since:%H:%M:%S}"
+
+
+def forget_single(folder: Path) -> None:
+    """Leave no trace of a single command that came to nothing: its user has seen why."""
+    entry = _read(folder)
+    if not path_of(folder).exists() if entry is None else not entry.sweep:
+        forget(folder)
+
+
+def own_sources() -> list[str]:
+    """Name the folders of the user's own YAML files."""
+    sources = HydraConfig.get().runtime.config_sources
+    return [source.path for source in sources if source.provider == "command-line"]
+
+
+def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
+    settings, process = HydraConfig.get(), Process.own()
+    return Entry(
+        verb=verb,
+        overrides=list(settings.overrides.task),
+        config=config,
+        state="running",
+        start=now(),
+        end=None,
+        host=process.host,
+        pid=process.pid,
+        born=process.born,
+        exit=None,
+        error="",
+        slurm=os.environ.get("SLURM_JOB_ID"),
+        log=os.environ.get(LOG),
+        folder=settings.runtime.cwd,
+        config_dir=next(iter(own_sources()), None),
+        sweep=sweep,
+        attempts=1 if before is None else before.attempts + 1,
+    )
+
+
+def _how(error: BaseException) -> dict[str, Any]:
+    """Tell how a job ended that did not come to its end."""
+    code = exit_code(error)
+    if isinstance(error, KeyboardInterrupt):
+        return {"state": "interrupted", "exit": code, "error": "interrupted"}
+    if isinstance(error, SystemExit):  # of a training that is told to end, and saves before it does
+        by = Signals(code - 128).name if code - 128 in set(Signals) else f"exit code {code}"
+        return {"state": "interrupted", "exit": code, "error": f"told to end by {by}"}
+    line = one_line(error) if is_users(error) else " ".join(f"{type(error).__name__}: {error}".split())
+    return {"state": "failed", "exit": code, "error": line}
+
+
+def _read(folder: Path) -> Entry | None:
+    try:
+        return read_entry(path_of(folder))
+    except (FileNotFoundError, ValueError):
+        return None
