@@ -97,7 +97,7 @@ def embedded_and_scored(model, **keys):
 def test_every_second_epoch(tmp_path):
     scores = layer_scores(attribute="net", every_n_epochs=2)
     fit(tmp_path, scores, max_epochs=3)
-    assert points(scores.rows) == [(0, 0), (2 * STEPS, 2)]
+    assert points(scores.rows) == [(0, 0), (2 * STEPS, 2), (3 * STEPS, 3)]
 
 
 def test_a_training_without_validation_is_measured_at_the_end_of_its_epochs(tmp_path):

@@ -106,6 +106,41 @@ def test_validations_between_two_steps_are_one(tmp_path):
     assert found["validation_loss"] == [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2)]
 
 
+@pytest.mark.parametrize(
+    ("options", "measured"),
+    [
+        ({"max_steps": 3}, [(0, 0), (3, 1)]),  # of four batches an epoch
+        ({"max_steps": 6}, [(0, 0), (4, 1), (6, 2)]),
+        ({"max_steps": 3, "check_val_every_n_epoch": None, "val_check_interval": 100}, [(0, 0), (3, 1)]),
+        ({"max_epochs": 3, "check_val_every_n_epoch": 2}, [(0, 0), (8, 2), (12, 3)]),
+        ({"max_epochs": None, "max_steps": 10, "check_val_every_n_epoch": 5}, [(0, 0), (10, 3)]),
+        ({"max_steps": 6, "limit_val_batches": 0}, [(0, 0), (4, 1), (6, 2)]),
+        ({"max_epochs": 2}, [(0, 0), (4, 1), (8, 2)]),
+    ],
+)
+def test_the_end_of_training_is_measured_wherever_it_is(tmp_path, options, measured):
+    assert fit(tmp_path, **options)["size"] == measured
+    scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, every_n_epochs=2, max_tokens=512)
+    make_trainer(tmp_path, scores, **options).fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    assert max(row["step"] for row in scores.rows) == measured[-1][0]
+
+
+def test_other_callbacks_decide_by_scores_of_layers(tmp_path):
+    scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512)
+    best = ModelCheckpoint(tmp_path / "best", monitor="size/layer_04", mode="min", save_top_k=1)
+    make_trainer(tmp_path, scores, best, max_epochs=3, enable_checkpointing=True).fit(
+        make_module(tiny_model("xlm-roberta", "topic")), make_data()
+    )
+    sizes = {
+        row["step"]: row["value"]
+        for row in scores.rows
+        if (row["metric"], row["layer"], row["language"]) == ("size", "4", "") and row["step"]
+    }
+    assert len(sizes) == 3
+    assert float(best.best_model_score) == pytest.approx(min(sizes.values()), rel=1e-6)
+    assert f"step={min(sizes, key=sizes.get)}." in best.best_model_path
+
+
 def test_rows_of_a_training_before_it_in_the_same_folder_go(tmp_path, caplog):
     fit(tmp_path, max_epochs=2)
     write(tmp_path / "run", "mine-00000003", [])

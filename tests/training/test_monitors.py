@@ -1,10 +1,10 @@
 import pytest
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
-from babelscope.training.monitors import refuse_unknown_monitors
+from babelscope.training.monitors import refuse_unknown_monitors, refuse_unmeasured_monitors
 from tests.models.tiny import tiny_model
-from tests.training.runs import make_data, make_module, make_trainer
+from tests.training.runs import layer_scores, make_data, make_module, make_trainer
 
 
 class Logged(pl.Callback):
@@ -29,3 +29,15 @@ def test_early_stopping_by_what_is_not_logged_is_refused():
         refuse_unknown_monitors({"stop": EarlyStopping(monitor="c")}, ["a", "b"])
     refuse_unknown_monitors({"stop": EarlyStopping(monitor="c", strict=False)}, ["a", "b"])
     refuse_unknown_monitors({"stop": EarlyStopping(monitor="c"), "own": Logged()}, ["a", "b"])  # which may log it
+
+
+def test_a_layer_that_is_not_measured_is_refused_before_training(tmp_path):
+    for callback in (EarlyStopping("ilo/layer_09"), ModelCheckpoint(tmp_path, monitor="ilo/layer_09")):
+        with pytest.raises(ValueError, match=f"{type(callback).__name__} .* got 'ilo/layer_09'; nearest: ilo/layer_0"):
+            make_trainer(tmp_path, layer_scores(), callback, enable_checkpointing=True).fit(
+                make_module(tiny_model("xlm-roberta", "topic")), make_data()
+            )
+    refuse_unknown_monitors({"stop": EarlyStopping(monitor="ilo/layer_02")}, ["a", "b"])
+    module = make_module(tiny_model("xlm-roberta", "topic"))
+    trainer = make_trainer(tmp_path, EarlyStopping("x/layer_1"), Logged())  # which may log it
+    refuse_unmeasured_monitors(trainer, module, ["ilo/layer_01"])

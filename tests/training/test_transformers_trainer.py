@@ -20,6 +20,7 @@ def trained(folder, *scores, resume=None, **options):
         model=tiny_model("xlm-roberta", "topic"),
         args=arguments,
         train_dataset=task.encode(TRAIN, "eng_Latn"),
+        eval_dataset=task.encode(TRAIN, "eng_Latn"),
         data_collator=task.collate,
         callbacks=list(scores),
     )
@@ -53,6 +54,37 @@ def test_an_epoch_cut_short_is_the_one_that_was_begun(tmp_path):
     scores = twin()
     trained(tmp_path, scores, max_steps=5)
     assert points(scores) == [(0, 0), (4, 1), (5, 2)]
+
+
+def test_evaluations_are_measured_and_the_end_is_the_last_model_whatever_is_loaded(tmp_path):
+    scores = twin()
+    trained(tmp_path, scores, eval_strategy="steps", eval_steps=3)
+    assert points(scores) == [(0, 0), (3, 1), (4, 1), (6, 2), (8, 2)]
+    best, plain = twin(every_n_epochs=3), twin(every_n_epochs=3)
+    saved = {"eval_strategy": "epoch", "save_strategy": "epoch"}
+    trained(tmp_path / "best", best, load_best_model_at_end=True, learning_rate=0.1, **saved)
+    trained(tmp_path / "plain", plain, learning_rate=0.1, **saved)
+    assert points(best) == [(0, 0), (8, 2)]
+    assert best.rows == plain.rows
+
+
+def test_means_of_layers_are_in_the_log(tmp_path):
+    scores = twin()
+    task = make_task("topic", "xlm-roberta")
+    arguments = transformers.TrainingArguments(
+        str(tmp_path), use_cpu=True, report_to=[], max_steps=2, disable_tqdm=True
+    )
+    trainer = transformers.Trainer(
+        tiny_model("xlm-roberta", "topic"), arguments, task.collate, task.encode(TRAIN, "eng_Latn"), callbacks=[scores]
+    )
+    trainer.train()
+    logged = [row for row in trainer.state.log_history if "ilo/layer_04" in row]
+    means = [row["value"] for row in scores.rows if (row["metric"], row["layer"], row["language"]) == ("ilo", "4", "")]
+    assert [(row["step"], row["epoch"]) for row in logged] == [(0, 0), (2, 1)]
+    assert [row["ilo/layer_04"] for row in logged] == means
+    count = len(scores.rows)
+    trainer.evaluate(task.encode(TRAIN, "eng_Latn"))
+    assert len(scores.rows) == count
 
 
 def test_every_second_epoch(tmp_path):

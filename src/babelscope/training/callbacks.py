@@ -13,18 +13,21 @@ from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.states.pool import Pool, mean
 from babelscope.training.measuring import Measuring
+from babelscope.training.monitors import refuse_unmeasured_monitors
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.wrapped import model_in
 
 
 class LayerScores(Measuring):
-    """Score every layer on a parallel corpus before training and at every validation epoch.
+    """Score every layer on a parallel corpus before training, at every validation epoch and when training ends.
 
     Works in any Lightning Trainer around any Hugging Face model of a known family. The corpus is not the task's
     validation set: it is parallel, fixed, and should hold no sentence that is trained on. Weights, modes and random
     state are as if the callback were not there. Beside Lightning's `WeightAveraging`, it measures the averaged weights,
     which are validated, where it comes before that callback, and the raw ones where it comes after it.
+
+    Means of layers are logged as `METRIC/layer_NN`, so `ModelCheckpoint` and `EarlyStopping` can monitor them.
 
     Args:
         corpus: Parallel sentences that are embedded at every measurement.
@@ -37,7 +40,7 @@ class LayerScores(Measuring):
         family: Where the layers are, for a model type that is not known.
         max_tokens: Positions per batch.
         every_n_epochs: Measure after the epochs that are multiples of n: at each validation in them, or, where nothing
-            is validated, at their end.
+            is validated, at their end. The end of training is measured in any case.
         attribute: Attribute of the LightningModule that holds the Hugging Face model; it may have dots, as "model.hf".
     """
 
@@ -70,6 +73,8 @@ class LayerScores(Measuring):
         self.folder, self.series = self.probe.folder, (self.probe.name,)
         self.rows: list[dict[str, Any]] = []
         """Rows of every measurement of this process's life, on rank 0."""
+        self.scalars: dict[str, float] = {}
+        """Of the last measurement, as they are logged."""
 
     def find_start(self) -> None:
         """Refuse to go on without the states of step 0, where a metric compares with them."""
@@ -82,9 +87,18 @@ class LayerScores(Measuring):
             model = model_in(pl_module, self.attribute)
             pooled = self.probe.embed_together(trainer, model)
             pooled.refuse_non_finite()  # in every process: one that ends alone would leave the others waiting
+            self.scalars = {}
             if trainer.is_global_zero:
                 rows = self.probe.score(pooled, step=trainer.global_step, epoch=epoch)
                 self.rows += rows
+                self.scalars = layer_scalars(rows)
                 for logger in trainer.loggers:
-                    logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=trainer.global_step)
-        trainer.strategy.barrier("layer_scores")
+                    logger.log_metrics({**self.scalars, "epoch": epoch}, step=trainer.global_step)
+        self.scalars = trainer.strategy.broadcast(self.scalars)  # all processes have to decide alike
+        found = [callback.scalars for callback in trainer.callbacks if isinstance(callback, LayerScores)]  # type: ignore[attr-defined]
+        if trainer.global_step == 0 and all(found):
+            refuse_unmeasured_monitors(trainer, pl_module, {name for scalars in found for name in scalars})
+
+    def log_measured(self, pl_module: pl.LightningModule) -> None:
+        """Let `ModelCheckpoint` and `EarlyStopping` monitor the layers; loggers have had them already."""
+        pl_module.log_dict(self.scalars, logger=False, on_step=False, on_epoch=True, batch_size=1)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.utilities import rank_zero_warn
 
 from babelscope.training.folder import WritesRows
@@ -66,7 +67,7 @@ def first_decides(trainer: pl.Trainer, check: Callable[[], None]) -> None:
 
 
 class Measuring(OncePerStep, ABC):
-    """Measure before training, and at every validation or, where nothing is validated, the end of every n-th epoch."""
+    """Measure before training, at validations or the ends of epochs without one, and at the end of training."""
 
     every_n_epochs: int = 1
 
@@ -103,12 +104,25 @@ class Measuring(OncePerStep, ABC):
         if not validates(trainer):
             self._measure_if_due(trainer, pl_module)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure what came of the training, if no validation did.
+
+        Averaged weights are an exception: they are swapped in for validations, and at the end in no certain order.
+        """
+        if not any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+            self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
+
+    def log_measured(self, pl_module: pl.LightningModule) -> None:
+        """Let other callbacks of the Trainer decide by what was just measured; by default there is nothing."""
+
     def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch + 1
-        if epoch % self.every_n_epochs == 0:
-            self._measure_once(trainer, pl_module, epoch=epoch)
+        if epoch % self.every_n_epochs == 0 and self._measure_once(trainer, pl_module, epoch=epoch):
+            self.log_measured(pl_module)
 
-    def _measure_once(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
-        if trainer.global_step != self.measured:
-            self.measure(trainer, pl_module, epoch=epoch)
-            self.measured = trainer.global_step
+    def _measure_once(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> bool:
+        if trainer.global_step == self.measured:
+            return False
+        self.measure(trainer, pl_module, epoch=epoch)
+        self.measured = trainer.global_step
+        return True

@@ -1,18 +1,22 @@
-"""What early stopping decides by: refused before training where it is nothing that is logged."""
+"""What early stopping and checkpoints decide by: refused before training where it is nothing that is logged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 OURS = ("babelscope.", "pytorch_lightning.")
 """Beginnings of modules whose callbacks log nothing that one could decide by."""
+LAYER = "/layer_"
+"""In the names of what is logged of a layer."""
 
 
 def refuse_unknown_monitors(callbacks: Mapping[str, pl.Callback], logged: Sequence[str]) -> None:
     """Refuse early stopping by what is not logged, which Lightning would do after an epoch.
 
-    A callback of a user's own may log anything, so beside one nothing is refused here.
+    A callback of a user's own may log anything, so beside one nothing is refused here. Scores of layers are known once
+    step 0 is measured; `refuse_unmeasured_monitors` looks at these.
 
     Args:
         callbacks: By their keys in the configuration.
@@ -24,9 +28,32 @@ def refuse_unknown_monitors(callbacks: Mapping[str, pl.Callback], logged: Sequen
     if not all(type(callback).__module__.startswith(OURS) for callback in callbacks.values()):
         return
     for key, callback in callbacks.items():
-        if isinstance(callback, EarlyStopping) and callback.strict and callback.monitor not in logged:
+        if not isinstance(callback, EarlyStopping) or not callback.strict or LAYER in callback.monitor:
+            continue
+        if callback.monitor not in logged:
             nothing = "" if any(name.startswith("validation_") for name in logged) else " as nothing is validated"
             raise ValueError(
                 f"Expected `callbacks.{key}.monitor` to be one of {', '.join(logged)}{nothing}, but got "
                 f"{callback.monitor!r}; correct it, or leave `{key}` out of `callbacks`."
+            )
+
+
+def refuse_unmeasured_monitors(trainer: pl.Trainer, pl_module: pl.LightningModule, measured: Collection[str]) -> None:
+    """Refuse early stopping and checkpoints by a score of a layer that is not measured.
+
+    A module or a callback of a user's own may log anything, so beside one nothing is refused here.
+
+    Raises:
+        ValueError: naming the monitor and the nearest scores that there are.
+    """
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    if not all(type(one).__module__.startswith(OURS) for one in (pl_module, *callbacks)):
+        return
+    for callback in callbacks:
+        monitor = callback.monitor if isinstance(callback, EarlyStopping | ModelCheckpoint) else None
+        if monitor is not None and LAYER in monitor and monitor not in measured:
+            near = ", ".join(get_close_matches(monitor, measured, n=3, cutoff=0.0))
+            raise ValueError(
+                f"Expected `monitor` of {type(callback).__name__} to be a score that is measured, but got {monitor!r}; "
+                f"nearest: {near}."
             )

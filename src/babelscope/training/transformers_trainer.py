@@ -16,15 +16,17 @@ from babelscope.report.table import drop_later
 from babelscope.states.pool import Pool, mean
 from babelscope.training.folder import refuse_second
 from babelscope.training.probe import Probe
+from babelscope.training.scalars import layer_scalars
 
 _BEGUN: WeakValueDictionary[Path, TrainerState] = WeakValueDictionary()
 """Run folders and the training that last began to write there: callbacks of one Trainer share its state alone."""
 
 
 class TransformersLayerScores(TrainerCallback):
-    """Score every layer before training and after every n-th epoch of a `transformers.Trainer`.
+    """Score every layer before training, at every evaluation and the end of every n-th epoch, and when training ends.
 
-    The first process embeds and scores; arguments are those of `LayerScores`. Two in one Trainer need a folder each.
+    The callback for a `transformers.Trainer`. The first process embeds and scores; arguments are those of
+    `LayerScores`. Two in one Trainer need a folder each. Means of layers are in the Trainer's `state.log_history`, too.
     """
 
     def __init__(
@@ -52,11 +54,15 @@ class TransformersLayerScores(TrainerCallback):
             every_n_epochs=every_n_epochs,
         )
         self.rows: list[dict[str, Any]] = []
+        self.measured = -1
+        """The last step that was measured."""
+        self.trains = False
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Refuse another callback's folder, before either has written; a resumed run has step 0, or ends here."""
+        self.trains, self.measured = True, -1
         folder = self.probe.folder
         if folder is not None:
             if _BEGUN.get(folder.resolve()) is state:
@@ -78,15 +84,33 @@ class TransformersLayerScores(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Measure after every n-th epoch."""
+        """Measure after every n-th epoch and the last step; the best model may be loaded before `on_train_end`."""
+        self._measure_if_due(kwargs["model"], state)
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Measure where the Trainer evaluates while it trains, in every n-th epoch."""
+        if self.trains:
+            self._measure_if_due(kwargs["model"], state)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Leave later evaluations alone."""
+        self.trains = False
+
+    def _measure_if_due(self, model: Any, state: TrainerState) -> None:
         epoch = math.ceil(state.epoch or 0)  # a last epoch that `max_steps` cuts short is the one it began
-        if self.probe.due(epoch):
-            self._measure(kwargs["model"], state, epoch=epoch)
+        if self.probe.due(epoch) or state.global_step >= state.max_steps:
+            self._measure(model, state, epoch=epoch)
 
     def _measure(self, model: Any, state: TrainerState, *, epoch: int) -> None:
-        if state.is_world_process_zero:
-            with isolate_rng():
-                self.rows += self.probe.score(self.probe.embed(model), step=state.global_step, epoch=epoch)
+        if state.global_step == self.measured or not state.is_world_process_zero:
+            return
+        self.measured = state.global_step
+        with isolate_rng():
+            rows = self.probe.score(self.probe.embed(model), step=state.global_step, epoch=epoch)
+        self.rows += rows
+        state.log_history.append({**layer_scalars(rows), "epoch": epoch, "step": state.global_step})
 
     def _drop_later(self, state: TrainerState) -> None:
         if self.probe.folder is not None and state.is_world_process_zero:

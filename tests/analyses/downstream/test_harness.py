@@ -12,7 +12,7 @@ from babelscope.models.load import load
 from tests.models.tiny import save_checkpoint, tiny_tokenizer
 
 pytest.importorskip("lm_eval")
-HARNESSES = sorted((Path(__file__).parents[2] / "conf" / "harness").glob("*.yaml"))
+HARNESSES = sorted((Path(__file__).parents[3] / "conf" / "harness").glob("*.yaml"))
 ENGLISH = [
     ("The kettle whistled.", "The water boiled.", "The garden froze.", "cause", 0),
     ("The lamp fell from the shelf.", "It sang.", "It broke.", "effect", 1),

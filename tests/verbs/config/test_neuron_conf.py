@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from babelscope.data.corpora import Corpus
 from babelscope.verbs.config.neuron_conf import check_criterion, read_settings, split_corpus
 
-FILE = Path(__file__).parents[2] / "conf" / "neurons.yaml"
+FILE = Path(__file__).parents[3] / "conf" / "neurons.yaml"
 SIX = ["eng_Latn", "deu_Latn", "fra_Latn", "spa_Latn", "rus_Cyrl", "ell_Grek"]
 IDS = tuple(f"s{i}" for i in range(20))
 CORPUS = Corpus("toy", IDS, {code: tuple(f"{code} {name}" for name in IDS) for code in SIX[:2]})
