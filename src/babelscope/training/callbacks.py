@@ -14,6 +14,7 @@ from babelscope.models.families import Family
 from babelscope.states.pool import Pool, mean
 from babelscope.training.measuring import Measuring
 from babelscope.training.monitors import refuse_unmeasured_monitors
+from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.wrapped import model_in
@@ -34,8 +35,8 @@ class LayerScores(Measuring):
         tokenizer: The model's tokenizer.
         metrics: Functions of one layer, by name.
         pool: From token states to one vector per sentence.
-        folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only. Two of these callbacks
-            in one Trainer need one each.
+        folder: Run folder; rows are written to its `results/`, and `babelscope report` makes a page of them. None
+            keeps them in `rows` only. Two of these callbacks in one Trainer need one each.
         run: Identifier written to every row.
         family: Where the layers are, for a model type that is not known.
         max_tokens: Positions per batch.
@@ -79,6 +80,20 @@ class LayerScores(Measuring):
     def find_start(self) -> None:
         """Refuse to go on without the states of step 0, where a metric compares with them."""
         self.probe.find_start()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure step 0, and describe the run for pages where nobody else does."""
+        super().on_train_start(trainer, pl_module)
+        self._describe(trainer, pl_module, finished=False)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure what came of the training, and say that it has ended."""
+        super().on_train_end(trainer, pl_module)
+        self._describe(trainer, pl_module, finished=True)
+
+    def _describe(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, finished: bool) -> None:
+        if trainer.is_global_zero:
+            describe_own_run(self.probe, model_in(pl_module, self.attribute), finished=finished)
 
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Score every layer, in the share of this process."""

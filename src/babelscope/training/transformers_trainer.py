@@ -15,6 +15,7 @@ from babelscope.models.families import Family
 from babelscope.report.table import drop_later
 from babelscope.states.pool import Pool, mean
 from babelscope.training.folder import refuse_second
+from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
 
@@ -76,10 +77,12 @@ class TransformersLayerScores(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Measure step 0."""
+        """Measure step 0, and say that a training goes on."""
         if state.global_step == 0:
             self._measure(kwargs["model"], state, epoch=0)
             self._drop_later(state)
+        if state.is_world_process_zero:
+            describe_own_run(self.probe, kwargs["model"], finished=False)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -95,8 +98,10 @@ class TransformersLayerScores(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Leave later evaluations alone."""
+        """Leave later evaluations alone, and say that the training has ended."""
         self.trains = False
+        if state.is_world_process_zero:
+            describe_own_run(self.probe, kwargs["model"], finished=True)
 
     def _measure_if_due(self, model: Any, state: TrainerState) -> None:
         epoch = math.ceil(state.epoch or 0)  # a last epoch that `max_steps` cuts short is the one it began
