@@ -2,6 +2,21 @@
 
 from babelscope.data.batches import Batch, batches, token_fingerprint
 from babelscope.data.corpora import Corpus
+from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.loaders import flores, lines, sib200
+from babelscope.data.one_table import table
 from babelscope.data.writing import script_of
 
-__all__ = ["Batch", "Corpus", "batches", "script_of", "token_fingerprint"]
+__all__ = [
+    "Batch",
+    "Corpus",
+    "Examples",
+    "Labelled",
+    "batches",
+    "flores",
+    "lines",
+    "script_of",
+    "sib200",
+    "table",
+    "token_fingerprint",
+]

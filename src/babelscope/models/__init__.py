@@ -6,7 +6,7 @@ from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.freeze import freeze
 from babelscope.models.load import Loaded, load
 from babelscope.models.parts import Parts, parts_of
-from babelscope.models.policies import FreezePolicy
+from babelscope.models.policies import FreezePolicy, early, embeddings, last
 from babelscope.models.trainable import TrainableMap, trainable_map
 
 __all__ = [
@@ -16,7 +16,10 @@ __all__ = [
     "Loaded",
     "Parts",
     "TrainableMap",
+    "early",
+    "embeddings",
     "freeze",
+    "last",
     "load",
     "lora",
     "parts_of",
