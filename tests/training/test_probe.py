@@ -94,3 +94,16 @@ def test_arguments_of_a_wrong_type_are_refused(given):
     options = {"metrics": METRICS, "folder": None, **given}
     with pytest.raises(ValueError, match=r"got 1\.5; leave|functions by name, but got list; write"):
         Probe.of(PROBED, tiny_tokenizer(), **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["a", "b"], tiny_tokenizer()), "`corpus` to be a Corpus, but got list"),
+        ((PROBED, None), "`tokenizer` to be the model's tokenizer, but got NoneType"),
+        ((tiny_tokenizer(), PROBED), "`corpus` to be a Corpus, but got "),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Probe.of(*arguments, METRICS, folder=None)

@@ -1,5 +1,6 @@
 import pytest
 import pytorch_lightning as pl
+import torch
 from torch import nn
 
 from babelscope.training.wrapped import model_in
@@ -30,3 +31,12 @@ def test_a_model_inside_a_module_of_the_module_is_found_by_its_path():
     assert model_in(module, "outer.hf") is module.outer.hf
     with pytest.raises(ValueError, match=r"but got 'outer\.net'; its submodules with a config: net, outer\.hf\."):
         model_in(module, "outer.net")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of its modules
+def test_a_compiled_model_is_read_as_the_one_inside():
+    module = Somebodys()
+    inside = module.net
+    module.net = torch.compile(inside)  # which compiles when it is first called
+    assert module.net is not inside
+    assert model_in(module, "net") is inside

@@ -28,7 +28,8 @@ from babelscope.training.unchanged import Rows, Unchanged
 class Probe:
     """A tokenized parallel corpus, the metrics, and the run folder that receives their rows.
 
-    Both callbacks measure by it, so Lightning and `transformers.Trainer` give the same numbers as `babelscope probe`.
+    All callbacks that score a model measure by it, so Lightning and `transformers.Trainer` give the same numbers as
+    `babelscope probe`.
     """
 
     prepared: Prepared
@@ -72,7 +73,18 @@ class Probe:
         max_tokens: int = 4096,
         **options: Any,
     ) -> "Probe":
-        """Tokenize the corpus and keep the rest; options are the fields above."""
+        """Tokenize the corpus and keep the rest; options are the fields above.
+
+        Raises:
+            ValueError: if an argument is of another kind.
+        """
+        if not isinstance(corpus, Corpus) or not callable(tokenizer):
+            name, value = ("tokenizer", tokenizer) if isinstance(corpus, Corpus) else ("corpus", corpus)
+            wanted = "a Corpus" if name == "corpus" else "the model's tokenizer"
+            raise ValueError(
+                f"Expected argument `{name}` to be {wanted}, but got {type(value).__name__}; the order is corpus, "
+                "tokenizer, metrics."
+            )
         prepared = prepare(corpus, tokenizer, max_tokens=max_tokens)
         return cls(prepared, metrics, folder=None if folder is None else Path(folder), **options)
 

@@ -10,6 +10,8 @@ from torch import nn
 def model_in(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
     """Return the model that a LightningModule, perhaps somebody else's, keeps under this attribute, as `model.hf`.
 
+    Of what `torch.compile` returned it is the model inside, which has the same weights and runs hooks.
+
     Raises:
         ValueError: if there is none; the message names the attributes that hold one.
     """
@@ -23,7 +25,8 @@ def model_in(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
             f"Expected argument `attribute` to name the Hugging Face model of {type(pl_module).__name__}, but got "
             f"{attribute!r}; its submodules with a config: {held}."
         )
-    return model
+    inside: nn.Module = getattr(model, "_orig_mod", model)
+    return inside
 
 
 def _with_config(module: nn.Module, prefix: str = "") -> list[str]:
