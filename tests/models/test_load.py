@@ -202,3 +202,18 @@ def test_the_tokenizer_may_lie_elsewhere(tmp_path):
     assert loaded.tokenizer.get_vocab() == tiny_tokenizer().get_vocab()
     with pytest.raises(ValueError, match=r"Expected `model\.tokenizer` to be .* but got '.*nowhere'"):
         load(checkpoint, tokenizer=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("task", ["topic", "lm"])
+def test_a_decoder_whose_start_nobody_names_begins_with_padding(task, tmp_path):
+    folder = save_checkpoint(tmp_path / "tiny", "t5", task)
+    config = json.loads((folder / "config.json").read_text())
+    del config["decoder_start_token_id"]  # as a plain T5Config saves it
+    (folder / "config.json").write_text(json.dumps(config))
+    for file in folder.glob("generation_config.json"):
+        file.unlink()
+    model = load(folder, task=task).model
+    ids = torch.tensor([[10, 11, 12, 2]])
+    labels = torch.tensor([1]) if task == "topic" else ids
+    assert model(input_ids=ids, labels=labels).loss.isfinite()
+    assert model.config.decoder_start_token_id == model.config.pad_token_id

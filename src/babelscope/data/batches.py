@@ -33,11 +33,11 @@ class Batch:
         return self.input_ids.shape[1]
 
     def rows(self, start: int, stop: int) -> "Batch":
-        """Take some of the texts, without the padding that none of them needs."""
+        """Take the texts in rows `start` to `stop`, without unnecessary padding."""
         return self.take(torch.arange(start, min(stop, len(self.index))))
 
     def take(self, rows: Tensor) -> "Batch":
-        """Take the texts of some rows (R,), at least one, without the padding that none of them needs."""
+        """Take the texts in some rows (R,), at least one, without unnecessary padding."""
         attention_mask = self.attention_mask[rows]
         width = int(attention_mask.sum(dim=1).max())
         return Batch(
@@ -58,14 +58,14 @@ def batches(
 ) -> list[Batch]:
     """Tokenize texts and batch them by length, the longest first, so that a lack of memory shows at once.
 
-    The padding side of the tokenizer does not matter: with padding on the left, a row can attend to nothing.
+    Padding is always on the right, whatever the tokenizer's own side: padded on the left, a row can attend to nothing.
 
     Args:
         texts: S texts.
         tokenizer: of the model.
-        max_tokens: most tokens of a batch, padding included; a single longer text is a batch of its own.
-        max_length: most tokens of a text, special ones included.
-        languages: FLORES code of each text, for models that are told it.
+        max_tokens: most tokens in a batch, padding included; a longer text is a batch by itself.
+        max_length: most tokens in a text, special ones included.
+        languages: FLORES code of each text, for models that need it.
 
     Raises:
         ValueError: if max_tokens is not positive; see `encode` for texts, languages and max_length.
@@ -85,13 +85,13 @@ def batches(
 
 
 def distinct(made: Iterable[Batch]) -> tuple[list[Batch], Tensor]:
-    """Keep one of all texts that are the same tokens, for rounding would tell them apart by the batches they are in.
+    """Drop duplicate token sequences: the same text in two batches could differ by rounding.
 
     Args:
         made: Batches of S texts.
 
     Returns:
-        The batches, without those that are empty now, and (S,) the text that stands for each.
+        The batches, without those that became empty, and (S,) the index of the kept text that stands for each.
     """
     first: dict[tuple[bytes, bytes], int] = {}
     stands: dict[int, int] = {}
@@ -109,14 +109,14 @@ def distinct(made: Iterable[Batch]) -> tuple[list[Batch], Tensor]:
 
 
 def token_fingerprint(made: Iterable[Batch]) -> str:
-    """Return a sha256 over the token ids of every text, in the texts' own order, however they are batched.
+    """Return a sha256 over the token ids of every text, in the order of the texts, however they are batched.
 
-    Tokenizers change between library versions; results with different tokens are not of the same input.
+    Tokenizers change between library versions, and results with different tokens do not have the same input.
     """
     rows = {
         i: ids[attended].tolist()
         for batch in made
-        # numpy's rows, for a tensor gives its numbers one by one
+        # numpy rows, because iterating over a tensor yields numbers one by one
         for i, ids, attended in zip(
             batch.index.tolist(), batch.input_ids.numpy(), batch.attention_mask.bool().numpy(), strict=True
         )

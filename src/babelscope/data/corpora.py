@@ -15,10 +15,10 @@ class Corpus:
     """Aligned sentences: ``texts[language][i]`` is sentence ``ids[i]`` in that language.
 
     Attributes:
-        name: what the rows and the report call it.
+        name: name of the corpus in rows and report.
         ids: one unique id per sentence (S).
         texts: by FLORES code (K), the S sentences of a language.
-        labels: one label per sentence, or None where the corpus has none.
+        labels: one label per sentence, or None if the corpus has none.
 
     Raises:
         ValueError: if a language lacks a sentence, a sentence is empty, or an id occurs twice.
@@ -64,11 +64,11 @@ class Corpus:
         return tuple(self.texts)
 
     def subset(self, n: int | None, seed: int = 0) -> "Corpus":
-        """Keep n random sentences, the same in every language, in their old order.
+        """Keep n random sentences, the same in every language, in their original order.
 
         Args:
             n: how many sentences; None keeps all.
-            seed: of the choice; the same seed chooses the same sentences from the same number of them.
+            seed: seed of the choice; it always chooses the same sentences from the same number of them.
 
         Raises:
             ValueError: if there are fewer than n sentences, or n is not positive.
@@ -106,15 +106,15 @@ class Corpus:
         return Corpus(self.name, self.ids, {language: self.texts[language] for language in languages}, self.labels)
 
     def examples(self, language: str) -> Examples:
-        """Take the sentences of one language, with their labels.
+        """Return the sentences of one language, with their labels.
 
         Raises:
-            ValueError: if the corpus lacks it.
+            ValueError: if the corpus lacks the language.
         """
         return Examples(self.ids, self.select([language]).texts[language], labels=self.labels)
 
     def fingerprint(self) -> str:
-        """Return a sha256 over ids, languages and texts, which names this content wherever it was read from."""
+        """Return a sha256 over ids, languages and texts, which identifies the content wherever it was read from."""
         digest = hashlib.sha256()
         for part in (self.ids, *(pair for item in self.texts.items() for pair in ((item[0],), item[1]))):
             digest.update(f"{len(part)}\n".encode())
@@ -127,14 +127,14 @@ class Corpus:
 def read(
     corpus: Callable[..., Corpus], languages: Sequence[str], split: str, *, sentences: int | None = None, seed: int = 0
 ) -> Corpus:
-    """Read a split, and keep at most `sentences` of it: what a configuration writes to name a corpus of its own.
+    """Read a split and keep at most `sentences` of it; configurations use this to define a further corpus.
 
     Args:
         corpus: a loader, such as `sib200`, with its folder.
         languages: codes that the loader knows.
-        split: as the loader has them.
+        split: a split name of the loader.
         sentences: how many at most, the same in every language; None keeps all.
-        seed: of the choice.
+        seed: seed of the choice.
     """
     whole: Corpus = corpus(list(languages), split=split)
     return whole if sentences is None else whole.subset(min(sentences, len(whole)), seed=seed)

@@ -1,4 +1,4 @@
-"""Texts as token ids, with the tokens that the tokenizer added told apart by position."""
+"""Texts as token ids; tokens that the tokenizer added are marked by position."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ class Encoding:
 
     Attributes:
         ids: token ids (T).
-        special: which of them the tokenizer added around the text (T). It is known by position: a pad token may be an
-            end token as well, and a text may spell out a special token.
+        special: which of them the tokenizer added around the text (T). This is decided by position, because a pad token
+            may also be the end token, and a text may spell out a special token.
     """
 
     ids: list[int]
@@ -29,7 +29,7 @@ class Encoding:
 
 
 class NoTokensError(ValueError):
-    """A text is nothing to the tokenizer; `index` is its place among the texts that were given."""
+    """Raised for a text without ordinary tokens; `index` is its position among the given texts."""
 
     def __init__(self, texts: Sequence[str], index: int):
         super().__init__(_without_tokens(f"text {index + 1} of {len(texts)}", texts[index]) + "remove it")
@@ -38,11 +38,11 @@ class NoTokensError(ValueError):
 
 @contextmanager
 def naming_sentences(languages: Sequence[str], ids: Sequence[str]) -> Iterator[None]:
-    """Let an error name language and sentence of a text, where the texts encoded are those of a corpus.
+    """Make a `NoTokensError` name the language and sentence of the text, for texts that come from a corpus.
 
     Args:
-        languages: In the order of the texts, of which each has one per id.
-        ids: Of the sentences.
+        languages: Languages in the order of the texts; each has one text per id.
+        ids: Ids of the sentences.
     """
     try:
         yield
@@ -53,7 +53,7 @@ def naming_sentences(languages: Sequence[str], ids: Sequence[str]) -> Iterator[N
 
 
 def _without_tokens(place: str, text: str) -> str:
-    # letters, numbers, punctuation and symbols show; of marks, blanks and controls alone nothing is to be seen
+    # letters, numbers, punctuation and symbols are visible; marks, blanks and controls alone are not
     shows = any(unicodedata.category(character)[0] in "LNPS" for character in text[:40])
     shown = repr(text[:40]) if shows else ascii(text[:40])
     return f"Expected every text to have an ordinary token, but {place} ({shown}) has none; "
@@ -66,18 +66,18 @@ def encode(
     max_length: int = 512,
     languages: Sequence[str | None] | None = None,
 ) -> list[Encoding]:
-    """Tokenize texts with special tokens, cutting long ones before their end token.
+    """Tokenize texts with special tokens; long texts are cut before their end token.
 
-    They are cut on the right, whatever the tokenizer's own side, which is left as it is.
+    Texts are cut on the right, whatever the tokenizer's own side, which is restored afterwards.
 
     Args:
         texts: S texts.
         tokenizer: of the model.
-        max_length: most tokens of a text, special ones included; the tokenizer's own limit holds as well.
-        languages: FLORES code of each text, for models that are told it; None leaves it to the tokenizer.
+        max_length: most tokens in a text, special ones included; the tokenizer's own limit also applies.
+        languages: FLORES code of each text, for models that need it; None leaves it to the tokenizer.
 
     Raises:
-        ValueError: if max_length leaves no room for the text, or the model cannot be told a language.
+        ValueError: if max_length leaves no room for the text, or the tokenizer does not know a language.
         NoTokensError: if a text has no ordinary token.
     """
     if not texts:
@@ -109,8 +109,8 @@ def encode(
 
 @contextmanager
 def cutting_on_the_right(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """Let a tokenizer cut the ends of long texts, whatever its own side, to which it returns."""
-    # an attribute only: a call has no argument for it
+    """Temporarily make a tokenizer cut long texts on the right, whatever its own side."""
+    # set as an attribute, because the call has no argument for it
     side, tokenizer.truncation_side = tokenizer.truncation_side, "right"
     try:
         yield
@@ -119,16 +119,17 @@ def cutting_on_the_right(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
 
 
 def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return the id to pad with: of the pad, end or unknown token, else 0; masks decide what is padding, never this id.
+    """Return the id to pad with: that of the pad, end or unknown token, else 0.
 
-    LLaMA has no pad token. A sequence classification head needs the same id as its ``config.pad_token_id``.
+    Masks decide what is padding, never this id. LLaMA has no pad token. A sequence classification head needs the same
+    id as its ``config.pad_token_id``.
     """
     ids = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id)
     return next((int(i) for i in ids if i is not None), 0)
 
 
 def pad(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    """Stack rows of different lengths as (B, T), filled up on the right."""
+    """Stack rows of different lengths as (B, T), padded on the right with `value`."""
     width = max(len(row) for row in rows)
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long)
 
@@ -139,6 +140,6 @@ def attend(rows: Sequence[Sequence[int]]) -> Tensor:
 
 
 def count_added(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
-    """Count the special tokens that a tokenizer puts before and after a text."""
+    """Return how many special tokens a tokenizer puts before and after a text."""
     mask = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
     return mask.index(0), mask[::-1].index(0)

@@ -1,4 +1,4 @@
-"""What somebody's files and tables call a language."""
+"""Find the names by which files and tables call a language."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -17,18 +17,18 @@ def find_names(
     *,
     remedy: str = REMEDY,
 ) -> dict[str, str]:
-    """Find what every language is called: as in `codes`, else by its FLORES code, as zho_Hans, zho-Hans, zho or zh.
+    """Find the name of every language: the one in `codes`, else zho_Hans, zho-Hans, zho or zh for the code zho_Hans.
 
     Args:
         languages: FLORES codes.
-        known: the names that there are.
-        place: where, for errors.
+        known: the existing names.
+        place: where the names are, for errors.
         codes: names by FLORES code, for languages that the rule does not find.
-        remedy: what errors advise, with {language} for the code.
+        remedy: advice in errors, with {language} for the code.
 
     Raises:
-        ValueError: if a language is not there, two languages have the same name, or `codes` is no mapping.
-        FileNotFoundError: if there is no name at all.
+        ValueError: if a language is missing, two languages have the same name, or `codes` is not a mapping.
+        FileNotFoundError: if there are no names at all.
     """
     if codes is not None and not isinstance(codes, Mapping):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Sentences of one file with their ids, and their alignment over languages."""
+"""Read the sentences of one file with their ids, and align files over languages."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,18 +10,18 @@ from babelscope.data.corpora import Corpus
 from babelscope.data.reading import read_lines, read_sentences
 
 COLUMNS = ("index_id", "category", "text")
-# a cell is quoted as CSV when a quoted field would look like that and had a reason to be quoted
+# a cell counts as CSV-quoted if it is in quotes and contains a doubled quote, the reason to quote it
 QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 
 @dataclass(frozen=True)
 class Table:
-    """The sentences of one language and split in the order of a file.
+    """The sentences of one language and split, in the order of the file.
 
     Attributes:
         place: the file, for errors.
         ids, texts, labels: one of each per sentence (S); labels may be None.
-        numbers: which row of the file each is (S), for errors; None where sentence i is row i + 1.
+        numbers: row number of each sentence in the file (S), for errors; None if sentence i is row i + 1.
     """
 
     place: str
@@ -31,12 +31,12 @@ class Table:
     numbers: Sequence[int] | None = None
 
     def row(self, i: int) -> int:
-        """Tell where sentence i is in the file."""
+        """Return the row number of sentence i in the file."""
         return i + 1 if self.numbers is None else self.numbers[i]
 
 
 def table_of_lines(path: Path) -> Table:
-    """Read one sentence per line; its id is the number of the line."""
+    """Read one sentence per line; its id is the line number."""
     texts = read_sentences(path)
     return Table(str(path), tuple(str(i) for i in range(1, len(texts) + 1)), tuple(texts))
 
@@ -71,18 +71,18 @@ def table_of_rows(
     label: str | None = "category",
     numbers: Sequence[int] | None = None,
 ) -> Table:
-    """Turn rows with a text, and perhaps an id and a label, into a table; without ids a row's is its number.
+    """Turn rows with a text, and optionally an id and a label, into a table; without ids, row numbers are the ids.
 
     Args:
-        rows: of one language (S).
+        rows: rows of one language (S).
         place: the file, for errors.
         key: the column of ids, or None.
         text: the column of sentences.
         label: the column of labels, or None.
-        numbers: which row of the file each is (S); None counts them.
+        numbers: row number of each row in the file (S); None counts them from 1.
 
     Raises:
-        ValueError: if a column is missing, a cell is empty or no text, or an id is repeated.
+        ValueError: if a column is missing, a cell is empty or not text, or an id is repeated.
     """
     columns = [column for column in (key, text, label) if column is not None]
     seen = set()
@@ -110,7 +110,7 @@ def table_of_rows(
 
 
 def _is_empty(cell: Any) -> bool:
-    # what is missing is NaN to some writers, which alone is not equal to itself
+    # some writers store missing values as NaN, the only value that is not equal to itself
     return cell is None or cell != cell or not str(cell).strip()  # noqa: PLR0124
 
 
@@ -118,13 +118,13 @@ def align(name: str, languages: Sequence[str], splits: Sequence[str], read: Call
     """Join the tables of all languages and splits by id; the first language gives the order.
 
     Args:
-        name: of the corpus.
+        name: name of the corpus.
         languages: FLORES codes.
-        splits: names; an id of the corpus is "SPLIT-ID".
-        read: gives the table of a language and a split.
+        splits: split names; an id of the corpus is "SPLIT-ID".
+        read: returns the table of a language and a split.
 
     Raises:
-        ValueError: if languages differ in the number of sentences, their ids or their labels.
+        ValueError: if languages differ in number of sentences, ids or labels.
     """
     ids: list[str] = []
     labels: list[str] = []
@@ -145,7 +145,7 @@ def align(name: str, languages: Sequence[str], splits: Sequence[str], read: Call
 
 
 def _reordered(table: Table, first: Table) -> list[str]:
-    """Return the texts of a table in the order of the first one, after comparing the two."""
+    """Return the texts of a table in the order of the first one, after checking that both agree."""
     if len(table.ids) != len(first.ids):
         raise ValueError(
             f"Expected the same sentences in every language, but {table.place} has {len(table.ids)} "
@@ -167,8 +167,9 @@ def _reordered(table: Table, first: Table) -> list[str]:
 
 
 def unquote(cell: str) -> str:
-    """Undo CSV quoting where a cell between tabs has it; a stray quote is text.
+    """Undo CSV quoting of a cell between tabs; any other quote is text.
 
-    A CSV writer quotes a cell because it holds a quote, which it doubles; ``"One."`` is a text in quotation marks.
+    A CSV writer quotes a cell because it contains a quote, which it then doubles; so ``"One."`` is a text in quotation
+    marks.
     """
     return cell[1:-1].replace('""', '"') if QUOTED.fullmatch(cell) else cell

@@ -1,4 +1,4 @@
-"""The language that translation models are told with a text, by a token beside it: NLLB, M2M-100, mBART."""
+"""Language tokens: NLLB, M2M-100 and mBART learn the language of a text from a special token beside it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +8,18 @@ from babelscope.data.short_codes import SHORT
 
 
 def tells(tokenizer: Any) -> bool:
-    """Say whether a tokenizer tells its model the language of a text."""
+    """Return whether a tokenizer adds a token that tells its model the language of a text."""
     return hasattr(type(tokenizer), "src_lang")
 
 
 @contextmanager
 def told(tokenizer: Any, language: str | None) -> Iterator[None]:
-    """Let a tokenizer that tells its model the language of a text say this one, a FLORES code, and then its own again.
+    """Temporarily set `src_lang` on tokenizers that have one (NLLB, M2M-100, mBART).
 
-    Other tokenizers, and None, are left alone.
+    Other tokenizers stay unchanged, and so does every tokenizer if `language`, a FLORES code, is None.
 
     Raises:
-        ValueError: if such a tokenizer does not know the language.
+        ValueError: if the tokenizer has a `src_lang` but does not know the language.
     """
     if language is None or not tells(tokenizer):
         yield
@@ -33,8 +33,8 @@ def told(tokenizer: Any, language: str | None) -> Iterator[None]:
 
 
 def _code(tokenizer: Any, language: str) -> str:
-    """Find what a tokenizer calls a language: deu_Latn (NLLB), de (M2M-100) or de_DE (mBART)."""
-    # NLLB's has no list of them
+    """Return a tokenizer's own code of a language: deu_Latn (NLLB), de (M2M-100) or de_DE (mBART)."""
+    # NLLB's tokenizer has no list of languages
     known = getattr(tokenizer, "lang_code_to_id", None)
     if known is None:
         token = tokenizer.convert_tokens_to_ids(language)

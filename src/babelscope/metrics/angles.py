@@ -1,4 +1,4 @@
-"""Canonical angles between the column spaces of two tables whose rows correspond, and what chance gives."""
+"""Canonical angles between the column spaces of two tables whose rows correspond, and their chance level."""
 
 import math
 
@@ -20,21 +20,21 @@ def canonical_angles(
 ) -> Tensor:
     """Return the cosines of the canonical angles, the singular values of Q_A' Q_B (Bjorck & Golub 1973), descending.
 
-    Q_A and Q_B are never made: with the Gram matrices A'A, B'B and A'B, summed in float64 over row blocks, the cosines
+    Q_A and Q_B are never built. With the Gram matrices A'A, B'B and A'B, summed in float64 over row blocks, the cosines
     are the singular values of (A'A)^(-1/2) A'B (B'B)^(-1/2). Directions without variance have cosine 0.
 
     Args:
         a: (V1, D1) first table in any floating type, perhaps memory-mapped.
         b: (V2, D2) second table.
         centred: Whether column means are subtracted. Without it a constant offset alone gives a first cosine near 1.
-        rows: (n,) rows of a and (n,) rows of b that correspond; row i to row i if omitted.
-        block: Rows cast at a time.
+        rows: (n,) rows of a and (n,) rows of b that correspond; if omitted, row i corresponds to row i.
+        block: Rows cast to float64 at a time.
 
     Returns:
         (min(D1, D2),) float64 cosines between 0 and 1.
 
     Raises:
-        ValueError: If the rows do not correspond, or are not more than columns.
+        ValueError: If the rows do not correspond, or are not more numerous than the columns.
     """
     left, right = (torch.arange(len(a)), torch.arange(len(b))) if rows is None else rows
     if len(left) != len(right):
@@ -63,9 +63,8 @@ def canonical_angles(
 def null(n: int, d1: int, d2: int) -> float:
     """Return the first cosine of large independent random (n, d1) and (n, d2) tables: the edge of Wachter's law.
 
-    That of small ones stays below it, by 0.02 of 0.59 at n = 500 and 48 columns.
-
-    sqrt(a (1 - b)) + sqrt(b (1 - a)) with a = d1 / n and b = d2 / n; 1 where the spaces must meet (d1 + d2 >= n).
+    The edge is sqrt(a (1 - b)) + sqrt(b (1 - a)) with a = d1 / n and b = d2 / n, and 1 if the spaces must intersect
+    (d1 + d2 >= n). For small tables, the first cosine stays below it, by 0.02 of 0.59 at n = 500 and 48 columns.
     """
     if d1 + d2 >= n:
         return 1.0
@@ -79,7 +78,7 @@ def null_mean_square(n: int, d1: int, d2: int) -> float:
 
 
 def _whitener(gram: Tensor) -> Tensor:
-    """(rank, D) matrix W with W gram W' = I; columns are first brought to one scale, which changes no space."""
+    """Return a (rank, D) matrix W with W gram W' = I; columns are first scaled alike, which changes no space."""
     size = gram.diagonal().sqrt()
     scale = torch.where(size > 0, 1 / size, 0.0)
     values, vectors = torch.linalg.eigh(gram * scale * scale.unsqueeze(1))

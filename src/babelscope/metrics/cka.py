@@ -6,20 +6,20 @@ from torch import Tensor
 from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
 from babelscope.metrics.sample import LayerSample
 
-STRUCTURE = 1e-12  # a Gram matrix whose centred part is a smaller share of it has none but rounding
+STRUCTURE = 1e-12  # a Gram matrix whose centred part is a smaller share of its norm has no structure beyond rounding
 
 
 def cka(sample: LayerSample, *, pivot: str | None = "eng_Latn") -> dict[str, Tensor]:
     """Measure debiased linear CKA between languages (Kornblith et al. 2019; unbiased HSIC of Song et al. 2012).
 
     CKA = HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) of the Gram matrices of two languages' states. It is 1 for a rotated,
-    scaled or shifted copy, 0 on average for unrelated states, and may fall below 0. Where one language arranges its
-    sentences in no way at all, as when all its states are one, it is 0. Memory is K n^2 float64 numbers.
+    scaled or shifted copy, 0 on average for unrelated states, and may fall below 0. It is 0 if one language has no
+    arrangement of sentences to compare, as when all its states are identical. Memory is K n^2 float64 numbers.
 
     Args:
         sample: n >= 4 aligned sentences in K >= 2 languages.
-        pivot: Language that every other is compared with; its own entry is their mean. None: each language is compared
-            with all others.
+        pivot: Language with which every other is compared; its own entry is the mean of the others. None: each language
+            is compared with all others.
 
     Returns:
         cka: (K,).
@@ -45,7 +45,7 @@ def unit_gram(x: Tensor) -> Tensor:
     """Return the U-centred Gram matrix (n, n) of states x (n, D), of norm 1 or all 0.
 
     Debiased HSIC of two Gram matrices is the inner product of their U-centred forms over n (n - 3) (Szekely & Rizzo
-    2014), so that CKA is the inner product of the unit forms, and HSIC of a matrix with itself is never negative.
+    2014). So CKA is the inner product of the unit forms, and HSIC of a matrix with itself is never negative.
 
     Raises:
         ValueError: If there are fewer than 4 states.
@@ -53,7 +53,7 @@ def unit_gram(x: Tensor) -> Tensor:
     n = len(x)
     if n < 4:
         raise ValueError(f"Expected at least 4 sentences for debiased CKA, but got {n}; add sentences")
-    # Equal rows become exactly 0; a shift changes nothing in what follows but its rounding.
+    # If all rows are equal, they become exactly 0; otherwise the shift changes only rounding.
     states = x.double() - x[:1].double()
     states -= states.mean(0)
     states /= states.abs().max().clamp(min=torch.finfo(torch.float64).tiny)

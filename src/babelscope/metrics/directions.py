@@ -1,8 +1,9 @@
 """Cosine distances between languages in float64, and nearest translations with ties settled by index.
 
 1 - cos = |u - v|^2 / 2 for the directions u and v of two states. A common shift changes no difference, so products are
-taken of directions less their mean: rounding is then relative to the spread of the points, and a space whose cosines
-are all near 1 stays sharp. Rounding of products cannot separate equal rows: what is within `tie` is equal.
+computed of directions less their mean. Rounding is then relative to the spread of the points, and a space whose cosines
+are all near 1 stays sharp. Distances that differ by at most `tie` count as equal, so rounding cannot separate equal
+rows.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from babelscope.metrics.search.rerank import sum_folded
 
-TIE = 1e-12  # of the largest squared distance from the mean; float64 rounding is below 1e-16 sqrt(D) of it
+TIE = 1e-12  # share of the largest squared distance from the mean; float64 rounding is below 1e-16 sqrt(D) of it
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,18 @@ class Directions:
     length: Tensor
     """(K, n) float64 |x|, 1 for a zero row."""
     zero: Tensor
-    """(K, n) whether the row has no direction; its distance to every row is 1, its cosine 0."""
+    """(K, n) whether the row has no direction; its distance to every row is 1 and its cosine 0."""
     centre: Tensor
     """(D,) float64 mean of all directions."""
     tie: float
-    """Distances that differ by no more are equal."""
+    """Distances that differ by no more than this count as equal."""
 
     def centred(self, language: int) -> Tensor:
-        """Return the (n, D) float64 directions of one language less the mean of all: one language in memory."""
+        """Return the (n, D) float64 directions of one language, less the mean of all directions."""
         return self.x[language].double() / self.length[language].unsqueeze(1) - self.centre
 
     def distances(self, one: int, other: int) -> Tensor:
-        """Return 1 - cosine (n, n) of the sentences of one language (rows) to those of another (columns)."""
+        """Return 1 - cosine (n, n) between the sentences of one language (rows) and of another (columns)."""
         p, q = self.centred(one), self.centred(other)
         squares = p.square().sum(1).unsqueeze(1) + q.square().sum(1)
         distances = squares / 2 - p @ q.T
@@ -44,7 +45,7 @@ class Directions:
 
 def directions_of(x: Tensor) -> Directions:
     """Prepare states x (K, n, D) for distances between languages, one language at a time."""
-    # Folded sums give equal rows the same bits wherever they lie.
+    # Folded sums give equal rows the same bits, whatever their position.
     norm = torch.stack([sum_folded(states.double().square()).sqrt() for states in x])
     zero = norm == 0
     length = torch.where(zero, 1.0, norm)
@@ -55,7 +56,7 @@ def directions_of(x: Tensor) -> Directions:
 
 
 def nearest(distances: Tensor, k: int, tie: float) -> Tensor:
-    """Mark (n, m) the k nearest columns of each row of `distances` (n, m); equals are taken in order of index."""
+    """Mark (n, m) the k nearest columns in each row of `distances` (n, m); ties are taken in order of index."""
     last = distances.topk(k, largest=False).values[:, -1:]
     inside = distances < last - tie
     tied = ~inside & (distances <= last + tie)

@@ -1,4 +1,4 @@
-"""Drift: how much of each language's own geometry at step 0 is left."""
+"""Drift: how much of each language's own geometry at step 0 remains."""
 
 from functools import partial
 
@@ -17,10 +17,11 @@ from babelscope.metrics.search.rerank import Distance
 def drift(
     sample: LayerSample, *, k: int = 10, distance: Distance = "cosine", search: Search = nearest_neighbours
 ) -> dict[str, Tensor]:
-    """Compare each language's states with those of the same points at step 0, `sample.start`.
+    """Compare each language's states with the states of the same points at step 0, `sample.start`.
 
-    Both scores see only how a language's sentences lie to each other: rotating or scaling it is no drift. Unchanged
-    states have 1, where they arrange their sentences at all (see `cka`). Of equally near sentences the first counts.
+    Both scores see only how a language's sentences lie relative to each other, so rotating or scaling it is not drift.
+    Unchanged states score 1, unless they have no arrangement of sentences (see `cka`). Of equally near sentences, the
+    first counts.
 
     Args:
         sample: S points in K languages of at least 4 sentences each, with their states at step 0.
@@ -30,7 +31,7 @@ def drift(
 
     Returns:
         drift_knn: (K,) share of the k nearest sentences of its own language that a sentence has kept.
-        drift_cka: (K,) debiased linear CKA of now and then; 0 on average for states that have nothing in common.
+        drift_cka: (K,) debiased linear CKA between now and step 0; 0 on average for unrelated states.
         drift_knn_null: 0-d mean over languages of k / (n_l - 1).
 
     Raises:

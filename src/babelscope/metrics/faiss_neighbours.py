@@ -20,8 +20,8 @@ def faiss_neighbours(
         x: (N, D) float32 points.
         k: Neighbours per point.
         distance: "cosine" or "euclidean".
-        kin: (N,) int64; points of the same number do not count as neighbours of each other.
-        block: Points sought per call of faiss.
+        kin: (N,) int64 group of each point; points of one group are never each other's neighbours.
+        block: Queries per call of faiss.
 
     Returns:
         (N, k) float64 distances, ascending, and (N, k) int64 indices; equal distances are in order of index.
@@ -40,7 +40,7 @@ def faiss_neighbours(
     for rows in torch.arange(len(x), device=x.device).split(block):
         scores, candidates = _knn(faiss, queries[rows[0] : rows[-1] + 1], keys, min(few + points.largest, len(x)))
         scores, candidates = scores.to(x.device), candidates.to(x.device)
-        # Self and kin by index, wherever they are, to the end; faiss orders the rest.
+        # Move self and kin to the end, by index, wherever they are; faiss has ordered the rest.
         scores = scores.masked_fill(points.kin[candidates] == points.kin[rows].unsqueeze(1), -torch.inf)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         found.append(rerank(points, rows, candidates.gather(1, order)[:, :few], scores[:, :few], k))

@@ -1,4 +1,4 @@
-"""How a machine multiplies fastest: the one place where kernels ask what it has."""
+"""How this machine multiplies fastest; all kernels ask here for its capabilities."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,15 @@ from functools import cache
 import torch
 
 SMALL = 2**24
-"""Multiplications of a product that threads would save a fifth of the time of, at most."""
+"""Number of multiplications in a product up to which threads save at most a fifth of its time."""
 
 
 @contextmanager
 def threads_for(multiplications: int) -> Iterator[None]:
-    """Take one thread for many products in a row that are small; the number there was is restored.
+    """Use one thread for a series of small products, then restore the former number of threads.
 
-    Threads wait for each other after each: where other work has one of their cores, several times what they save.
+    Threads wait for each other after each product. If other work occupies one of their cores, the wait costs several
+    times what threads save.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if multiplications <= SMALL else before)
@@ -27,10 +28,10 @@ def threads_for(multiplications: int) -> Iterator[None]:
 def product_type(device: torch.device) -> torch.dtype:
     """Return the type in which `device` multiplies matrices fastest with sums in float32: bfloat16 or float32.
 
-    bfloat16 on a processor with bf16 instructions (AVX-512 BF16 or AMX, asked of the processor itself, for oneDNN also
-    emulates bf16 where it is slow) and on a CUDA GPU with native bf16 (compute capability 8.0 or later); float32
-    elsewhere. The number of threads speeds both up alike and does not matter here. Callers must not let the choice
-    reach their results.
+    bfloat16 on a processor with bf16 instructions (AVX-512 BF16 or AMX) and on a CUDA GPU with native bf16 (compute
+    capability 8.0 or later); float32 elsewhere. The processor itself is asked, because oneDNN also emulates bf16 where
+    it is slow. The number of threads speeds both types up alike and does not matter here. Callers must not let the
+    choice affect their results.
     """
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device) >= (8, 0) and torch.version.hip is None
@@ -42,10 +43,10 @@ def product_type(device: torch.device) -> torch.dtype:
 
 
 def prefers_onednn(dtype: torch.dtype) -> bool:
-    """Whether this processor multiplies matrices of a type faster by oneDNN's own routine than by torch's choice.
+    """Return whether oneDNN's own routine multiplies matrices of a type faster here than torch's default.
 
-    In float32 torch takes MKL, which keeps to half the width of an AMD processor's vectors: on Zen 5, oneDNN takes half
-    the time. In bfloat16 torch takes oneDNN itself, but brings weights into its order anew at every call.
+    In float32 torch uses MKL, which uses only half the width of an AMD processor's vectors: on Zen 5, oneDNN takes half
+    the time. In bfloat16 torch uses oneDNN itself, but reorders the weights at every call.
     """
     return bool(torch.backends.mkldnn.enabled) and _gains_by_onednn(dtype)
 

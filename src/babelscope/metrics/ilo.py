@@ -13,46 +13,47 @@ from babelscope.metrics.sample import LayerSample
 from babelscope.metrics.search.rerank import Distance
 
 Search = Callable[..., tuple[Tensor, Tensor]]
-"""A function of (x, k, *, distance, kin) that returns (N, k) distances and indices, such as `nearest_neighbours`."""
+"""Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
+
+THRESHOLD = 3
+"""Other languages that make a point a bridge, as published."""
 
 
 def ilo(
     sample: LayerSample,
     *,
     k: int = 5,
-    threshold: int = 3,
+    threshold: int = THRESHOLD,
     distance: Distance = "cosine",
     search: Search = nearest_neighbours,
     strict: bool = False,
 ) -> dict[str, Tensor]:
     """Measure Interlingual Local Overlap per language (Wilie et al. 2025), beside its value under full mixing.
 
-    With D_i the languages other than its own among the k nearest neighbours of point i, and for language l:
+    Let D_i be the languages, other than its own, among the k nearest neighbours of point i. For each language:
     bridge = share of its points with |D_i| >= threshold; reach = |union of its D_i| / (K - 1); ilo = their harmonic
-    mean, 0 where either is 0. A single language has no other to reach: all three are 0.
+    mean, 0 if either is 0. If there is only one language, all three are 0.
 
     Args:
         sample: S points in K languages, of equal or unequal numbers.
         k: Neighbours per point, own language included.
-        threshold: Other languages that make a point a bridge.
+        threshold: Number of other languages that make a point a bridge.
         distance: "cosine" or "euclidean".
         search: Where the neighbours come from.
-        strict: Refuse a threshold that K languages cannot meet, where every score is 0 by definition.
+        strict: Refuse a threshold that K languages cannot meet, since every score would be 0 by definition.
 
     Returns:
-        ilo, bridge, reach: (K,). neighbour_share: (K, K), the share of row's neighbours that lie in column's language.
-        bridge_null, ilo_null: 0-d, see `mixing_null`, for K languages of the mean size.
+        ilo, bridge, reach: (K,).
+        neighbour_share: (K, K), the share of the row language's neighbours that lie in the column language.
+        bridge_null, ilo_null: 0-d, from `mixing_null` for K languages of the mean size.
 
     Raises:
         ValueError: If k or threshold is impossible for the sample.
     """
     languages, points = sample.languages, len(sample.x)
     _check(k, threshold, points)
-    if strict and threshold > languages - 1:
-        raise ValueError(
-            f"Expected argument `threshold` to be at most the number of other languages, but got {threshold} with "
-            f"{languages} languages; lower metrics.ilo.threshold or add languages"
-        )
+    if strict:
+        refuse_unreachable(threshold, languages)
     _, neighbours = search(sample.x, k, distance=distance)
     theirs = sample.language[neighbours]
     met = torch.zeros(points, languages, dtype=torch.bool, device=theirs.device).scatter_(1, theirs, True)
@@ -78,7 +79,7 @@ def ilo(
 
 
 class Null(NamedTuple):
-    """Scores when languages mix fully, so that neighbours tell nothing about language.
+    """Scores if languages mix fully, so that neighbours tell nothing about language.
 
     Bridge and reach are expectations; ILO is their harmonic mean.
     """
@@ -89,16 +90,16 @@ class Null(NamedTuple):
 
 
 def mixing_null(k: int, threshold: int, languages: int, sentences: float | None = None) -> Null:
-    """Return what bridge, reach and ilo are where each neighbour's language is a uniform draw from all K.
+    """Return bridge, reach and ilo if each neighbour's language is a uniform draw from all K.
 
     bridge = sum over d >= threshold other languages and m >= d of the k neighbours that lie in them, of
     C(k, m) C(K - 1, d) Surj(m, d) / K^k, in whole numbers until the one division; reach = 1 - (1 - 1/K)^(k n).
 
     Args:
         k: Neighbours per point.
-        threshold: Other languages that make a point a bridge.
+        threshold: Number of other languages that make a point a bridge.
         languages: K.
-        sentences: n, sentences per language; None for the limit of many, where every language is reached.
+        sentences: n, sentences per language; None for the limit of many sentences, where every language is reached.
 
     Raises:
         ValueError: If an argument is below 1 or the threshold exceeds k.
@@ -119,7 +120,7 @@ def mixing_null(k: int, threshold: int, languages: int, sentences: float | None 
 
 
 def _surjections(m: int, d: int) -> int:
-    """Number of ways in which m draws hit each of d languages."""
+    """Return the number of ways in which m draws hit each of d languages."""
     return sum((-1) ** j * comb(d, j) * (d - j) ** m for j in range(d + 1))
 
 
@@ -137,4 +138,17 @@ def _check(k: int, threshold: int, points: int) -> None:
         raise ValueError(
             f"Expected argument `threshold` to be from 1 to k, but got {threshold} with k={k}; "
             f"change metrics.ilo.threshold"
+        )
+
+
+def refuse_unreachable(threshold: int, languages: int) -> None:
+    """Refuse a threshold that this many languages cannot meet.
+
+    Raises:
+        ValueError: With the number of languages and the remedy.
+    """
+    if threshold > languages - 1:
+        raise ValueError(
+            f"Expected argument `threshold` to be at most the number of other languages, but got {threshold} with "
+            f"{languages} languages; lower metrics.ilo.threshold or add languages"
         )

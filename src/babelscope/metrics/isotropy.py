@@ -1,4 +1,4 @@
-"""How evenly points fill their space, in row blocks, so that a table on disk is never copied whole."""
+"""How evenly points fill their space, read in blocks of rows so that a table on disk is never copied whole."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Isotropy:
     """Spread of N points in D dimensions."""
 
     isoscore: float
-    """(PR - 1) / (D - 1): 1 where all directions carry equal variance, 0 where one carries all."""
+    """(PR - 1) / (D - 1): 1 if all directions carry equal variance, 0 if one carries all."""
     mean_cosine: float
     """Mean cosine over all pairs of distinct points that have a direction."""
     variance: float
@@ -27,15 +27,15 @@ def isotropy(x: Tensor, *, rows: Tensor | None = None, block: int = BLOCK) -> Is
     """Return IsoScore (Rudman et al. 2022) in closed form, the mean pair cosine and the total variance.
 
     IsoScore equals (PR - 1) / (D - 1) with the participation ratio PR = tr(C)^2 / tr(C^2); the mean cosine of all pairs
-    is (|sum u|^2 - N) / (N (N - 1)), so neither needs a draw or a decomposition.
+    is (|sum u|^2 - N) / (N (N - 1)), so neither needs sampling or a decomposition.
 
     Args:
         x: (V, D) points in any floating type, perhaps memory-mapped; D at least 2.
         rows: (N,) rows to use; all if omitted.
-        block: Rows cast at a time.
+        block: Rows cast to float64 at a time.
 
     Raises:
-        ValueError: If there are fewer than 2 points or dimensions, or all points are one.
+        ValueError: If there are fewer than 2 points or dimensions, or all points are identical.
     """
     rows = torch.arange(len(x)) if rows is None else rows
     if len(rows) < 2 or x.shape[1] < 2:
@@ -54,7 +54,7 @@ def isotropy(x: Tensor, *, rows: Tensor | None = None, block: int = BLOCK) -> Is
 
 
 def covariance(x: Tensor, rows: Tensor, mean: Tensor, *, unit: bool = False, block: int = BLOCK) -> Tensor:
-    """Return the (D, D) float64 covariance of rows about `mean`, of their directions if `unit`."""
+    """Return the (D, D) float64 covariance of rows about `mean`; with `unit`, of their directions."""
     width = x.shape[1]
     c = torch.zeros(width, width, dtype=torch.float64)
     with full_precision(torch.device("cpu")):
@@ -69,7 +69,7 @@ def covariance(x: Tensor, rows: Tensor, mean: Tensor, *, unit: bool = False, blo
 
 
 def _mean(x: Tensor, rows: Tensor, block: int) -> tuple[Tensor, Tensor, int]:
-    """Mean (D,) of the rows, the sum (D,) of their directions, and how many have one."""
+    """Return the mean (D,) of the rows, the sum (D,) of their directions, and how many rows have a direction."""
     mean = torch.zeros(x.shape[1], dtype=torch.float64)
     total = torch.zeros_like(mean)
     directions = 0

@@ -16,9 +16,9 @@ def knn_lid(
 ) -> dict[str, Tensor]:
     """Predict language by the majority among the k nearest points of other sentences.
 
-    A point's own translations do not vote: as in the linear probe's folds, no sentence is on both sides, and a space
-    that is merely aligned is not mistaken for one that has lost its languages. Among languages with equally many votes
-    that of the nearest voter wins.
+    A point's own translations do not vote. As in the folds of the linear probe, no sentence is on both sides, and an
+    aligned space is not mistaken for one that has lost its languages. Among languages with equally many votes, the
+    language of the nearest voter wins.
 
     Args:
         sample: S points in K languages.
@@ -27,12 +27,12 @@ def knn_lid(
         search: Where the neighbours come from.
 
     Returns:
-        knn_lid: (K,) share of each language's points that are given their own language.
-        knn_lid_centred: (K,) the same once each language's mean is subtracted: what is left beyond an offset. A linear
-            probe cannot tell, for with equal class means its optimum is chance.
+        knn_lid: (K,) share of each language's points that are assigned their own language.
+        knn_lid_centred: (K,) the same after each language's mean is subtracted: what remains beyond an offset. A linear
+            probe cannot measure this, because with equal class means its optimum is chance.
 
     Raises:
-        ValueError: If fewer than k points remain beside a sentence and its translations.
+        ValueError: If fewer than k points remain without a sentence and its translations.
     """
     points = len(sample.x)
     translations = int(sample.sentence.unique(return_counts=True)[1].max()) - 1
@@ -55,7 +55,7 @@ def knn_lid(
 
 
 def _vote(sample: LayerSample, voters: Tensor) -> Tensor:
-    """Return the language (S,) of most of the voters (S, k), the nearest first."""
+    """Return the most frequent language (S,) among the voters (S, k), who are sorted by nearness."""
     theirs = sample.language[voters]
     votes = theirs.new_zeros(len(voters), sample.languages).scatter_add_(1, theirs, torch.ones_like(theirs))
     # The first maximum belongs to the nearest voter.

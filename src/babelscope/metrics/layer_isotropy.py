@@ -1,4 +1,4 @@
-"""Isotropy of a layer, and with it a guard against collapse: overlap and alignment rise when all states become one."""
+"""Isotropy of a layer, which detects collapse: overlap and alignment rise when all states become one."""
 
 import math
 
@@ -8,22 +8,22 @@ from torch import Tensor
 from babelscope.metrics.isotropy import isotropy as spread_of
 from babelscope.metrics.sample import LayerSample
 
-COLLAPSED = 2.0**-40  # states that differ by a smaller share of their largest number are one
-MODERATE = 2.0**20  # squares of float32 numbers from its inverse up to it, times COLLAPSED, are normal float32 numbers
+COLLAPSED = 2.0**-40  # states that differ by a smaller share of their largest number count as identical
+MODERATE = 2.0**20  # squares of numbers from 1 / MODERATE to MODERATE, times COLLAPSED, are normal float32 numbers
 
 
 def isotropy(sample: LayerSample) -> dict[str, Tensor]:
     """Measure how evenly the points of all languages fill the space (Rudman et al. 2022).
 
-    A layer whose states are all one has an IsoScore and a total variance of 0 and a cosine of 1 (0 if they are zero).
+    A layer whose states are all identical has IsoScore 0, total variance 0 and cosine 1 (0 if the states are zero).
 
     Args:
         sample: S >= 2 points of width D >= 2.
 
     Returns:
         isoscore: 0-d (PR - 1) / (D - 1), PR = tr(C)^2 / tr(C^2) of the covariance C.
-        isoscore_null: 0-d (S - 2) / (S + D), that of S points of an isotropic Gaussian: with the sample covariance of
-            S - 1 degrees of freedom, 1 / PR has mean (S + D) / ((S - 1) D + 2), exactly.
+        isoscore_null: 0-d (S - 2) / (S + D), the value for S points of an isotropic Gaussian: the sample covariance has
+            S - 1 degrees of freedom, so 1 / PR has mean (S + D) / ((S - 1) D + 2), exactly.
         random_cosine: 0-d mean cosine of all pairs of distinct points that have a direction.
         total_variance: 0-d tr(C), in squared units of the states.
 

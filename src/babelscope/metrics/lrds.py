@@ -1,4 +1,4 @@
-"""LRDS: do sentences of one language share more than those of different languages do?"""
+"""LRDS: do sentences of one language have more in common than sentences of different languages?"""
 
 import torch
 from torch import Tensor
@@ -10,9 +10,10 @@ from babelscope.metrics.sample import LayerSample
 def lrds(sample: LayerSample) -> dict[str, Tensor]:
     """Measure the language-related similarity (LRDS of Zeng et al. 2025) of every language.
 
-    Mean cosine of two different sentences within the language less that of two different sentences in it and another
-    language. Translations are in neither mean, so meaning is held constant: this is the paper's definition, with the
-    diagonal masked in every block. It lies between -2 and 2. A zero vector has cosine 0 to all.
+    LRDS is the mean cosine of two different sentences within the language, less the mean cosine of a sentence in the
+    language and a different sentence in another language. Translations are in neither mean, so meaning is held
+    constant: this is the paper's definition, with the diagonal masked in every block. LRDS lies between -2 and 2. A
+    zero vector has cosine 0 to all.
 
     Args:
         sample: n >= 2 aligned sentences in K >= 2 languages.
@@ -20,7 +21,7 @@ def lrds(sample: LayerSample) -> dict[str, Tensor]:
     Returns:
         lrds: (K,); the mean over languages is LRDS.
         lrds_null: 0-d 0, exactly: if the languages of each sentence are shuffled, both means have the same expectation,
-            that over all pairs of different sentences in any two languages.
+            the mean over all pairs of different sentences in any two languages.
 
     Raises:
         ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.

@@ -12,13 +12,13 @@ def mexa(sample: LayerSample, *, pivot: str | None = "eng_Latn") -> dict[str, Te
     """Measure how many sentences are strictly nearest to their translation in both directions (Kargaran et al. 2024).
 
     With c_ij the cosine of sentence i in one language and j in the other, the share of the n sentences with
-    c_ii > max over j != i of max(c_ij, c_ji). An equal rival is one too many: a collapsed layer has 0. A zero state has
-    cosine 0 to all.
+    c_ii > max over j != i of max(c_ij, c_ji). An equally near rival counts against a sentence, so a collapsed layer has
+    0. A zero state has cosine 0 to all.
 
     Args:
         sample: n aligned sentences in K >= 2 languages.
-        pivot: Language that every other is compared with; its own entry is their mean. None: each language is compared
-            with all others.
+        pivot: Language with which every other is compared; its own entry is the mean of the others. None: each language
+            is compared with all others.
 
     Returns:
         mexa: (K,).

@@ -1,4 +1,4 @@
-"""Mutual nearest neighbours: do sentences have the same neighbours in two languages?"""
+"""Mutual nearest neighbours: does a sentence have the same neighbours in two languages?"""
 
 import torch
 from torch import Tensor
@@ -19,16 +19,16 @@ def mutual_knn(
     distance: Distance = "cosine",
     search: Search = nearest_neighbours,
 ) -> dict[str, Tensor]:
-    """Measure the share of a sentence's k nearest within its language that are so in another too (Huh et al. 2024).
+    """Measure the share of a sentence's k nearest in its language that it also has in another (Huh et al. 2024).
 
-    Neighbours are sought within each language alone, so rotating or, with euclidean distance, shifting a language
-    changes nothing. Of equally near sentences the first counts: a language whose states are all one has the first k as
-    neighbours of every sentence, and two such languages share them all, at a score near 1 that means nothing.
+    Neighbours are sought within each language, so rotating or, with euclidean distance, shifting a language changes
+    nothing. Of equally near sentences, the first counts. So in a language whose states are all identical, the first k
+    are the neighbours of every sentence; two such languages share them all, and their score near 1 means nothing.
 
     Args:
         sample: n aligned sentences in K >= 2 languages.
-        pivot: Language that every other is compared with; its own entry is their mean. None: each language is compared
-            with all others.
+        pivot: Language with which every other is compared; its own entry is the mean of the others. None: each language
+            is compared with all others.
         k: Neighbours per sentence, below n.
         distance: "cosine" or "euclidean".
         search: Where the neighbours come from.
@@ -55,5 +55,5 @@ def mutual_knn(
 
 
 def overlap(one: Tensor, other: Tensor) -> Tensor:
-    """Return the mean share, 0-d, that two lists (n, k) of each point's neighbours have in common."""
+    """Return the mean share (0-d) of neighbours that two lists (n, k) have in common."""
     return (one.unsqueeze(2) == other.unsqueeze(1)).any(2).double().mean()

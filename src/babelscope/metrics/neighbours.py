@@ -14,18 +14,19 @@ from babelscope.metrics.search.rerank import Distance, Points, prepare, rerank
 from babelscope.metrics.search.settle import settle
 from babelscope.metrics.search.symmetric import near_pairs
 
-MARGIN = 8  # candidates beyond k, so that float32 rounding rarely leaves a row in doubt
+MARGIN = 8  # extra candidates beyond k, so that float32 rounding rarely leaves a row in doubt
 SMALL = 1024
-"""Up to so many points, all products in float32 are as fast."""
+"""Up to this many points, computing all products in float32 is as fast."""
 MANY = 64
-"""Neighbours beyond which so many pairs are near that all products in float32 are as fast."""
+"""Number of neighbours above which so many pairs are near that computing all products in float32 is as fast."""
 
 NEAR = 320
-"""Groups that a row may look into per block, beyond 4 k: a quarter gave up rows of 4,096 columns, four times as many
-find no more."""
+"""Groups that a row may look into per block, in addition to 4 k.
+
+With a quarter of this, rows of 4,096 columns were given up; four times as many find no more."""
 
 CROWD = 256
-"""Rows in doubt beyond which copies are looked for."""
+"""Number of rows in doubt above which copies are searched for."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,10 @@ class Found:
     indices: Tensor
     """(N, k) int64; equal distances are in order of index."""
     certified: dict[str, float]
-    """Share of rows proven by products of each type ("bfloat16", "float32"), tried in this order; the rest have no
-    direction or many copies, or were found by `rerank` from all their float32 products, or in float64."""
+    """Share of rows proven by products of each type ("bfloat16", "float32"), in the order in which they were tried.
+
+    The other rows have no direction or many copies, or were found by `rerank` from all their float32 products or in
+    float64."""
 
 
 @torch.no_grad()
@@ -47,23 +50,23 @@ def nearest_neighbours(
 ) -> tuple[Tensor, Tensor]:
     """Return the k nearest other points of every point, as a float64 search of all pairs would.
 
-    Candidates come from products in the type that the machine is fastest in (`product_type`); their distances are
-    computed again in float64 from the float32 inputs. Rows whose rounding bound leaves a doubt are searched in float32
-    and at last in float64, so neither type nor machine reaches the results. Memory grows with `block` x N.
+    Candidates come from products in the type in which the machine is fastest (`product_type`); their distances are
+    computed again in float64 from the float32 inputs. Rows that the rounding bound leaves in doubt are searched in
+    float32 and finally in float64, so neither type nor machine affects the results. Memory grows with `block` x N.
 
     Args:
         x: (N, D) float32 points. Under cosine a zero row has distance 1 to every point.
-        k: Neighbours per point, at least 1 and at most the points that count for every one.
+        k: Neighbours per point, at least 1 and at most the number of possible neighbours of every point.
         distance: "cosine" (1 - cosine) or "euclidean".
-        kin: (N,) int64; points of the same number do not count as neighbours of each other, as translations may not.
-            Each point is only its own kin if omitted.
+        kin: (N,) int64 group of each point; points of one group, such as translations, are never each other's
+            neighbours. If omitted, every point is a group of its own.
         block: Rows multiplied at a time; changes no result.
 
     Returns:
         (N, k) float64 distances, ascending, and (N, k) int64 indices; equal distances are in order of index.
 
     Raises:
-        ValueError: If x is not finite (N, D) float32, k does not fit N, or the distance or kin is none.
+        ValueError: If x is not finite (N, D) float32, k does not fit N, or the distance or kin is not valid.
     """
     found = find_neighbours(x, k, distance=distance, kin=kin, block=block)
     return found.distances, found.indices
@@ -86,7 +89,7 @@ def find_neighbours(
     certified = {}
     with full_precision(x.device):
         for dtype in dict.fromkeys((product_type(x.device), torch.float32)):
-            # For few rows a product in blocks of rows costs less than all pairs again.
+            # For few rows, products in blocks of rows cost less than all pairs again.
             if len(x) <= SMALL or k > MANY or int(doubtful.sum()) <= len(x) // 4:
                 break
             near, names, proven = _by_pairs(points, k, dtype, block)
@@ -104,8 +107,8 @@ def find_neighbours(
 
 
 def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Neighbours of all rows from products of pairs of blocks, and (N,) for which rows these are proven."""
-    # The same on every device: a random order of the points, kin side by side.
+    """Return neighbours of all rows from products of pairs of blocks, and (N,) whether each row is proven."""
+    # A random order of the points with kin side by side, the same on every device.
     kinds, kin = points.kin.unique(return_inverse=True)
     place = torch.randperm(len(kinds), generator=torch.Generator().manual_seed(0)).to(points.x.device)
     order = place[kin].argsort(stable=True)
@@ -114,7 +117,7 @@ def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[T
 
 
 def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Neighbours of some rows (B,), from their products with all points in float32."""
+    """Return the neighbours of some rows (B,), from their products with all points in float32."""
     scores = product(points.p[rows], points.p).sub_(points.half_squares)
     scores.masked_fill_(points.kin[rows].unsqueeze(1) == points.kin, -torch.inf)
     best = scores.topk(min(k + MARGIN + 1, len(points.x) - points.largest + 1))
@@ -122,6 +125,6 @@ def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _all_equal(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Neighbours of rows (B,) to which all points are one, as in a collapsed layer: the lowest indices that count."""
+    """Return the neighbours of rows (B,) that are equally far from all points: the lowest indices outside their kin."""
     others = torch.arange(k + points.largest, device=rows.device).expand(len(rows), -1)
     return points.zero[rows].double().unsqueeze(1).expand(-1, k), lowest(points, rows, others, k)

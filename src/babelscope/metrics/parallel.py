@@ -1,4 +1,4 @@
-"""Sentences aligned over languages, and scores of language pairs brought down to one value per language."""
+"""Sentences aligned over languages, and scores of language pairs reduced to one value per language."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from babelscope.metrics.sample import LayerSample
 def parallel(sample: LayerSample) -> Tensor:
     """Return the states (K, n, D) of n sentences that every language has, in order of sentence number.
 
-    Points that are in this order already, as those of `Pooled.samples`, are not copied.
+    Points that are already in this order, such as the points of `Pooled.samples`, are not copied.
 
     Raises:
-        ValueError: If there is one language only, or one lacks a sentence of another or has it twice.
+        ValueError: If there is only one language, or a language lacks a sentence of another or has it twice.
     """
     languages, points = sample.languages, len(sample.x)
     if languages < 2:
@@ -36,7 +36,7 @@ def parallel(sample: LayerSample) -> Tensor:
 
 
 def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
-    """Return the index of the language that the others are compared with; None stands for all of them in turn.
+    """Return the index of the pivot, with which the others are compared; None means each language in turn.
 
     Raises:
         ValueError: If the pivot is not one of the sample's languages.
@@ -52,17 +52,18 @@ def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
 
 
 def pairs(languages: int, pivot: int | None) -> list[tuple[int, int]]:
-    """List the language pairs to compare: the pivot with every other, or every two."""
+    """List the language pairs to compare: the pivot with every other language, or all pairs."""
     if pivot is not None:
         return [(pivot, other) for other in range(languages) if other != pivot]
     return [(one, other) for one in range(languages) for other in range(one + 1, languages)]
 
 
 def per_language(values: Tensor, pivot: int | None) -> Tensor:
-    """Bring values (K, K) of pairs (from row to column) down to (K,).
+    """Reduce values (K, K) of pairs (from row to column) to (K,).
 
-    With a pivot, a language's value is that from the pivot, and the pivot's own is the mean over the others, so that
-    the mean over languages is the mean over non-pivots. Without, it is the mean over all other languages as pivots.
+    With a pivot, a language gets the value from the pivot to it, and the pivot gets the mean over the others, so that
+    the mean over languages equals the mean over non-pivots. Without a pivot, a language gets its mean over all other
+    languages as pivots.
     """
     others = ~torch.eye(len(values), dtype=torch.bool, device=values.device)
     if pivot is None:

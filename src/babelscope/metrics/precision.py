@@ -1,4 +1,4 @@
-"""Full float32 matrix products, whatever the surrounding training allows."""
+"""Full-precision float32 matrix products, whatever reduced precision the surrounding training allows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from babelscope.metrics.hardware import prefers_onednn
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Multiply float32 matrices in float32: no TF32 or bf16 products, no autocast; settings are restored.
+    """Multiply float32 matrices in float32, without TF32, bf16 products or autocast; restore the settings afterwards.
 
-    Products of bfloat16 matrices add up in float32.
+    Products of bfloat16 matrices are summed in float32.
     """
     backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]
-    # The per-backend settings are the ones that products obey; the older global call raises once these were touched.
+    # Products obey the per-backend settings; the older global call raises once these have been set.
     before = [backend.fp32_precision for backend in backends]
     reduced = torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
     try:
@@ -43,7 +43,7 @@ def multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
-    """Return left (B, W) @ right (C, W).T, both float32 and contiguous, by the fastest routine there is for them.
+    """Return left (B, W) @ right (C, W).T, both float32 and contiguous, by the fastest available routine.
 
     Call it within `full_precision`.
     """

@@ -13,20 +13,20 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
     """Measure P@1 of translation retrieval by cosine and by CSLS, both ways, and hubness (Lample et al. 2018).
 
     CSLS(i, j) = 2 cos(i, j) - r(i) - r(j), with r the mean cosine to the k nearest sentences of the other language.
-    Of equally near sentences the first is found, so a collapsed layer has 1 / n, the null.
+    Of equally near sentences, the first is taken, so a collapsed layer scores 1 / n, the null.
 
     Args:
         sample: n aligned sentences in K >= 2 languages.
-        pivot: Language that every other is compared with; its own entry is their mean. None: each language is compared
-            with all others.
-        k: Neighbours that r and hubness look at.
+        pivot: Language with which every other is compared; its own entry is the mean of the others. None: each language
+            is compared with all others.
+        k: Neighbours used by r and by hubness.
 
     Returns:
         retrieval_to, retrieval_from: (K,) P@1 by cosine, from the pivot to the language and back.
         retrieval: (K,) their mean.
         csls_to, csls_from, csls: (K,) the same by CSLS.
-        hubness: (K,) skewness of N_k, how many sentences have a given one among their k nearest, as the mean of both
-            directions: 0 where all are found equally often, large where few are found by all.
+        hubness: (K,) skewness of N_k, the number of sentences that have a given one among their k nearest, averaged
+            over both directions: 0 if all are found equally often, large if a few are found by all.
         retrieval_null: 0-d 1 / n.
 
     Raises:
@@ -44,7 +44,7 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
     for one, other in pairs(languages, centre):
         distances = points.distances(one, other)
         local_one, local_other = (d.topk(k, largest=False).values.mean(1) for d in (distances, distances.T))
-        # Of cos = 1 - distance the ones cancel: this is -CSLS.
+        # With cos = 1 - distance, the ones cancel: this is -CSLS.
         csls = 2 * distances - local_one.unsqueeze(1) - local_other
         for rows, columns, near, adjusted in (
             (one, other, distances, csls),
@@ -69,7 +69,7 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
 
 
 def mean_precision(x: Tensor, pivot: int | None) -> Tensor:
-    """Return P@1 (K,) of states x (K, n, D), the mean of both directions: the `retrieval` of `retrieval`."""
+    """Return P@1 (K,) of states x (K, n, D), the mean of both directions, as the key `retrieval` of `retrieval`."""
     points = directions_of(x)
     both = points.length.new_zeros(len(x), len(x))
     for one, other in pairs(len(x), pivot):
@@ -80,7 +80,7 @@ def mean_precision(x: Tensor, pivot: int | None) -> Tensor:
 
 
 def precision_at_1(distances: Tensor, tie: float) -> Tensor:
-    """Return the share of rows of `distances` (n, n) whose nearest column is their own number."""
+    """Return the share of rows of `distances` (n, n) whose nearest column has the row's own index."""
     return nearest(distances, 1, tie).diagonal().double().mean()
 
 

@@ -1,4 +1,4 @@
-"""SADS: do translations of one sentence share more than different sentences do?"""
+"""SADS: do translations of one sentence have more in common than different sentences?"""
 
 import torch
 from torch import Tensor
@@ -10,9 +10,9 @@ from babelscope.metrics.sample import LayerSample
 def sads(sample: LayerSample) -> dict[str, Tensor]:
     """Measure the semantic alignment (SADS of Zeng et al. 2025) of every language with the others.
 
-    Mean cosine of a sentence and its translation less that of two different sentences in the same two languages. Pairs
-    within a language are in neither mean, so language is held constant: this is the paper's definition, with the
-    diagonal masked in every block. It lies between -2 and 2. A zero vector has cosine 0 to all.
+    SADS is the mean cosine of a sentence and its translation, less the mean cosine of two different sentences in the
+    same two languages. Pairs within a language are in neither mean, so language is held constant: this is the paper's
+    definition, with the diagonal masked in every block. SADS lies between -2 and 2. A zero vector has cosine 0 to all.
 
     Args:
         sample: n >= 2 aligned sentences in K >= 2 languages.
@@ -20,7 +20,7 @@ def sads(sample: LayerSample) -> dict[str, Tensor]:
     Returns:
         sads: (K,), each the mean over the other languages; the mean over languages is SADS.
         sads_null: 0-d 0, exactly: if the sentences of each language are shuffled, both means have the same expectation,
-            that over all pairs of any two sentences in the two languages.
+            the mean over all pairs of any two sentences in the two languages.
 
     Raises:
         ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.

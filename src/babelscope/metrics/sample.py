@@ -1,4 +1,4 @@
-"""What every layer metric receives: one layer's pooled states, and whose they are."""
+"""The input of every layer metric: one layer's pooled states, with the language and sentence of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LayerSample:
-    """One layer's states of S points, a point being one sentence in one of K languages.
+    """One layer's states of S points; a point is one sentence in one of K languages.
 
     Raises:
         ValueError: If shapes, types or devices do not fit, a language has no point, or a state is not finite.
@@ -24,7 +24,7 @@ class LayerSample:
     names: tuple[str, ...] = ()
     """K FLORES codes in the order of `language`; may be left empty."""
     start: Tensor | None = None
-    """(S, D) float32 states of the same points at step 0, for metrics of change; most have no use for it."""
+    """(S, D) float32 states of the same points at step 0, for metrics of change; most metrics ignore it."""
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.x.dtype != torch.float32 or 0 in self.x.shape:

@@ -27,9 +27,9 @@ def score(
     function's. A result per language is followed by its unweighted mean, whose language is empty.
 
     Args:
-        layers: Layer names with their samples; drawn one at a time, so one layer is in memory.
+        layers: Layer names with their samples; drawn one at a time, so only one layer is in memory.
         metrics: Configured name of each metric function.
-        wrote: Receives the configured name of the metric that wrote each column.
+        wrote: Dict that receives, for each column, the configured name of the metric that wrote it.
         keys: Columns that every row repeats, such as step and epoch.
 
     Raises:
@@ -72,7 +72,7 @@ def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) ->
         raise ValueError(f"Metric {name!r}, layer {layer!r}: {error}") from error
     except Exception as error:
         raise RuntimeError(f"Metric {name!r}, layer {layer!r}: {type(error).__name__}: {error}") from error
-    # after the except, by whose end all that the failed call held is freed
+    # after the except, whose end frees everything that the failed call held
     logger.warning("Metric %r, layer %r: not enough memory on the GPU, so it is measured on the host.", name, layer)
     return _measure(layer, sample.to("cpu"), name, metric)
 

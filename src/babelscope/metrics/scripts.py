@@ -26,14 +26,14 @@ def script_separability(
 ) -> dict[str, Tensor]:
     """Tell each writing system from the rest by binary logistic regression on balanced samples of unit-norm rows.
 
-    The larger side is randomly under-sampled to the size of the smaller; folds are of whole sentences. The writing
+    The larger side is randomly under-sampled to the size of the smaller. Folds consist of whole sentences. The writing
     system is the suffix of the FLORES code, such as Latn.
 
     Args:
         sample: S points in languages with names.
-        folds: Number of folds; the paper has 10.
+        folds: Number of folds; 10 in the paper.
         C: Inverse strength of the L2 penalty, as in scikit-learn's binary regression.
-        minimum: Writing systems with fewer points, or fewer points outside them, are skipped; the paper has 500.
+        minimum: Writing systems with fewer points inside or outside them are skipped; 500 in the paper.
         max_iter: Iterations allowed to the solver; too few is an error.
         seed: Deals sentences into folds, draws the balanced samples and shuffles the control's labels.
 
@@ -82,7 +82,7 @@ def _scripts(names: tuple[str, ...]) -> list[str]:
 
 
 def _balance(inside: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw as many points inside as outside, all of the smaller side; indices in ascending order."""
+    """Draw as many points inside as outside, taking all of the smaller side; indices are in ascending order."""
     sides = [side.nonzero().squeeze(1) for side in (inside, ~inside)]
     size = min(len(side) for side in sides)
     drawn = [side[torch.randperm(len(side), generator=generator)[:size].to(side.device)] for side in sides]
@@ -92,13 +92,13 @@ def _balance(inside: Tensor, generator: torch.Generator) -> Tensor:
 def _accuracies(
     x: Tensor, label: Tensor, fold: Tensor, *, strength: float, max_iter: int, generator: torch.Generator
 ) -> tuple[float, float]:
-    """Cross-validated accuracy of the probe and of its shuffled-label control."""
+    """Return the cross-validated accuracy of the probe and of its shuffled-label control."""
     hits = torch.zeros(2, dtype=torch.float64)
     for number in fold.unique().tolist():
         test = fold == number
         own = label[~test]
         shuffled = own[torch.randperm(len(own), generator=generator).to(own.device)]
-        # Two softmax columns share the penalty of one sigmoid's vector: half of C makes the same optimum.
+        # Two softmax columns share the penalty of one sigmoid's vector, so half of C gives the same optimum.
         w = fit_logistic(x[~test], torch.stack([own, shuffled]), 2, C=strength / 2, max_iter=max_iter)
         with full_precision(x.device):
             guess = (x[test] @ w[:, :-1] + w[:, -1:]).argmax(2)

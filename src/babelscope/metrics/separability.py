@@ -1,4 +1,4 @@
-"""Linear separability of languages: how well a linear probe tells which language a sentence is in."""
+"""Linear separability of languages: how well a linear probe tells the language of a sentence."""
 
 from typing import NamedTuple
 
@@ -12,22 +12,23 @@ from babelscope.metrics.probes.standardise import language_means, standardise
 from babelscope.metrics.sample import LayerSample
 
 TOGETHER = 2**20
-"""Numbers of states and Hessians that are fitted at a time: so few are all overhead, more would leave the cache."""
+"""Numbers in the states and Hessians that are fitted together: smaller problems are mostly overhead; more numbers
+would not fit into the cache."""
 
 
 class Part(NamedTuple):
-    """The probes of one fold that see the same features."""
+    """Probes of one fold that share their features."""
 
     train: Tensor
     """(n,) int64 points."""
     test: Tensor
     """(m,) int64 points."""
     labels: Tensor
-    """(V, n) int64 languages to be told."""
+    """(V, n) int64 languages to predict."""
     offset: Tensor
-    """(K, D) float64 of each language, subtracted first."""
+    """(K, D) float64 offset of each language, subtracted first."""
     hits: Tensor
-    """(V, S) whether each point is named rightly, to be written."""
+    """(V, S) output: whether the language of each point is predicted correctly."""
 
 
 @torch.no_grad()
@@ -56,10 +57,10 @@ def separability(
         separability_control: 0-d mean recall of a probe trained on labels shuffled within the training folds: the null
             of a probe without information, near 1/K.
         selectivity: 0-d mean separability less the control's.
-        separability_centred: (K,) recall once each language's mean is subtracted. The means come from the training
-            folds; a held-out point has its true language's training mean subtracted. Equal class means leave a linear
-            probe nothing (Belrose et al. 2023), so a mean above 1/K says that the solver failed, not that languages
-            are apart; what is left beyond an offset is read by `knn_lid_centred`.
+        separability_centred: (K,) recall after each language's mean over the training folds is subtracted; for a
+            held-out point, the mean of its true language. Equal class means leave a linear probe nothing (Belrose et
+            al. 2023), so a mean above 1/K says that the solver failed, not that languages are apart. What remains
+            beyond an offset is measured by `knn_lid_centred`.
 
     Raises:
         ValueError: If there are too few languages or sentences, or the solver does not converge.
@@ -103,5 +104,5 @@ def separability(
 
 
 def _equal_weights(labels: Tensor, languages: int) -> Tensor:
-    """Weights (V, n) by which all languages count alike; labellings hold the same languages."""
+    """Return weights (V, n) that give all languages equal weight; each labelling contains the same labels."""
     return (labels.shape[1] / (languages * torch.bincount(labels[0], minlength=languages)))[labels]

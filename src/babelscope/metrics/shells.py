@@ -1,4 +1,4 @@
-"""ILO and separability as torchmetrics, for those who keep their metrics there; the logic is in the functions."""
+"""ILO and separability as torchmetrics classes; the logic is in the functions of the same names."""
 
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from babelscope.metrics.separability import separability
 class SampleMetric(Metric):
     """Gather a layer's points over batches and processes, then apply a layer metric; `compute` returns its mean.
 
-    Points that a distributed sampler repeats count once, by (language, sentence).
+    Points that a distributed sampler repeats are identified by (language, sentence) and count once.
     """
 
     full_state_update = False
@@ -35,24 +35,24 @@ class SampleMetric(Metric):
 
     def update(self, x: Tensor, language: Tensor, sentence: Tensor) -> None:
         """Add states x (B, D) of a batch with their language and sentence (B,)."""
-        # Flat, because a process that saw no batch has to join the gathering without knowing D.
+        # Flat, because a process that saw no batch must join the gathering without knowing D.
         self.x.append(x.detach().float().flatten())
         self.language.append(language.long())
         self.sentence.append(sentence.long())
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the points of all processes; one that saw no batch takes part with none."""
+        """Gather the points of all processes; a process that saw no batch contributes none."""
         for state, dtype in ((self.x, torch.float32), (self.language, torch.int64), (self.sentence, torch.int64)):
             if isinstance(state, list) and not state:
                 state.append(torch.zeros(0, dtype=dtype, device=self.device))
         super().sync(*args, **kwargs)
 
     def compute(self) -> Tensor:
-        """Return the unweighted mean over languages; `results` then holds the whole of it."""
+        """Return the unweighted mean over languages, and store all results in `results`."""
         x, language, sentence = (
             torch.cat(state) if isinstance(state, list) else state for state in (self.x, self.language, self.sentence)
         )
-        # One point of each (language, sentence), in that order: the same whatever the batches and processes were.
+        # One point per (language, sentence), in that order, whatever the batches and processes were.
         _, index = torch.stack([language, sentence], dim=1).unique(dim=0, return_inverse=True)
         index, order = index.sort(stable=True)
         order = order[torch.cat([index.new_ones(1), index.diff()]) > 0]

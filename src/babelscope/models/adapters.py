@@ -1,4 +1,4 @@
-"""Low-rank adapters for every family: added and saved."""
+"""Add low-rank adapters to a model of any family, and save them."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,8 +32,8 @@ def lora(
         model: Bare, language model or classifier of any family; it is changed in place.
         r: Rank.
         alpha: Adapters are scaled by alpha / r.
-        dropout: Of the adapters' inputs, while training.
-        targets: Last names of the linear layers to adapt; by default the family's.
+        dropout: Dropout on the adapters' inputs in training.
+        targets: Last name components of the linear layers to adapt; by default the family's.
         family: The row to read the model by; by default the one of `config.model_type`.
 
     Raises:
@@ -65,7 +65,7 @@ def lora(
 
 
 def _match(model: nn.Module, targets: Sequence[str]) -> list[nn.Module]:
-    """Find the layers with these last names, as PEFT does, but refuse a name without any."""
+    """Find the layers with these last name components, as PEFT does, but refuse a name that matches no layer."""
     linear = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.Embedding | Conv1D)}
     found = {target: [m for n, m in linear.items() if f".{n}".endswith(f".{target}")] for target in targets}
     missing = [target for target, modules in found.items() if not modules]
@@ -79,16 +79,16 @@ def _match(model: nn.Module, targets: Sequence[str]) -> list[nn.Module]:
 
 
 def save_adapted(model: PeftModel, folder: str | Path) -> None:
-    """Save the adapters, the trained head, and the configuration of their model, which knows the labels."""
-    # PEFT's "auto" asks the Hub whether the vocabulary has grown; it never does here
+    """Save the adapters, the trained head, and the model's configuration, which holds the labels."""
+    # PEFT's "auto" asks the Hub whether the vocabulary has grown, which never happens here
     model.save_pretrained(str(folder), save_embedding_layers=False)
     model.get_base_model().config.save_pretrained(folder)
 
 
 @contextmanager
 def quiet_peft() -> Iterator[None]:
-    """Keep to itself a warning of PEFT that its user can do nothing about."""
+    """Silence a PEFT warning that users can do nothing about."""
     with warnings.catch_warnings():
-        # PEFT still asks transformers for a property under its old name
+        # PEFT still reads a transformers property by its old name
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
         yield

@@ -11,17 +11,17 @@ from babelscope.models.saved_adapters import CONFIG, WEIGHTS, count_labels, read
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a model's files are."""
+    """Location of a model's files."""
 
     place: str
     """Folder or Hub id of the model itself."""
     revision: str | None
-    """Of a Hub id."""
+    """Revision of a Hub id."""
     trust_remote_code: bool
     adapter: Path | None = None
-    """Folder of adapters that were saved apart from the model."""
+    """Folder of adapters that were saved separately from the model."""
     adapter_task: Task = "base"
-    """What these were trained for."""
+    """Task that the adapters were trained for."""
 
     @property
     def local(self) -> bool:
@@ -29,18 +29,18 @@ class Checkpoint:
         return Path(self.place).is_dir()
 
     def labels(self) -> dict[str, Any]:
-        """The labels of a classifier that was saved as adapters; nothing where the model's own configuration holds."""
+        """The labels of a classifier that was saved as adapters; empty if the model's own configuration applies."""
         if self.adapter is None or self.adapter_task != "topic":
             return {}
         file = self.adapter / "config.json"
         config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         names = {key: config[key] for key in ("id2label", "label2id") if key in config}
-        # PEFT saves no configuration of the model: that beside its adapters may be of another head, or of none
+        # PEFT saves no model configuration: one beside its adapters may belong to another head, or to none
         count = count_labels(self.adapter)
         return names if count in (None, len(names.get("id2label", ()))) else {"num_labels": count}
 
     def brought(self) -> set[str]:
-        """The names of the model's parameters that come with the adapters, in the place of its own: those of a head."""
+        """Names of the tensors saved with the adapters; head parameters among them replace the model's own."""
         return set() if self.adapter is None else set(read_shapes(self.adapter))
 
     def __str__(self) -> str:
@@ -48,10 +48,10 @@ class Checkpoint:
 
 
 def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) -> Checkpoint:
-    """Find out what a name stands for, and check a folder before anything is loaded from it.
+    """Resolve a checkpoint name, and check its folder before anything is loaded from it.
 
     Raises:
-        ValueError: if there is no such folder or revision in it, or it holds no configuration with a model type.
+        ValueError: if the folder or its revision does not exist, or has no configuration with a model type.
     """
     folder = _locate(checkpoint, revision)
     if folder is None:
@@ -63,7 +63,7 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
     base = _locate(made_for.base, made_for.revision)
     if base is None:
         return Checkpoint(made_for.base, made_for.revision, trust_remote_code, folder, made_for.task)
-    # adapters that were saved into the folder of their model are its own
+    # adapters saved into the folder of their own model are not stacked
     if (base / CONFIG).is_file() and not base.samefile(folder):
         raise _stacked(folder, base)
     _check_config(base)
@@ -71,7 +71,7 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
 
 
 def _locate(checkpoint: str | Path, revision: str | None) -> Path | None:
-    """Find the folder that a name stands for; None for a Hub id."""
+    """Return the folder that a name refers to; None for a Hub id."""
     folder = _trained(Path(checkpoint).expanduser())
     if not folder.is_dir():
         _refuse_path(checkpoint, folder)
@@ -80,7 +80,7 @@ def _locate(checkpoint: str | Path, revision: str | None) -> Path | None:
 
 
 def _stacked(folder: Path, base: Path) -> ValueError:
-    """Two adapters cannot be put into one model so that both act: the inner one would be lost."""
+    """Make the error for an adapter on top of another: both cannot act in one model, the inner one would be lost."""
     inner = read_adapter(base).base
     remedy = (
         "merge this one into its model (PeftModel.from_pretrained(...).merge_and_unload().save_pretrained(...)) and "
@@ -100,7 +100,7 @@ def _stacked(folder: Path, base: Path) -> ValueError:
 
 
 def _trained(folder: Path) -> Path:
-    """Take a run folder of `babelscope train` for the model in it."""
+    """Map a run folder of `babelscope train` to the model inside it."""
     if not (folder / "manifest.json").is_file() or (folder / "config.json").is_file():
         return folder
     if not (folder / "model").is_dir():
@@ -112,7 +112,7 @@ def _trained(folder: Path) -> Path:
 
 
 def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:
-    """Say in one line what is wrong with a checkpoint: libraries say it in many."""
+    """Say in one line what is wrong with a checkpoint; library errors take many lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = " ".join(lines)[:300] if lines else type(error).__name__
     remedy = (
@@ -124,7 +124,7 @@ def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:
 
 
 def _refuse_path(checkpoint: str | Path, folder: Path) -> None:
-    """A Hub id has at most one slash and does not begin in a folder that exists."""
+    """Refuse a path without a folder; a Hub id has at most one slash and does not begin with an existing folder."""
     name = str(checkpoint)
     nested = folder.parent != Path() and folder.parent.is_dir()
     if folder.exists() or nested or name.startswith((".", "/", "~")) or name.count("/") > 1:

@@ -6,7 +6,7 @@ from typing import Literal
 
 Objective = Literal["masked", "span", "causal", "translation"]
 Task = Literal["base", "topic", "lm"]
-"""Which head is on top: none, a classifier, or the language model of the family's objective."""
+"""Head of the model: none, a classifier, or the language-modelling head of the family's objective."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,20 +28,20 @@ class Family:
     ffn_gate: str
     """Path from a block to the nonlinearity; its output is the gate."""
     final_norm: str | None
-    """Path from the backbone to the norm after the last block; None where blocks end in one themselves."""
+    """Path from the backbone to the norm after the last block; None where each block ends in its own norm."""
     positions: str | None = None
     """Path from the backbone to the learnt table of positions; None where they are relative, rotary or computed."""
     decoder: str | None = None
-    """Path from the backbone to a second stack that reads the first; a backbone loaded without it is fine."""
+    """Path from the backbone to a second stack that reads the first; a backbone may be loaded without it."""
     objective: Objective
-    """What the family was trained on, hence which language-modelling head it has; translation is of no one language."""
+    """Training objective, which decides the language-modelling head; translation has none for a single language."""
     lora_targets: tuple[str, ...]
     """Names of the linear layers that LoRA adapts by default."""
     float16: bool = True
     """False where the activations of published checkpoints overflow 65504."""
 
     def __post_init__(self) -> None:
-        # a configuration file has lists
+        # configuration files give lists
         object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "lora_targets", tuple(self.lora_targets))
 
@@ -119,7 +119,7 @@ _ROWS = (
     _bert("roberta"),
     _bert("camembert"),
     replace(_bert("rembert"), inputs=("embeddings", "encoder.embedding_hidden_mapping_in")),
-    # the distances that all blocks read are inputs, too
+    # the relative distances that all blocks read count as inputs
     replace(
         _bert("deberta-v2"),
         inputs=("embeddings", "encoder.rel_embeddings", "encoder.LayerNorm"),
@@ -149,7 +149,7 @@ _ROWS = (
     _t5("t5"),
     _t5("mt5"),
     _t5("umt5"),
-    # NLLB, too; its positions are computed
+    # also NLLB; positions are computed, not learnt
     _translator("m2m_100", ()),
     _translator("mbart", ("encoder.embed_positions", "encoder.layernorm_embedding"), "encoder.embed_positions"),
     Family(
@@ -215,7 +215,7 @@ def family_of(model_type: str) -> Family:
     """Look up the row of a model type.
 
     Raises:
-        ValueError: if there is none; the message lists the known ones and shows the row to write.
+        ValueError: if the type is unknown; the message lists the known ones and shows the row to write.
     """
     if model_type in FAMILIES:
         return FAMILIES[model_type]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from babelscope.models.families import Family
 from babelscope.models.parts import Parts, parts_of
 
-# what a configuration says of heads, files and libraries does not change a hidden state
+# configuration keys about heads, files and libraries, which do not change a hidden state
 _ASIDE = {"_name_or_path", "architectures", "dtype", "transformers_version", "id2label", "label2id", "problem_type"}
 _ASIDE |= {"use_cache", "tie_word_embeddings", "output_hidden_states", "is_decoder", "is_encoder_decoder"}
 _ASIDE |= {"pad_token_id", "num_labels", "base_model_name_or_path", "revision", "inference_mode", "auto_mapping"}
@@ -21,11 +21,11 @@ _ASIDE |= {"modules_to_save", "task_type"}
 
 
 def weights_fingerprint(model: nn.Module, family: Family | None = None) -> str:
-    """Hash the weights, and the settings that act on them, of what lies between token ids and the last layer.
+    """Hash the weights between token ids and the last layer, and the settings that act on them.
 
-    The same weights have the same hash under any head; another dtype, one changed weight or an adapter gives another,
-    and so does an adapter that is disabled, or scaled otherwise. Names, dtypes, shapes and bytes of all tensors are
-    hashed in the order of their names.
+    The same weights have the same hash under any head. Another dtype, a changed weight, an added, disabled or rescaled
+    adapter each give another hash. Names, dtypes, shapes and bytes of all tensors are hashed, in the order of their
+    names.
 
     Raises:
         ValueError: if weights are quantized.
@@ -37,7 +37,7 @@ def weights_fingerprint(model: nn.Module, family: Family | None = None) -> str:
 
 
 def tensors_fingerprint(model: nn.Module, family: Family | None = None) -> str:
-    """Hash the weights of what lies between token ids and the last layer, and no settings.
+    """Hash the weights between token ids and the last layer, without settings.
 
     Two checkpoints of one training with the same hash are the same checkpoint, whatever their config.json says.
 
@@ -48,7 +48,7 @@ def tensors_fingerprint(model: nn.Module, family: Family | None = None) -> str:
 
 
 def frozen_fingerprint(model: nn.Module) -> str:
-    """Hash what does not train, under any head: a run that goes on from its checkpoint has the rest from there."""
+    """Hash the parameters that do not train, whatever the head; a resumed run takes the rest from its checkpoint."""
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         if not parameter.requires_grad:
@@ -60,13 +60,13 @@ def _places(parts: Parts) -> dict[str, nn.Module]:
     places: dict[str, nn.Module] = {"inputs": nn.ModuleList(parts.inputs), "blocks": nn.ModuleList(parts.blocks)}
     if parts.final_norm is not None:
         places["final_norm"] = parts.final_norm
-    if parts.rest_held:  # which the backbone may use anywhere
+    if parts.rest_held:  # the backbone may use these anywhere
         places["rest_held"] = nn.ParameterList(parts.rest_held)
     return places
 
 
 def _adapters(places: Mapping[str, nn.Module]) -> dict[str, Any]:
-    """Tell of adapters what may change at run time, by the name of the module that has them."""
+    """List the adapter settings that can change at run time, by the name of the module that has them."""
     return {
         f"{place}.{name}": [module.disable_adapters, module.active_adapters, getattr(module, "scaling", None)]
         for place, part in places.items()
@@ -89,12 +89,12 @@ def _hash_tensors(places: Mapping[str, nn.Module], digest: "hashlib._Hash") -> s
 
 def _add(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
     digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-    # NumPy has no bfloat16, so bytes are read as such
+    # NumPy has no bfloat16, so the raw bytes are hashed
     digest.update(tensor.detach().contiguous().cpu().reshape(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
 
 
 def _settings(model: Any) -> Mapping[str, Any]:
-    """The model's own settings, and those of its adapters: LoRA's alpha is in no tensor."""
+    """The settings of the model and of its adapters, because LoRA's alpha is in no tensor."""
     adapters = {name: config.to_dict() for name, config in getattr(model, "peft_config", {}).items()}
     found = {"config": model.config.to_diff_dict(), **adapters}
     return {name: {k: v for k, v in settings.items() if k not in _ASIDE} for name, settings in found.items()}

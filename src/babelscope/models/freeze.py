@@ -1,4 +1,4 @@
-"""Freezing by parts: adapters first, then a policy, then a look at what is left to train."""
+"""Freezing by parts: adapters first, then a policy, then a check of what is left to train."""
 
 from babelscope.models.parts import Parts
 from babelscope.models.policies import FreezePolicy, Policy
@@ -6,14 +6,14 @@ from babelscope.models.trainable import TrainableMap, named_parts, trainable_map
 
 
 def freeze(parts: Parts, policy: Policy) -> TrainableMap:
-    """Freeze what the policy names, with any adapters inside it; it never makes anything trainable.
+    """Freeze the parts that the policy names, with any adapters inside them; nothing is ever made trainable.
 
-    A tensor shared by two parts, as tied embeddings are, is frozen if either of them is. T5's relative position bias
+    A tensor shared by two parts, such as tied embeddings, is frozen if either part is. T5's relative position bias
     belongs to block 0, although all blocks read it.
 
     Args:
         parts: Parts of a model whose adapters, if any, are already in place.
-        policy: What to freeze, or how to decide it from the number of blocks.
+        policy: What to freeze, or a function that decides it from the number of blocks.
 
     Raises:
         ValueError: if the policy reaches beyond the last block, or leaves nothing to train.

@@ -1,10 +1,10 @@
-"""Whether hooks are passed at all: compiled code goes by those that are set after it was made."""
+"""Check that hooks will be called: compiled code skips hooks that are set after compilation."""
 
 from babelscope.models.parts import Parts
 
 
 def refuse_compiled(parts: Parts) -> None:
-    """Refuse a model that is compiled, whole or in part.
+    """Refuse a model that is compiled, wholly or in part.
 
     Raises:
         ValueError: naming the first compiled module.

@@ -29,7 +29,7 @@ from babelscope.models.freeze import freeze as freeze_parts
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
 from babelscope.models.saved_adapters import attach
-from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding
+from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding, share_start
 from babelscope.models.trainable import TrainableMap, trainable_map
 from babelscope.models.written import TEXT_WEIGHTS, Written, family_in, read_written, text_config, wraps_text
 
@@ -43,12 +43,12 @@ _LANGUAGE_MODELS = {
     "causal": AutoModelForCausalLM,
     "translation": AutoModelForSeq2SeqLM,
 }
-# transformers looks for adapters beside a model, and `attach` has those: inside a file there are none
+# keeps transformers from loading adapters beside the model, which `attach` does: it looks for them inside this file
 _NO_ADAPTERS = {"subfolder": "config.json"}
 
 
 class MissingWeightsError(ValueError):
-    """A checkpoint lacks weights that the task needs."""
+    """Raised for a checkpoint that lacks weights that the task needs."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,17 @@ def load(
     """Load a checkpoint, add adapters, freeze, and find the parts; in that order.
 
     Args:
-        checkpoint: A folder or a Hub id. A folder of saved adapters loads the model that they were made for, too.
-        task: Which head: none ("base"; of an encoder-decoder only the encoder), a classifier, a language model.
-        revision: Of a Hub id; of a folder, a subfolder such as "step=100".
-        dtype: Of all weights; never what the checkpoint happens to have.
-        labels: Number of classes, or their names in order, with task "topic"; by default what the checkpoint says.
+        checkpoint: A folder or a Hub id. A folder of saved adapters also loads the model that they were made for.
+        task: Which head: none ("base"; of an encoder-decoder, only the encoder), a classifier, or a language model.
+        revision: Revision of a Hub id; in a folder, a subfolder such as "step=100".
+        dtype: Type of all weights, whatever type the checkpoint stores.
+        labels: With task "topic", the number of classes or their names in order; by default those of the checkpoint.
         adapter: Adds adapters to the model, as `adapters.lora` does.
         freeze: What to freeze, applied after the adapters.
         trust_remote_code: Run code that comes with the checkpoint.
         family: The row to read the model by; by default the one of its model type.
         tokenizer: Folder or Hub id of the tokenizer; by default the checkpoint's own.
-        new_head: Let a classifier that the checkpoint does not have be drawn at random, to be trained.
+        new_head: Whether a classifier that the checkpoint lacks may be initialised at random, to be trained.
 
     Raises:
         MissingWeightsError: if the checkpoint lacks weights that nobody will train.
@@ -113,14 +113,15 @@ def load(
     names = TEXT_WEIGHTS if wraps_text(written) else None
     model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
     if head == "base" and family.decoder is not None and hasattr(model, family.decoder):
-        delattr(model, family.decoder)  # transformers has no encoder of translation models alone
+        delattr(model, family.decoder)  # transformers has no class for only the encoder of a translation model
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
+    share_start(model, family.objective)
     share_length(text, parts_of(model, family))
     whole: nn.Module = model
     if found.adapter is not None:
         whole = attach(model, found.adapter)
-        if task != head:  # adapters stay active in the backbone that they were injected into; T5's keeps its decoder
+        if task != head:  # adapters stay active in the backbone where they were injected; T5's keeps its decoder
             whole = model.base_model
     if adapter is not None:
         whole = adapter(whole)
@@ -129,7 +130,7 @@ def load(
 
 
 def auto_class(task: Task, config: PreTrainedConfig, family: Family | None = None) -> Any:
-    """Choose the class of Hugging Face that has the task's head for a family."""
+    """Choose the Hugging Face class that has the task's head for a family."""
     objective = (family or family_of(config.model_type)).objective
     if task == "topic":
         return AutoModelForSequenceClassification
@@ -145,7 +146,7 @@ def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, task: Task, fa
             "predicts nothing of one language alone, but got lm; choose a model of another family, or, to "
             "find regions of neurons only, ablation=null."
         )
-    # code that comes with a checkpoint may have any head
+    # remote code may define any head
     if not found.trust_remote_code and type(config) not in auto_class(task, config, family)._model_mapping:
         other = "lm" if task == "topic" else "another"
         remedy = "base" if family.objective == "translation" else f"{other}, or a model of another family"
@@ -204,15 +205,15 @@ def _load_weights(
                 use_safetensors=True,
                 trust_remote_code=found.trust_remote_code,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # to name them below
+                ignore_mismatched_sizes=True,  # they are named in the error below
                 adapter_kwargs=_NO_ADAPTERS if found.local else None,
                 key_mapping=names,
             )
-    # a torn file is a SafetensorError, which is an Exception and nothing else
+    # a truncated file raises SafetensorError, a direct subclass of Exception
     except Exception as error:
         raise ValueError(in_one_line("weights that can be read", found, error)) from error
     if names is not None:
-        # the model would be saved under the names that it was read by, which its configuration does not have
+        # otherwise the model would be saved under the wrapper's weight names, which do not fit its configuration
         vars(model).pop("_weight_conversions", None)
     brought = found.brought()
     mismatched = [key for key in report["mismatched_keys"] if key[0] not in brought]
@@ -231,7 +232,7 @@ def _load_weights(
 def _refuse_random(
     found: Checkpoint, model: PreTrainedModel, missing: set[str], task: Task, parts: Parts, *, new_head: bool
 ) -> None:
-    """Refuse a checkpoint without weights that nobody will train: only a classifier, and BERT's pooler, may be new."""
+    """Refuse a checkpoint that lacks weights which nobody will train; a classifier and BERT's pooler may be new."""
     new = [*parts.rest, *(parts.head if task == "topic" and new_head else ())]
     may_miss = {id(p) for module in new for p in module.parameters()}
     bad = sorted(n for n, p in model.named_parameters() if n in missing and id(p) not in may_miss)
@@ -244,7 +245,7 @@ def _refuse_random(
 
 @contextmanager
 def _quiet(local: bool) -> Iterator[None]:
-    """Keep transformers' loading report to itself, and, for files that need no download, its progress bars."""
+    """Silence transformers' loading report and, for files that need no download, its progress bars."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     if local and bars:

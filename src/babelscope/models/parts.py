@@ -14,19 +14,19 @@ from babelscope.models.families import Family, family_of
 class Parts:
     """The modules of one loaded model.
 
-    Layer "0" is the input of block 0, layer "i" the output of block i (counting from 1), and "final" is after the
-    final norm, where the family has one. Hugging Face's last hidden state is that of "final".
+    Layer "0" is the input of block 0, layer "i" the output of block i (counting from 1), and "final" the output of the
+    final norm, where the family has one; there, Hugging Face's last hidden state is "final".
     """
 
     model: nn.Module
-    """The model as it was given: with its head, and with its adapters."""
+    """The model as passed in, including head and adapters."""
     family: Family
     stack: nn.Module
-    """Call this one for hidden states."""
+    """Module to call for hidden states."""
     tokens: nn.Module
-    """The token table; `tokens.weight` is (V, D), in RemBERT (V, less), with a projection behind it."""
+    """The token table; `tokens.weight` is (V, D). RemBERT's is narrower, with a projection behind it."""
     inputs: tuple[nn.Module, ...]
-    """All before block 0."""
+    """All modules before block 0."""
     blocks: tuple[nn.Module, ...]
     ffn_out: tuple[nn.Module, ...]
     """One per block: its input is the FFN activation (B, T, F)."""
@@ -40,13 +40,13 @@ class Parts:
     lm_head: nn.Module | None
     """The output embedding (D to V) of a language model; None for bare and classifying models."""
     head: tuple[nn.Module, ...]
-    """The modules outside the backbone that hold parameters: a classifier, or a language-modelling head, whole."""
+    """All modules outside the backbone that hold parameters: a classifier, or a whole language-modelling head."""
     rest: tuple[nn.Module, ...]
-    """Modules of the backbone in none of these, such as BERT's pooler."""
+    """Backbone modules that belong to no other field, such as BERT's pooler."""
     head_held: tuple[nn.Parameter, ...] = ()
-    """Parameters outside the backbone that no module of the head holds: a model of one's own may do so itself."""
+    """Parameters outside the backbone that are held by no head module; a custom model may hold some directly."""
     rest_held: tuple[nn.Parameter, ...] = ()
-    """Parameters of the backbone that none of these modules holds, but one around them."""
+    """Backbone parameters that are held by an enclosing module rather than by any of the modules above."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -56,15 +56,15 @@ class Parts:
 
     @property
     def width(self) -> int:
-        """D, the size of a hidden state; rows of the token table may be narrower, and projected."""
+        """D, the size of a hidden state; rows of the token table may be narrower and projected to D."""
         return _outputs(self.ffn_out[0])
 
     @property
     def length(self) -> int | None:
-        """The most tokens of a text that the model can read; None where no table of positions ends."""
+        """The longest text, in tokens, that the model can read; None if no table of positions limits it."""
         if self.positions is None:
             return None
-        # RoBERTa and its kind count from the row after that of padding, mBART from its offset; others from the first
+        # RoBERTa and its relatives count from the row after the padding row, mBART from its offset, others from row 0
         padding = getattr(self.positions, "padding_idx", None)
         offset = getattr(self.positions, "offset", 0 if padding is None else padding + 1)
         return int(self.positions.weight.shape[0]) - int(offset)  # type: ignore[index]
@@ -87,7 +87,7 @@ class Parts:
 
     @property
     def tied(self) -> bool:
-        """Whether the output embedding is the token table, by identity: configurations can be wrong about it."""
+        """Whether the output embedding is the token table, compared by identity because configurations can be wrong."""
         return self.lm_head is not None and self.lm_head.weight is self.tokens.weight
 
 
@@ -149,7 +149,7 @@ def _without_peft(model: nn.Module) -> nn.Module:
                 f"Expected adapters that are injected into the model (LoRA, IA3), but adapter {name!r} is "
                 f"{config.peft_type.value}: prompt learning adds positions that no sentence has; use adapter=lora."
             )
-    # keeps injected adapters active, unlike PeftModel.base_model, which is the tuner
+    # unlike PeftModel.base_model, which is the tuner, this keeps injected adapters active
     return model.get_base_model()
 
 
@@ -164,9 +164,9 @@ def _at(root: nn.Module, path: str, family: Family) -> nn.Module:
 
 
 def _outside(whole: nn.Module, backbone: nn.Module, lm_head: nn.Module | None) -> Iterator[nn.Module]:
-    """Yield the children that hold parameters and are no part of the backbone."""
+    """Yield the children that hold parameters and are not part of the backbone."""
     for child in whole.children():
-        # a T5 language model is its own backbone, so that only its output embedding is a head
+        # a T5 language model is its own backbone, so only its output embedding is a head
         apart = child is not backbone if backbone is not whole else any(m is lm_head for m in child.modules())
         if apart and any(True for _ in child.parameters()):
             yield child
@@ -184,7 +184,7 @@ def _outermost_unknown(root: nn.Module, known: set[int]) -> Iterator[nn.Module]:
 
 
 def _held(root: nn.Module, parts: Iterable[nn.Module | None]) -> tuple[nn.Parameter, ...]:
-    """Give the parameters below `root` that no part holds."""
+    """Return the parameters below `root` that no part holds."""
     counted = {id(p) for part in parts if part is not None for p in part.parameters()}
     return tuple(p for p in root.parameters() if id(p) not in counted)
 
@@ -209,7 +209,7 @@ def _check(parts: Parts, whole: PreTrainedModel) -> None:
     if parts.tokens is not whole.get_input_embeddings():
         raise ValueError(f"Expected `tokens` of a {name} model to be its input embeddings, but it is not; {remedy}")
     read = parts.stack.get_input_embeddings()  # type: ignore[operator]
-    # PEFT's table with a few trained rows makes its weight anew at every look
+    # PEFT's table with a few trained rows builds its weight anew at every access
     if read is not parts.tokens and read.weight is not parts.tokens.weight:
         raise ValueError(
             f"Expected the stack of a {name} model to read the token table, but it reads a table of its own; "

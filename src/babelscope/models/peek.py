@@ -1,4 +1,4 @@
-"""Read of which family a checkpoint is, before its weights are fetched."""
+"""Read the family of a checkpoint before its weights are fetched."""
 
 from pathlib import Path
 

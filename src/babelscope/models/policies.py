@@ -1,4 +1,4 @@
-"""Freezing policies: which parts of a model stay as they are while the rest is trained."""
+"""Freezing policies: which parts of a model stay fixed while the rest is trained."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Range = tuple[int | None, int | None]
 
 @dataclass(frozen=True, kw_only=True)
 class FreezePolicy:
-    """What is frozen, in terms of parts; whatever is not named trains."""
+    """Which parts are frozen; every part that is not named trains."""
 
     inputs: bool = False
     """Everything before block 0: the token table, positions, an embedding norm."""
@@ -20,7 +20,7 @@ class FreezePolicy:
     lm_head: bool = False
     """The language-modelling head with its transform; never a classifier."""
     decoder: Literal["train", "freeze"] = "train"
-    """What happens to the decoder of an encoder-decoder, whose encoder is what the other fields speak of."""
+    """What happens to the decoder of an encoder-decoder; all other fields refer to its encoder."""
 
     def __post_init__(self) -> None:
         given: Any = self.blocks
@@ -56,7 +56,7 @@ class FreezePolicy:
 
 
 Policy = FreezePolicy | Callable[[int], FreezePolicy]
-"""A policy, or how to make one for a model of so many blocks."""
+"""A policy, or a function that makes one from the number of blocks."""
 
 
 def none(depth: int) -> FreezePolicy:
@@ -65,7 +65,7 @@ def none(depth: int) -> FreezePolicy:
 
 
 def embeddings(depth: int, *, decoder: Literal["train", "freeze"] = "train") -> FreezePolicy:
-    """Freeze everything before block 0, hence a language-modelling head that shares its table."""
+    """Freeze everything before block 0, and with it a language-modelling head that shares the token table."""
     return FreezePolicy(inputs=True, decoder=decoder)
 
 
@@ -82,7 +82,7 @@ def early(
     Args:
         depth: Number of blocks of the model.
         share: Share of the blocks, rounded, at least one block; the published 8 of 32 is a quarter.
-        blocks_frozen: How many blocks exactly, whatever the share.
+        blocks_frozen: Exact number of blocks; overrides `share`.
         legacy: Freeze one block more, as the published code does, which counts the inputs as a layer.
         decoder: What happens to the decoder of an encoder-decoder.
     """
@@ -97,9 +97,9 @@ def last(
     blocks_frozen: int | None = None,
     decoder: Literal["train", "freeze"] = "train",
 ) -> FreezePolicy:
-    """Freeze as many blocks as `early` does, but the last ones, with the final norm and the language-modelling head.
+    """Freeze the last blocks, as many as `early` does, with the final norm and the language-modelling head.
 
-    A head that shares the token table freezes the table, too.
+    If the head shares the token table, the table is frozen, too.
     """
     count = _count(depth, share, blocks_frozen)
     _first(count, depth)
@@ -129,5 +129,5 @@ def _is_bound(value: object) -> bool:
 
 
 def _plain(ranges: Any) -> Any:
-    """Write ranges as a configuration file does."""
+    """Write ranges as a configuration file would."""
     return [_plain(item) for item in ranges] if isinstance(ranges, Sequence) and not isinstance(ranges, str) else ranges

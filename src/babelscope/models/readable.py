@@ -1,20 +1,20 @@
-"""Whether a model can read what a tokenizer gives: said before it runs, for its own error says neither."""
+"""Check that a model can read a tokenizer's output before it runs, because the model's own error is unhelpful."""
 
 from babelscope.models.parts import Parts
 
 
 def refuse_unreadable(parts: Parts, *, highest: int, longest: int) -> None:
-    """Refuse tokens or positions that the model has no row for.
+    """Refuse tokens or positions for which the model has no row.
 
     Args:
         parts: Where the layers of the loaded model are.
-        highest: The highest token id that it is to read.
-        longest: The most tokens of a text.
+        highest: The highest token id in the texts.
+        longest: The number of tokens of the longest text.
 
     Raises:
         ValueError: if a token has no row in the token table, or a text is longer than the model can read.
     """
-    # of the weight, which a table wrapped by an adapter has, too
+    # read from the weight, which a table wrapped by an adapter also has
     rows = int(parts.tokens.weight.shape[0])  # type: ignore[index]
     if highest >= rows:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Adapters that were saved apart from their model: what they were made for, what they hold, and back into it."""
+"""Adapters saved separately from their model: read what they were made for and what they hold, and attach them."""
 
 import json
 import re
@@ -28,7 +28,7 @@ class MadeFor:
 
 
 def read_adapter(folder: Path) -> MadeFor:
-    """Read from a folder of adapters which model they were made for.
+    """Read which model the adapters in a folder were made for.
 
     Raises:
         ValueError: if it cannot be read, or has no weights in safetensors.
@@ -36,7 +36,7 @@ def read_adapter(folder: Path) -> MadeFor:
     try:
         found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         base, revision = found["base_model_name_or_path"], found.get("revision")
-        # null and "" are what PEFT writes for a model that was never loaded from anywhere
+        # PEFT writes null or "" for a model that was never loaded from a checkpoint
         if not isinstance(base, str) or not base:
             raise ValueError(f"base_model_name_or_path is {json.dumps(base)}")
     except (ValueError, KeyError, TypeError) as error:
@@ -60,7 +60,7 @@ def read_adapter(folder: Path) -> MadeFor:
 
 
 def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Read what is saved with adapters: a head, or a table, has the names of the model's own parameters.
+    """Read names and shapes of the saved tensors; a head or a table is saved under the model's own parameter names.
 
     Raises:
         ValueError: if the file cannot be read.
@@ -77,7 +77,7 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def count_labels(folder: Path) -> int | None:
-    """Count the labels of the classifier that was saved with adapters; None where none was."""
+    """Count the labels of the classifier that was saved with adapters; None if there was no classifier."""
     shapes = read_shapes(folder)
     return next((shapes[f"{name}.weight"][0] for name in _CLASSIFIERS if f"{name}.weight" in shapes), None)
 
@@ -86,7 +86,7 @@ def attach(model: PreTrainedModel, folder: Path) -> PeftModel:
     """Put saved adapters, and the head saved with them, into their base model, ready to be trained on.
 
     Raises:
-        ValueError: if they are prompts and no adapters, of a kind that PEFT does not know, or do not fit the model.
+        ValueError: if they are prompts rather than adapters, of a kind unknown to PEFT, or do not fit the model.
     """
     try:
         kind = PeftConfig.from_pretrained(str(folder))
@@ -101,7 +101,7 @@ def attach(model: PreTrainedModel, folder: Path) -> PeftModel:
             f"{kind.peft_type.value}: prompt learning adds positions that no sentence has; train one with adapter=lora."
         )
     with quiet_peft(), warnings.catch_warnings():
-        # PEFT would only warn, and go on with random adapters, or in the place of those that a Hub id brought
+        # PEFT would only warn, and continue with random adapters, or replace adapters that came with a Hub id
         warnings.filterwarnings("error", message=".*(missing adapter keys|Already found a `peft_config`).*")
         try:
             return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
@@ -114,7 +114,7 @@ def attach(model: PreTrainedModel, folder: Path) -> PeftModel:
 
 
 def _remedy(model: PreTrainedModel, error: str) -> str:
-    """Tell from PEFT's error what is of another size: the token table, the head, or the model."""
+    """Tell from PEFT's error what has another size (token table, head or model), and return the remedy."""
     wrong = re.findall(r"size mismatch for base_model\.model\.(\S+):", error)
     tables = (model.get_input_embeddings(), model.get_output_embeddings())
     paths = tuple(f"{name}." for name, module in model.named_modules() if any(module is table for table in tables))

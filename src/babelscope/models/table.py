@@ -18,7 +18,7 @@ from babelscope.models.tokenizer import load_tokenizer
 from babelscope.models.written import family_in, read_written, text_part
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
-# names under which output tables are saved; a head without one of its own is tied
+# names under which output tables are saved; a head without its own table is tied
 OUTPUTS = ("lm_head.weight", "lm_head.decoder.weight", "cls.predictions.decoder.weight", "embed_out.weight")
 BLOCK = 4096
 
@@ -28,13 +28,13 @@ class TokenTable:
     """The input embeddings of one checkpoint."""
 
     weight: Tensor
-    """(V, D), in the stored type and mapped from the file: rows are read when they are used, in float32 by you."""
+    """(V, D), in the stored type, memory-mapped: rows are read when used; convert them to float32 yourself."""
     name: str
-    """Of the tensor in the checkpoint."""
+    """Name of the tensor in the checkpoint."""
     tied: bool | None
-    """Whether the output embedding is the same; as stored or else as configured; None where nothing says so."""
+    """Whether the output embedding is the same tensor: as stored, else as configured; None if neither says so."""
     tokenizer: PreTrainedTokenizerBase
-    """V may be more than its tokens: rows of padding."""
+    """Its tokenizer; V may exceed the number of its tokens, by padding rows."""
     model_type: str
 
 
@@ -49,8 +49,8 @@ def read_table(
     """Find the token table by the row of the model's family and map it, whether the checkpoint is sharded or not.
 
     Args:
-        checkpoint: A folder or a Hub id, of which only the file that holds the table is fetched; of saved adapters,
-            the model that they were made for.
+        checkpoint: A folder or a Hub id; from the Hub, only the file that holds the table is fetched. For saved
+            adapters, the table of the model that they were made for is read.
         revision: Of a Hub id; of a folder, a subfolder such as "step=100".
         trust_remote_code: Run code that comes with the tokenizer.
         family: The row to read the model by; by default the one of its model type.
@@ -76,7 +76,7 @@ def read_table(
 
 
 def _tensors(found: Checkpoint) -> dict[str, Path]:
-    """Tell for every tensor of a checkpoint which file holds it."""
+    """Return, for every tensor of a checkpoint, the file that holds it."""
     index = _file(found, INDEX)
     if index is not None:
         try:
@@ -92,11 +92,11 @@ def _tensors(found: Checkpoint) -> dict[str, Path]:
 
 
 def _find_table(found: Checkpoint, where: Mapping[str, Path], family: Family, config: Mapping[str, object]) -> str:
-    """Find the tensor of the family's token table, under whichever prefix; the stack's own name for it counts, too."""
+    """Find the tensor of the family's token table, under any prefix, or under the stack's own name for it."""
     for path in (family.tokens, *family.inputs):
         wanted = f"{path}.weight"
         names = [name for name in where if f".{name}".endswith(f".{wanted}")]
-        if path != family.tokens:  # such as encoder.embed_tokens of mT5, but no table of positions
+        if path != family.tokens:  # such as encoder.embed_tokens of mT5, but not a table of positions
             names = [name for name in names if _rows(found, where[name], name) == config.get("vocab_size")]
         if len(names) > 1 and wanted not in names:
             raise _nothing(found, f"{', '.join(sorted(names))} could all be it", "set model.family")
@@ -122,11 +122,11 @@ def _rows(found: Checkpoint, file: Path, name: str) -> int | None:
 
 
 def _is_tied(found: Checkpoint, where: Mapping[str, Path], weight: Tensor, config: Mapping[str, object]) -> bool | None:
-    """Compare with the stored output table; a checkpoint without one has what its configuration says."""
+    """Compare with the stored output table; without one, use what the configuration says."""
     for name in where:
         if any(f".{name}".endswith(f".{output}") for output in OUTPUTS):
             output = _read(found, where[name], name)
-            # in blocks, and the first one tells most tables apart
+            # in blocks; the first block already tells most tables apart
             return output.shape == weight.shape and all(
                 bool((output[i : i + BLOCK] == weight[i : i + BLOCK]).all()) for i in range(0, len(weight), BLOCK)
             )
@@ -148,7 +148,7 @@ def _refuse_adapted(adapter: Path, family: Family) -> None:
 
 
 def _file(found: Checkpoint, name: str) -> Path | None:
-    """Locate a file in a folder, or fetch it from the Hub; None where the checkpoint has no such file."""
+    """Locate a file in a folder, or fetch it from the Hub; None if the checkpoint has no such file."""
     try:
         path = cached_file(
             found.place, name, revision=found.revision, _raise_exceptions_for_missing_entries=not found.local

@@ -1,6 +1,7 @@
 """Load a checkpoint's tokenizer, able to pad and to cut."""
 
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -13,11 +14,11 @@ def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTok
 
     Args:
         found: The checkpoint.
-        other: Folder or Hub id of the tokenizer, where it is not with the checkpoint: repositories of intermediate
+        other: Folder or Hub id of the tokenizer if it is not with the checkpoint; repositories of intermediate
             checkpoints may have none.
 
     Raises:
-        ValueError: if there is none that can be read, or it has no vocabulary.
+        ValueError: if no tokenizer can be read, or it has no vocabulary.
     """
     own = found.adapter is not None and (found.adapter / "tokenizer_config.json").is_file()
     place, revision = (found.adapter, None) if own else (found.place, found.revision)
@@ -40,8 +41,8 @@ def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTok
 
 
 def _refuse_empty(tokenizer: PreTrainedTokenizerBase, place: object, other: str | None) -> None:
-    """From a folder without a vocabulary, transformers 5 builds a tokenizer that knows no word, and says nothing."""
-    # such a one may still have the mark of a space; by contents, for the files of a good one have many names
+    """Refuse a tokenizer without a vocabulary, which transformers 5 builds silently from a folder that has none."""
+    # an empty one may still have the space mark; check contents, because the files of a valid one have many names
     if len(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)) < 2:
         argument = "model.checkpoint" if other is None else "model.tokenizer"
         raise ValueError(
@@ -51,22 +52,22 @@ def _refuse_empty(tokenizer: PreTrainedTokenizerBase, place: object, other: str 
 
 
 def share_length(tokenizer: PreTrainedTokenizerBase, parts: Parts) -> None:
-    """Let the tokenizer cut texts at what the model can read; its own limit holds where it is lower."""
+    """Let the tokenizer cut texts at the length that the model can read, unless its own limit is lower."""
     if parts.length is not None:
         tokenizer.model_max_length = min(tokenizer.model_max_length, parts.length)
 
 
 def share_padding(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:
-    """Give tokenizer and model one padding token; where there is none it is the end of sentence, or unknown.
+    """Give tokenizer and model the same padding token, falling back to the end-of-sentence or the unknown token.
 
-    The token table never grows: masks, not ids, say what is padding, so any token can stand there.
+    The token table never grows: masks, not ids, mark what is padding, so any token can be used.
 
     Raises:
         ValueError: if no special token can serve.
     """
     rows = len(model.get_input_embeddings().weight)  # type: ignore[arg-type]
     for token in (tokenizer.pad_token, tokenizer.eos_token, tokenizer.unk_token):
-        # a padding token that somebody added to the tokenizer alone has no row in the table
+        # a padding token that was added only to the tokenizer has no row in the table
         if token is not None and tokenizer.get_vocab().get(token, rows) < rows:
             tokenizer.pad_token = token
             model.config.pad_token_id = tokenizer.pad_token_id
@@ -75,3 +76,10 @@ def share_padding(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) ->
         f"Expected the tokenizer of `model.checkpoint` to have a padding, end-of-sentence or unknown token among the "
         f"{rows} rows of the token table, but it has none; set pad_token in its tokenizer_config.json."
     )
+
+
+def share_start(model: PreTrainedModel, objective: str) -> None:
+    """Let the decoder of a span model begin with padding, as T5's does, where its configuration does not say."""
+    config: Any = model.config
+    if objective == "span" and getattr(config, "decoder_start_token_id", None) is None:
+        config.decoder_start_token_id = config.pad_token_id

@@ -18,13 +18,13 @@ class TrainablePart:
 
     @property
     def share(self) -> float:
-        """Trainable parameters per parameter; 0 for a part that holds none of its own."""
+        """Trainable parameters divided by parameters; 0 for a part without parameters of its own."""
         return self.trainable / self.parameters if self.parameters else 0.0
 
 
 @dataclass(frozen=True)
 class TrainableMap:
-    """What trains, part by part; a tensor that two parts share is counted in the first of them."""
+    """What trains, part by part; a tensor shared by two parts is counted in the first one."""
 
     rows: tuple[TrainablePart, ...]
 
@@ -70,6 +70,6 @@ def named_parts(parts: Parts) -> Iterator[tuple[str, Iterable[nn.Module]]]:
 
 
 def _stand_in(held: Iterable[nn.Parameter]) -> Iterator[nn.Module]:
-    """Yield a module that has these parameters, for the one that holds them holds other parts as well."""
+    """Yield a stand-in module with only these parameters, because the module that holds them holds other parts too."""
     if parameters := list(held):
         yield nn.ParameterList(parameters)

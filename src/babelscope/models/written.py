@@ -1,4 +1,4 @@
-"""A checkpoint's configuration as its file has it, and the text model in one of several modalities, such as Gemma 3."""
+"""A checkpoint's config.json as written, and the text model inside a multimodal checkpoint such as Gemma 3."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +12,12 @@ TEXT_WEIGHTS = {
     r"^(?:model\.)?language_model\.(?:model\.)?(?!lm_head)": "model.",
     r"^language_model\.lm_head": "lm_head",
 }
-"""From the names of weights in checkpoints of several modalities, older and newer, to those of their text model."""
+"""Maps weight names in multimodal checkpoints, older and newer ones, to the names in their text model."""
 Written = Mapping[str, Any]
 
 
 def read_written(found: Checkpoint) -> Written:
-    """Read config.json before transformers makes a configuration of it, whose messages name no remedy of ours.
+    """Read config.json before transformers parses it, because the errors of transformers name no remedy.
 
     Raises:
         ValueError: if it cannot be read.
@@ -30,16 +30,16 @@ def read_written(found: Checkpoint) -> Written:
 
 
 def wraps_text(written: Written) -> bool:
-    """Tell whether this is a model around a text model of a known family, which is read in its place."""
+    """Tell whether this model wraps a text model of a known family, which is then read in its place."""
     text = written.get("text_config")
     row = FAMILIES.get(text.get("model_type", "")) if isinstance(text, Mapping) else None
-    # the others have their weights under other names
+    # other objectives store their weights under other names
     known = row is not None and row.objective == "causal"
     return known and written.get("model_type") not in FAMILIES
 
 
 def text_part(written: Written) -> Written:
-    """Return what is written of the text model: all of it where there is no other."""
+    """Return the part of config.json about the text model: all of it if there is no wrapper."""
     return {**written["text_config"], **_ties(written)} if wraps_text(written) else written
 
 
@@ -47,13 +47,13 @@ def family_in(written: Written) -> Family:
     """Look up the row of the text model.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if the family is unknown.
     """
     return family_of(str(text_part(written).get("model_type")))
 
 
 def text_config(config: PreTrainedConfig, written: Written) -> PreTrainedConfig:
-    """Return the text model's configuration, with ties and labels of the whole; `config` where it is of no other."""
+    """Return the text model's configuration, with the wrapper's ties and labels; `config` itself without a wrapper."""
     if not wraps_text(written):
         return config
     text = config.get_text_config()

@@ -1,4 +1,4 @@
-"""Batches in pieces that fit: into the processor's cache at once, into the memory that there is by trial."""
+"""Batches in pieces that fit: into the processor's cache by calculation, into available memory by trial."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,13 +13,13 @@ Result = TypeVar("Result")
 
 
 class BackOff:
-    """Runs batches whole until one does not fit; halves it, and goes on with the size that fitted.
+    """Runs batches whole until one does not fit into memory, then halves it and continues with the size that fitted.
 
-    As the longest texts come first, it settles at once. Pieces are as the batch would have been under a smaller
+    Since the longest texts come first, the size settles at once. A piece is what a batch would be under a smaller
     `max_tokens`, so results are the same up to rounding.
 
     Args:
-        room: Positions that a piece may have from the start; None for as many as the batch has.
+        room: Most positions of a piece from the start; None for as many as the batch has.
     """
 
     def __init__(self, room: int | None = None):
@@ -32,7 +32,7 @@ class BackOff:
 
         Args:
             batch: Of tokens.
-            forward: Called once per piece that fits; it may keep nothing of a call that raises.
+            forward: Called once per piece that fits; it must keep nothing from a call that raises.
 
         Raises:
             ValueError: if a single text does not fit.
@@ -48,7 +48,7 @@ class BackOff:
             start += len(piece.index)
 
     def report(self) -> None:
-        """Say in one line, where something did not fit, with which size the rest went on."""
+        """If something did not fit, log in one line with which size the rest was run."""
         if self.refused:
             logger.warning(
                 "A batch of %d positions did not fit into memory, so it was halved, and what followed it; set "
@@ -68,7 +68,7 @@ class BackOff:
 
 
 def _try(forward: Callable[[Batch], Result], piece: Batch) -> tuple[Result] | None:
-    # by the return, and not in the except, all that the failed call held is freed
+    # by the time of this return (unlike inside the except), everything that the failed call held is freed
     try:
         return (forward(piece),)
     except (RuntimeError, MemoryError) as error:
@@ -78,9 +78,9 @@ def _try(forward: Callable[[Batch], Result], piece: Batch) -> tuple[Result] | No
 
 
 def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device, or the machine, has no memory left."""
+    """Return whether an error says that a device or the host has run out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    # torch has no class of its own for the processor's memory, nor for that of libraries
+    # torch has no error class for lack of host memory, nor for that of libraries
     said = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
     return isinstance(error, RuntimeError) and any(words in str(error) for words in said)

@@ -24,37 +24,42 @@ from babelscope.states.reading import STATES, Reading
 from babelscope.states.transfer import Return, send
 
 CACHED = 8192
-"""Positions of a piece on a CPU, times the bytes of a number, however large the batch: 2,048 in float32, 4,096 in
-bfloat16. Its activations stay in the processor's cache."""
+"""Positions per piece of a batch on a CPU, times the bytes of a number: 2,048 positions in float32, 4,096 in bfloat16.
+
+This keeps the activations of a piece in the processor's cache, however large the batch is."""
 HOST = torch.device("cpu")
 Progress = Callable[[Sequence[Batch]], Iterable[Batch]]
 Reduce = Callable[[str, Tensor, Batch], Tensor]
-"""From the name of a layer, what it holds (B, T, D), and the batch that it is of, masks on the same device, to what is
-to be kept of it, such as (B, D)."""
+"""Takes the name of a layer, its values (B, T, D) and their batch (masks on the same device), and returns what to keep,
+such as a tensor (B, D)."""
 Take = Callable[[str, Tensor, Batch], None]
-"""Receives the name of a layer, what was kept of it, in memory, and the batch that it is of."""
+"""Receives the name of a layer, what `Reduce` kept of it (in host memory), and the batch that it came from."""
 Put = Callable[[str, Tensor, Tensor], None]
-"""Receives the name of a layer, which points (B,), and their vectors (B, D) in memory."""
+"""Receives the name of a layer, indices of points (B,), and their vectors (B, D) in host memory."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A corpus as batches of tokens; of n sentences in K languages, point l * n + i is sentence i in language l."""
+    """A corpus as batches of tokens. With n sentences in K languages, point l * n + i is sentence i in language l."""
 
     corpus: Corpus
     batches: tuple[Batch, ...]
-    """Points of the same tokens are in them once, so that they are the same to the bit."""
+    """Points with identical tokens occur here once, so that all of them get bit-identical vectors."""
     tokens: str
     """Hash of all token ids: equal text can become different tokens under another tokenizer version."""
     stands: Tensor
-    """(S,) the point in the batches that has the tokens of each."""
+    """(S,) For each point, the index of the first point with identical tokens; only that one is embedded."""
 
     def shard(self, rank: int, world: int) -> "Prepared":
         """Every `world`-th batch: what one of several processes embeds."""
         return replace(self, batches=self.batches[rank::world])
 
     def points(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return all points (P,) that have the tokens of some in the batches (B,), and whose of these each has (P,)."""
+        """Expand embedded points `index` (B,) to all P points with the same tokens.
+
+        Returns:
+            (P,) the points, and (P,) the position in `index` of the embedded point that stands for each.
+        """
         order, first, many = self._copies
         some = many[index]
         row = torch.arange(len(index)).repeat_interleave(some)
@@ -63,7 +68,7 @@ class Prepared:
 
     @cached_property
     def _copies(self) -> tuple[Tensor, Tensor, Tensor]:
-        """All points (S,) by the point that stands for them, and where each one's begin and how many they are (S,)."""
+        """All points (S,) grouped by the point that stands for them; the start (S,) and the size (S,) of each group."""
         many = torch.bincount(self.stands, minlength=len(self.stands))
         return self.stands.argsort(stable=True), many.cumsum(0) - many, many
 
@@ -76,7 +81,7 @@ class Pooled:
     names: tuple[str, ...]
     ids: tuple[str, ...]
     device: torch.device = HOST
-    """Where they are to be measured; `layers` are in the host's memory or on disk."""
+    """Device on which metrics should run; `layers` themselves are in host memory or on disk."""
 
     def samples(self, start: "Pooled | None" = None) -> Iterator[tuple[str, LayerSample]]:
         """Yield one layer at a time, so that no more than one need be in memory.
@@ -119,7 +124,7 @@ class Pooled:
             self._refuse_non_finite(layer, x)
 
     def _refuse_non_finite(self, layer: str, x: Tensor) -> None:
-        # in blocks, for isfinite makes a copy of what it is given
+        # in blocks, because isfinite makes a copy of its argument
         finite = torch.cat([rows.isfinite().all(dim=1) for rows in x.split(4096)])
         refuse_non_finite(finite, torch.arange(len(x)), layer=layer, names=self.names, ids=self.ids)
 
@@ -141,8 +146,8 @@ def embed(
 
     Args:
         parts: Where the layers of the loaded model are.
-        prepared: The tokenized corpus, or one process's share of it; points of other shares stay 0, so that a sum over
-            processes is the whole.
+        prepared: The tokenized corpus, or one process's share of it. Points of other shares stay 0, so the sum over all
+            processes is the whole result.
         pool: From (B, T, D) and two masks to (B, D) float32.
         reading: What a layer holds: hidden states, or the activations of FFN neurons.
         progress: Wraps the sequence of batches, for a progress bar.
@@ -159,9 +164,9 @@ def embed(
 
 
 def measuring_device(parts: Parts) -> torch.device:
-    """Return where to measure the states of a model: the CUDA GPU where it begins, else the host.
+    """Return the device on which to measure the states of a model: the CUDA GPU of its first weights, else the host.
 
-    Metrics add up in float64, which other accelerators do not have.
+    Metrics sum in float64, which other accelerators do not have.
     """
     device = next(parts.stack.parameters()).device
     return device if device.type == "cuda" else HOST
@@ -170,7 +175,7 @@ def measuring_device(parts: Parts) -> torch.device:
 def embed_into(
     put: Put, parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress = iter
 ) -> None:
-    """Do as `embed`, but hand out the vectors of each batch and keep none."""
+    """Embed as `embed` does, but pass the vectors of each batch to `put` and keep none."""
 
     def reduce(layer: str, hidden: Tensor, batch: Batch) -> Tensor:
         return pooled(pool, hidden, batch.attention_mask.bool(), batch.ordinary)
@@ -193,14 +198,15 @@ def walk(
 ) -> None:
     """Run the model over batches, without gradients, and hand out every layer of each: the only such loop.
 
-    A batch may be run in pieces: see `BackOff`. On a GPU, what one piece gave is copied back and taken while the next
-    one runs.
+    A batch may be run in pieces (see `BackOff`). On a GPU, the results of one piece are copied back and taken while the
+    next one runs.
 
     Args:
         parts: Where the layers of the loaded model are.
         batches: Of tokens.
         reading: What a layer holds.
-        reduce: Called inside the hooks, layer by layer, also for a piece that turns out not to fit: it keeps nothing.
+        reduce: Called inside the hooks, layer by layer, even for a piece that turns out not to fit into memory; so it
+            must not keep anything.
         take: Called layer by layer for each piece that went through the whole model, exactly once.
         progress: Wraps the sequence of batches, for a progress bar.
 
@@ -253,7 +259,7 @@ def walk(
 
 
 def _beside(hidden: Tensor, batch: Batch) -> Batch:
-    """Give the batch with its masks where a layer is: a model may be spread over devices."""
+    """Return the batch with its masks on the device of `hidden`, because a model may be spread over devices."""
     if batch.ordinary.device == hidden.device:
         return batch
     mask, ordinary = batch.attention_mask.to(hidden.device), batch.ordinary.to(hidden.device)
@@ -262,7 +268,7 @@ def _beside(hidden: Tensor, batch: Batch) -> Batch:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; every module's own mode is restored, for some blocks may be frozen in eval."""
+    """Run in evaluation mode without gradients, then restore each module's own mode: frozen blocks may be in eval."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

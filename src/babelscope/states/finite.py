@@ -1,4 +1,4 @@
-"""Refuse states that are not finite, by the name of their layer, language and sentence."""
+"""Refuse states that are not finite; the error names layer, language and sentence."""
 
 from torch import Tensor
 
@@ -10,8 +10,8 @@ def refuse_non_finite(
 
     Args:
         finite: Whether each point is (B,), bool.
-        index: Which points these are (B,), all or those of a batch: l * n + i is sentence i in language l.
-        layer: Named in the message.
+        index: Indices of these points (B,), of the whole corpus or of a batch: l * n + i is sentence i in language l.
+        layer: Name of the layer, for the message.
         names: The K languages.
         ids: The n sentences.
 
@@ -22,7 +22,7 @@ def refuse_non_finite(
         return
     bad = index[~finite]
     language, sentence = divmod(int(bad[0]), len(ids))
-    # what is refused at its first batch says nothing of the others
+    # a failure in one batch says nothing about the other batches
     of = "sentences" if len(index) == len(names) * len(ids) else "sentences in its batch"
     raise ValueError(
         f"Expected finite states, but layer {layer} is not finite for sentence {ids[sentence]!r} in "

@@ -15,16 +15,16 @@ from babelscope.states.reading import GATE, Reading
 
 @dataclass(frozen=True)
 class Firing:
-    """Counts of ordinary tokens; those of several processes add up."""
+    """Counts of ordinary tokens; the counts of several processes can be added."""
 
     active: Mapping[str, Tensor]
-    """By layer, the tokens of each language on which each neuron is above 0: (K, F) int64."""
+    """By layer: (K, F) int64, the number of each language's tokens on which each neuron is above 0."""
     tokens: Tensor
     """All tokens of each language: (K,) int64."""
     names: tuple[str, ...]
 
     def __add__(self, other: "Firing") -> "Firing":
-        """Join the counts of two shares of one corpus."""
+        """Add the counts of two shares of one corpus."""
         if self.names != other.names or list(self.active) != list(other.active):
             raise ValueError(
                 f"Expected counts of the same languages and layers, but got {len(self.names)} languages and "
@@ -41,7 +41,7 @@ class Firing:
 
 
 def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, progress: Progress = iter) -> Firing:
-    """Run the model over all batches and count; memory does not grow with sentences.
+    """Run the model over all batches and count active neurons; memory does not grow with the number of sentences.
 
     Args:
         parts: Where the neurons of the loaded model are.
@@ -59,7 +59,7 @@ def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, p
     tokens = torch.zeros(len(names), dtype=torch.int64)
 
     def reduce(layer: str, hidden: Tensor, batch: Batch) -> Tensor:
-        # selected and not multiplied: padding may hold anything
+        # select, do not multiply: padding may hold NaN
         ordinary = batch.ordinary[..., None]
         finite = (hidden.isfinite() | ~ordinary).all(dim=2).all(dim=1)
         return ((hidden > 0) & ordinary).sum(dim=1).masked_fill_(~finite[:, None], -1)

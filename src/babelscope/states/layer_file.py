@@ -1,4 +1,4 @@
-"""One layer on disk, a NumPy file (S, D) of float32 in rows, written by points and read by columns."""
+"""One layer on disk: a NumPy file (S, D) of float32, row by row, written by points and read by columns."""
 
 import io
 import os
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 class LayerFile:
-    """A file that is there already; nothing of it is kept in memory.
+    """An existing file; nothing of it is kept in memory.
 
     Args:
-        file: Of NumPy's own format.
+        file: In NumPy's own format.
     """
 
     def __init__(self, file: Path):
@@ -36,7 +36,7 @@ class LayerFile:
         """
         points, width = self.shape
         block = torch.empty(points, stop - start)
-        # a whole layer lies in one piece; without a buffer, which would hold it a second time
+        # a whole layer is contiguous; unbuffered, because a buffer would hold it a second time
         pieces = block.numpy().reshape((1, -1) if stop - start == width else block.shape)
         with self.file.open("rb", buffering=0) as whole:
             for i, piece in enumerate(pieces):
@@ -49,7 +49,7 @@ class LayerFile:
 
 
 def _fill(file: io.FileIO, numbers: np.ndarray) -> bool:
-    """Read until all numbers are there; the system gives no more than 2 GiB at a time."""
+    """Read until all numbers are there, because the system returns at most 2 GiB per call."""
     rest = numbers.data.cast("B")
     while rest and (count := file.readinto(rest)):
         rest = rest[count:]
@@ -60,7 +60,7 @@ def create(file: Path, shape: tuple[int, int]) -> LayerFile:
     """Make a file of zeros.
 
     Raises:
-        OSError: if the disk has no room for the whole of it, before anything slow is done.
+        OSError: if the disk has no room for the whole file; this is found before anything slow is done.
     """
     np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     with file.open("r+b") as whole:

@@ -1,9 +1,9 @@
 """Linear layers by the fastest routine that this processor has for them, with the same numbers up to rounding.
 
-On AMD's processors torch multiplies float32 matrices by MKL, which takes twice as long there as oneDNN,
-which torch has as well, where there are 512-bit instructions. In bfloat16 torch takes oneDNN itself, but brings the
-weights into its order anew at every call. Both are reached by what `torch.compile` calls for a linear layer, without
-compiling anything: no hook is passed by.
+On AMD processors with 512-bit instructions, torch multiplies float32 matrices by MKL, which takes twice as long as
+oneDNN, which torch also contains. In bfloat16 torch uses oneDNN itself, but reorders the weights at every call. Both
+costs are avoided with the operators that `torch.compile` uses for a linear layer. Nothing is compiled, so no hook is
+bypassed.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,20 +17,20 @@ from torch.overrides import TorchFunctionMode
 from babelscope.metrics.hardware import prefers_onednn
 
 MOST = 2**30
-"""Bytes of weights that may be held a second time, in oneDNN's order; those of a larger model stay as they are."""
+"""Bytes of weights that may be held a second time, in oneDNN's order; a larger model's weights are not copied."""
 ROWS = 1024
-"""Rows that the order is made for; any number is right. One constant, so that no batch changes another's numbers."""
+"""Number of rows for which weights are reordered. Any number is correct; a constant keeps batches independent."""
 
 
 @contextmanager
 def fast_linear(stack: nn.Module) -> Iterator[None]:
     """Let linear layers on the CPU use the fastest routine, within the `with` and without gradients.
 
-    What is chosen hangs on processor, dtype and model alone, never on a clock: the same machine gives the same bits.
+    The choice depends only on processor, dtype and model, never on timing, so the same machine gives the same bits.
     Weights must not change inside the `with`.
 
     Args:
-        stack: The model that is run inside, which bounds how much is packed.
+        stack: The model that is run inside; its size decides whether weights are packed.
     """
     size = sum(module.weight.nbytes for module in stack.modules() if isinstance(module, nn.Linear))
     with _Linear(pack=size <= MOST):
@@ -42,7 +42,7 @@ class _Linear(TorchFunctionMode):
         super().__init__()
         self.pack = pack
         self.packed: dict[int, tuple[Tensor, Tensor]] = {}
-        """By the id of a weight: the weight, so that its id stays its own, and its copy in oneDNN's order."""
+        """By the id of a weight: the weight (kept alive so that the id stays unique) and its copy in oneDNN's order."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

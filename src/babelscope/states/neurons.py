@@ -19,8 +19,8 @@ Place = Literal["down_input", "gate"]
 def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None]:
     """Call `keep(layer, activation)` for every block of every forward pass made inside the `with`.
 
-    `activation` is (B, T, F) in the model's dtype. The neurons of the i-th block, counted from 1, are layer "i"; those
-    of an encoder-decoder are its encoder's.
+    `activation` is (B, T, F) in the model's dtype. The neurons of the i-th block, counted from 1, are layer "i". For an
+    encoder-decoder, the blocks are those of the encoder.
 
     Args:
         parts: Where the blocks of the loaded model are.
@@ -30,7 +30,7 @@ def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None
 
     Raises:
         ValueError: if the reading is unknown, the model is compiled or runs its feed-forward layers in chunks, or the
-            neurons of a block were not passed as often as the block: then the model's forward goes another way.
+            neurons of a block were not passed as often as the block, because the forward pass takes another path.
     """
     refuse_unknown(reading)
     refuse_compiled(parts)
@@ -66,7 +66,7 @@ def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None
 
 
 def refuse_unknown(reading: str) -> None:
-    """Raise a ValueError unless this is a place where neurons are read."""
+    """Raise a ValueError unless `reading` is a place where neurons can be read."""
     if reading not in get_args(Place):
         raise ValueError(f"Expected argument `reading` to be 'down_input' or 'gate', but got {reading!r}; choose one.")
 

@@ -1,8 +1,8 @@
 """From token states to one vector per sentence: functions of (hidden, attended, ordinary).
 
 Every function takes `hidden` (B, T, D) in any dtype, `attended` (B, T) bool (every real token) and `ordinary` (B, T)
-bool (real tokens that are not special), and returns (B, D) in float32. Masked positions never reach the sum: padding
-may hold NaN, and 0 * NaN is NaN, so positions are selected and not multiplied away.
+bool (real tokens that are not special), and returns (B, D) in float32. Masked positions never reach the sum. They are
+left out by selection, not multiplied by zero, because padding may hold NaN and 0 * NaN is NaN.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ Pool = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def pooled(pool: Pool, hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
-    """Pool by a function that may be somebody's own.
+    """Pool with a function that may be user-supplied, and check its result.
 
     Raises:
-        ValueError: If it is no function, or does not give one float32 vector (D,) per sentence.
+        ValueError: If it is not a function, or does not return one float32 vector (D,) per sentence.
     """
     if not callable(pool):
         raise ValueError(
@@ -64,10 +64,10 @@ def first(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:
 def _average(hidden: Tensor, weight: Tensor) -> Tensor:
     kept = hidden.to(torch.float32, copy=True)
     if kept.is_cpu:
-        # by their rows, which are few: a third of the time of a mask that is as wide as the states
+        # index the few masked rows: a third of the time of a mask as wide as the states
         kept.flatten(0, 1).index_fill_(0, (weight == 0).flatten().nonzero().squeeze(1), 0.0)
     else:
-        kept.masked_fill_((weight == 0).unsqueeze(2), 0.0)  # a GPU would be waited for to count them
+        kept.masked_fill_((weight == 0).unsqueeze(2), 0.0)  # counting them would wait for the GPU
     return (weight.unsqueeze(1) @ kept).squeeze(1) / weight.sum(dim=1, keepdim=True)
 
 

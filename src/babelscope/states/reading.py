@@ -16,7 +16,7 @@ class Reading:
 
     name: str
     record: Callable[[Parts, Keep], AbstractContextManager[None]]
-    """Hooks that give every layer (B, T, D) of a forward pass made inside the `with`."""
+    """Context manager that hooks the model and passes on every layer (B, T, D) of a forward pass made inside it."""
     widths: Callable[[Parts], dict[str, int]]
     """D of every layer, in order."""
 

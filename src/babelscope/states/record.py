@@ -11,7 +11,7 @@ from babelscope.models.hookable import refuse_compiled
 from babelscope.models.parts import Parts
 
 Keep = Callable[[str, Tensor], None]
-"""Receives the name of a layer and what it holds (B, T, D)."""
+"""Receives the name of a layer and its values (B, T, D)."""
 
 
 @contextmanager
@@ -19,11 +19,11 @@ def record(parts: Parts, keep: Keep) -> Iterator[None]:
     """Call `keep(layer, hidden)` for every layer of every forward pass made inside the `with`.
 
     `hidden` is (B, T, D) in the model's dtype. Layer "0" is the input of block 0, layer "i" the output of block i and
-    "final" the output of the final norm where the family has one: Hugging Face's last hidden state is that of "final".
+    "final" the output of the final norm where the family has one; there, Hugging Face's last hidden state is "final".
 
     Raises:
         ValueError: if the model is compiled.
-        RuntimeError: if a layer was passed less often than another, as in a model that goes round its blocks.
+        RuntimeError: if a layer was passed less often than another, as in a model that bypasses some of its blocks.
     """
     refuse_compiled(parts)
     fired: Counter[str] = Counter()
@@ -36,7 +36,7 @@ def record(parts: Parts, keep: Keep) -> Iterator[None]:
         give("0", args[0] if args else kwargs["hidden_states"])
 
     def after(layer: str) -> Callable[[nn.Module, Any, Any], None]:
-        # blocks give a bare tensor or a tuple that starts with one, depending on the family
+        # depending on the family, blocks return a bare tensor or a tuple that starts with one
         return lambda module, args, output: give(layer, output if isinstance(output, Tensor) else output[0])
 
     handles = [parts.blocks[0].register_forward_pre_hook(before, with_kwargs=True)]

@@ -1,4 +1,4 @@
-"""Columns of a layer, a block at a time: what a score that is a sum over neurons needs at most."""
+"""Read a layer a block of columns at a time, which is enough for a score that is a sum over neurons."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -10,12 +10,12 @@ from babelscope.states.store import StoredLayers
 def slices(layers: Mapping[str, Tensor], layer: str, *, elements: int = 2**24) -> Iterator[Tensor]:
     """Yield a layer (S, F) as column blocks (S, F_b) float32 of at most `elements` numbers each, left to right.
 
-    Of a stored layer, no more than one block is in memory, however many sentences there are.
+    For a stored layer, at most one block is in memory, however many sentences there are.
 
     Args:
-        layers: In memory, or stored.
-        layer: Which.
-        elements: Most numbers of a block; it has one column at least.
+        layers: Layers in memory, or stored.
+        layer: Name of the layer to read.
+        elements: Most numbers in a block; a block has at least one column.
     """
     read: Callable[[int, int], Tensor]
     if isinstance(layers, StoredLayers):

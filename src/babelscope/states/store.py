@@ -1,8 +1,9 @@
 """Pooled states on disk, one file per layer, so that nothing is embedded twice and nothing stale is ever served.
 
 The folder's name is a hash of everything the states depend on: weights, tokens, corpus, pooling, dtype, reading. A
-folder is written under a temporary name and renamed when it is whole. Vectors are written as they come and read back by
-layer or by columns, never through a memory map, whose pages would count as memory: it does not grow with sentences.
+folder is written under a temporary name and renamed when it is complete. Vectors are written as they arrive and read
+back by layer or by columns. No memory map is used, because its pages would count as memory; so memory does not grow
+with the number of sentences.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from babelscope.states.pool import Pool
 from babelscope.states.reading import STATES, Reading
 
 FORMAT = 3
-"""Raised when the meaning of a stored layer changes, or by which routine it is computed: it is part of the key."""
+"""Part of the key; increased when the meaning of a stored layer changes, or the routine that computes it."""
 
 
 class StoredLayers(Mapping[str, Tensor]):
@@ -61,7 +62,7 @@ def embed_once(
 
     Args:
         store: Folder that holds one folder per key.
-        key: What the caller knows of their origin (weights hash, pooling, dtype); corpus, tokens, layers, device and
+        key: What the caller knows about their origin (weights hash, pooling, dtype); corpus, tokens, layers, device and
             reading are added.
         parts: Where the layers of the loaded model are.
         prepared: The tokenized corpus.
@@ -79,7 +80,7 @@ def embed_once(
         "device": next(parts.stack.parameters()).device.type,
         "format": FORMAT,
     }
-    if reading.name != STATES.name:  # without a name, as they were stored before there was another reading
+    if reading.name != STATES.name:  # states have no name in the key, as before other readings existed
         family = parts.family
         whole["reading"] = [reading.name, family.stack, family.blocks, family.ffn_out, family.ffn_gate]
     folder = store / hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:
-    """Begin to copy a tensor of the CPU to a device; what is run there next waits for it."""
+    """Start copying a CPU tensor to a device; whatever runs there next waits for it."""
     if device.type != "cuda":
         return x.to(device)
     return x.pin_memory().to(device, non_blocking=True)
@@ -27,7 +27,7 @@ class Return:
             self.arrived.record(torch.cuda.current_stream(x.device))
 
     def wait(self) -> Tensor:
-        """Give the tensor once it is here."""
+        """Return the tensor once it has arrived."""
         if self.arrived is not None:
             self.arrived.synchronize()
         return self.x.cpu()

@@ -1,7 +1,8 @@
 """Sums of cosines between the sentences of K languages, from which means over any pairs follow; no pair is visited.
 
-With h = x / |x| (0 for a zero vector) and h_ls sentence s in language l, the sums are additive over columns, so that
-slices of a layer and layers of a model are measured one at a time, each divided by the norm of the whole vector.
+Let h = x / |x| (0 for a zero vector), and h_ls the vector of sentence s in language l. The sums are additive over
+columns, so slices of a layer and layers of a model can be measured one at a time, each divided by the norm of the whole
+vector.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from babelscope.metrics.precision import full_precision
 from babelscope.metrics.sample import LayerSample
 
 COLUMNS = 512
-"""Columns taken at a time, to stay in cache; what they add up to in their own type is then summed in float64."""
+"""Columns processed at a time, to stay in cache; their sums, in the type of x, are then added in float64."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,14 @@ class PairMeans:
     """Mean cosines of sentences in one language (rows) and another (columns)."""
 
     different: Tensor
-    """(..., K, K) of all pairs of different sentences."""
+    """(..., K, K) mean over all pairs of different sentences."""
     translations: Tensor
-    """(..., K, K) of all sentences with their translations; 1 on the diagonal, but for zero vectors."""
+    """(..., K, K) mean over all sentences with their translations; 1 on the diagonal, unless there are zero vectors."""
 
 
 @dataclass(frozen=True)
 class CosineSums:
-    """Sums of cosines of n sentences in K languages; those of disjoint columns may be added."""
+    """Sums of cosines of n sentences in K languages; sums of disjoint columns can be added."""
 
     total: Tensor
     """(K, n, K) float64 sum over t of <h_ls, h_mt> at [l, s, m]."""
@@ -47,7 +48,7 @@ class CosineSums:
         return PairMeans(different / (n * (n - 1)), self.same.mean(0))
 
     def leave_one_out(self) -> PairMeans:
-        """Return the mean cosines (n, K, K) without each sentence in turn; it takes n >= 3."""
+        """Return the mean cosines (n, K, K) with each sentence left out in turn; needs n >= 3."""
         n = len(self.same)
         from_one = self.total.transpose(0, 1)
         involved = from_one + from_one.transpose(1, 2) - 2 * self.same
@@ -57,7 +58,7 @@ class CosineSums:
 
 
 def squared_norms(x: Tensor) -> Tensor:
-    """Return the float64 squared norms (K, n) of x (K, n, F); those of disjoint columns may be added."""
+    """Return the float64 squared norms (K, n) of x (K, n, F); squared norms of disjoint columns can be added."""
     norms = x.new_zeros(x.shape[:2], dtype=torch.float64)
     for part in x.split(COLUMNS, dim=2):
         norms += torch.linalg.vector_norm(part, dim=2, dtype=torch.float64).square()
@@ -70,17 +71,17 @@ def directions(x: Tensor, norm: Tensor) -> Tensor:
 
 
 def share(norm: Tensor, whole: Tensor) -> Tensor:
-    """Return what turns directions by one norm (K, n) into those by another; 0 for a zero vector."""
+    """Return the factor (K, n) that converts directions by `norm` into directions by `whole`; 0 for a zero vector."""
     return norm / torch.where(whole > 0, whole, 1.0)
 
 
 def cosine_sums(x: Tensor, norm: Tensor) -> CosineSums:
-    """Sum the cosines of vectors of which x holds some columns.
+    """Sum the cosines of vectors, given some of their columns.
 
     Args:
         x: (K, n, F) float32 or float64 columns of n sentences in K languages, translations at the same place; products
             run in this type.
-        norm: (K, n) float64 norms of the whole vectors.
+        norm: (K, n) float64 norms over all columns of the vectors.
 
     Raises:
         ValueError: If there are fewer than 2 languages or sentences, or the shapes do not fit.
@@ -90,9 +91,9 @@ def cosine_sums(x: Tensor, norm: Tensor) -> CosineSums:
 
 @torch.no_grad()
 def cosine_sums_by(x: Tensor, *norms: Tensor) -> list[CosineSums]:
-    """Sum the cosines as `cosine_sums` does by each of several norms, such as the layer's and the model's, in one pass.
+    """Sum the cosines as `cosine_sums` does, for several norms in one pass, such as the layer's and the model's.
 
-    A further norm costs hardly anything: products with the directions by the first norm are shared.
+    A further norm costs hardly anything, because it reuses the products with the directions by the first norm.
     """
     for norm in norms:
         check_points(x, norm)
@@ -126,7 +127,7 @@ def sample_sums(sample: LayerSample) -> CosineSums:
 
 
 def check_points(x: Tensor, norm: Tensor) -> None:
-    """Refuse columns x that are not those of sentences in several languages, with a norm each.
+    """Refuse columns x that do not hold sentences in several languages, or norms that do not fit them.
 
     Raises:
         ValueError: If there are fewer than 2 languages or sentences, or the shapes do not fit.

@@ -1,4 +1,4 @@
-"""Intervals of statistics of sentence pairs: pairs share sentences, so the sentences are what is drawn."""
+"""Intervals of statistics of sentence pairs; pairs share sentences, so sentences are what is resampled."""
 
 from collections.abc import Callable
 
@@ -9,18 +9,18 @@ from babelscope.metrics.pairs.cosine_sums import CosineSums, PairMeans
 
 LEVEL = 0.95
 Statistic = Callable[[PairMeans], Tensor]
-"""Takes mean cosines (..., K, K); the leading dimensions stay: `lrds_of`, `sads_by_pair` and their like."""
+"""A function of mean cosines (..., K, K) that keeps the leading dimensions, such as `lrds_of` or `sads_by_pair`."""
 
 
 def interval(sums: CosineSums, statistic: Statistic) -> tuple[Tensor, Tensor]:
     """Compute the limits of a 95 % interval by the delete-one-sentence jackknife (Arvesen 1969, for U-statistics).
 
-    A sentence is left out in all languages at once. The interval is Student's t with n - 1 degrees of freedom around
-    the statistic; it tells what other sentences of the same kind would give, in the same languages.
+    Each sentence is left out in all languages at once. The interval is Student's t with n - 1 degrees of freedom around
+    the statistic. It covers what other sentences of the same kind would give, in the same languages.
 
     Args:
         sums: Sums of cosines of n >= 3 sentences.
-        statistic: What is asked of the mean cosines.
+        statistic: Function of the mean cosines.
 
     Returns:
         Low and high, each of the statistic's shape.

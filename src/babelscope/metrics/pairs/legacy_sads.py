@@ -1,4 +1,4 @@
-"""The released code's order of sentences for SADS, so that its effect can be shown."""
+"""The released code's order of sentences for SADS, to show its effect."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,10 @@ from torch import Tensor
 def released_order(x: Tensor) -> Tensor:
     """Reorder points x (K, n, ...) as the released code of Zeng et al. 2025 does before it takes blocks of a meaning.
 
-    It goes through the points, language by language, in strides of n + 1, which would be right for n + 1 sentences, and
-    takes each K in a row for the translations of one sentence. The blocks hold hardly any translations, so that SADS
-    of reordered columns and norms, `cosine_sums(released_order(x), released_order(norm))`, is near 0.
+    That code goes through the points, language by language, in strides of n + 1, which would be right for n + 1
+    sentences. It takes every K consecutive points for the translations of one sentence. These blocks hold hardly any
+    translations, so SADS of reordered columns and norms, `cosine_sums(released_order(x), released_order(norm))`, is
+    near 0.
     """
     languages, sentences = x.shape[:2]
     stride = sentences + 1

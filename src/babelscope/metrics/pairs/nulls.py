@@ -1,7 +1,7 @@
-"""What LRDS and SADS are once labels are shuffled: languages within each sentence, sentences within each language.
+"""LRDS and SADS after labels are shuffled: languages within each sentence, sentences within each language.
 
-The cosines within a group add up to |sum of h over the group|^2, which takes a pass over all neurons for every shuffle.
-The cosines of all points, which are additive over columns too, take one pass, and serve any number of shuffles.
+The cosines within a group add up to |sum of h over the group|^2, but that takes a pass over all neurons for every
+shuffle. The cosines of all points, which are additive over columns too, take one pass and serve any number of shuffles.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from babelscope.metrics.pairs.cosine_sums import check_points, directions, share
 from babelscope.metrics.precision import full_precision
 
 POINTS = 2**13
-"""At most so many points: their cosines then take 512 MiB."""
+"""Most points; their cosines then take 512 MiB."""
 COLUMNS = 4096
 
 
 @torch.no_grad()
 def all_cosines(x: Tensor, norm: Tensor) -> Tensor:
-    """Return the float64 cosines (S, S) of all S = K n points, language by language; those of columns may be added.
+    """Return the float64 cosines (S, S) of all S = K n points, language by language; results of columns can be added.
 
     Args:
         x: (K, n, F) float32 or float64 columns; products run in this type.
@@ -44,7 +44,7 @@ def all_cosines(x: Tensor, norm: Tensor) -> Tensor:
 
 
 def rescale(cosines: Tensor, norm: Tensor, whole: Tensor) -> Tensor:
-    """Turn cosines (S, S) by the norms (K, n) of a layer into the layer's part of those by the norms of the whole."""
+    """Convert cosines (S, S) by the norms (K, n) of a layer into the layer's part of the cosines by the whole norms."""
     factor = share(norm, whole).flatten()
     return cosines * factor * factor.unsqueeze(1)
 
@@ -102,7 +102,7 @@ class Relabelling:
 
 
 def _sum_inside(cosines: Tensor, groups: Tensor) -> Tensor:
-    """Sum the cosines of distinct points in one group, (P,), where groups (P, G, M) hold every point once."""
+    """Sum, for each shuffle (P,), the cosines of distinct points in a group; groups (P, G, M) hold each point once."""
     groups = groups.to(cosines.device)
     sums = [cosines[some.unsqueeze(2), some.unsqueeze(1)].sum() for some in groups]
     return torch.stack(sums) - cosines.trace()

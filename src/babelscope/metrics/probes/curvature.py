@@ -1,10 +1,10 @@
-"""The memory of L-BFGS for problems side by side, in its compact form: few large products, no loop over pairs."""
+"""The memory of L-BFGS for several problems, in its compact form: few large products, no loop over pairs."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-PAIRS = 10  # of a step and the gradient's change; twice as many save no iterations
+PAIRS = 10  # pairs of a step and the change of the gradient; twice as many save no iterations
 
 
 class Curvature:
@@ -16,13 +16,13 @@ class Curvature:
     """
 
     def __init__(self) -> None:
-        """Remember nothing yet: H is P."""
+        """Start without pairs: H is P."""
         self.steps = self.changes = self.solved = torch.empty(0)
         self.upper = self.bent = torch.empty(0)
-        """(V, m, m) float64 R and Y'PY, of which a pair brings one row and column."""
+        """(V, m, m) float64 R and Y'PY; each new pair adds one row and column."""
 
     def remember(self, step: Tensor, change: Tensor, solved: Tensor) -> None:
-        """Add a pair (V, N) and P times its change; a pair without curvature is rounding and counts for nothing."""
+        """Add a pair (V, N) and P times its change; a pair without curvature is rounding and is set to 0."""
         bent = (step * change).sum(1, dtype=torch.float64, keepdim=True) > 0
         step, change, solved = (torch.where(bent, own, 0.0) for own in (step, change, solved))
         if self.steps.ndim != 3:
@@ -40,7 +40,7 @@ class Curvature:
         self.bent[:, -1:, :] = self.bent[:, :, -1:].mT
 
     def keep(self, problems: Tensor) -> None:
-        """Forget all problems but those of the given indices."""
+        """Keep only the problems with the given indices."""
         if self.steps.ndim == 3:
             self.steps, self.changes, self.solved, self.upper, self.bent = (
                 kept[problems] for kept in (self.steps, self.changes, self.solved, self.upper, self.bent)
@@ -65,8 +65,8 @@ class Curvature:
 
 
 def _along(rows: Tensor, vector: Tensor) -> Tensor:
-    """Products (V, m, 1), as float64, of rows (V, m, N) with a vector (V, N).
+    """Return products (V, m, 1), as float64, of rows (V, m, N) with a vector (V, N).
 
-    The vector as a row: as a column, oneDNN and MKL take up to fifteen times as long.
+    The vector is passed as a row, because with a column oneDNN and MKL take up to fifteen times as long.
     """
     return (vector.unsqueeze(1) @ rows.mT).mT.double()

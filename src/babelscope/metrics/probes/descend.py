@@ -7,10 +7,10 @@ from torch import Tensor
 
 from babelscope.metrics.probes.curvature import Curvature
 
-TRIALS = 30  # of a line search
-ROUNDING = 1e-7  # a gap that is a smaller share of the objective is none
+TRIALS = 30  # steps tried in a line search
+ROUNDING = 1e-7  # a gap that is a smaller share of the objective is rounding
 Map = Callable[[Tensor, Tensor], Tensor]
-"""Linear; given which problems are left, (V,) on the CPU, ascending, and a tensor of them."""
+"""A linear map of a tensor of problems; its first argument names the remaining problems: (V,), CPU, ascending."""
 
 
 def descend(
@@ -27,20 +27,20 @@ def descend(
 ) -> tuple[Tensor, Tensor]:
     """Minimise the weighted cross-entropies plus penalty * w^2 / 2 of V problems.
 
-    A problem has converged once |gradient|^2 / 2 is at most `tolerance` of its objective and of what the objective has
-    fallen since w = 0, which is little where there is little to learn. With a penalty of 1 that is the duality gap, a
-    bound on the excess over the optimum; the intercept, unpenalised, is held to the same measure.
-    What has converged leaves the products, so V shrinks.
+    A problem has converged once |gradient|^2 / 2 is at most `tolerance` times its objective, and at most `tolerance`
+    times the decrease of the objective since w = 0, which is small if there is little to learn. With a penalty of 1,
+    |gradient|^2 / 2 is the duality gap, a bound on the excess over the optimum. The unpenalised intercept is held to
+    the same measure. Converged problems leave the products, so V shrinks.
 
     Args:
-        logits: (V, K, n) before any step, w = 0: 0, or -inf for a class that none has, a mere filler.
+        logits: (V, K, n) at w = 0: 0, or -inf for a filler class that no point has.
         labels: (V, n) int64 classes.
         share: (V, 1, n) weights, C included; 0 leaves a point out.
-        penalty: (D + 1,) of each coefficient: 1, but 0 for the intercept, which is last.
+        penalty: (D + 1,) penalty of each coefficient: 1, and 0 for the intercept, which is last.
         forward: From coefficients (V, K, D + 1) to logits (V, K, n).
         backward: Its transpose.
-        solve: What L-BFGS starts from: an approximate inverse of the Hessian, applied to (V, K, D + 1). Not called
-            for problems whose optimum is w = 0.
+        solve: Start of L-BFGS: an approximate inverse of the Hessian, applied to (V, K, D + 1). Not called for problems
+            whose optimum is w = 0.
         max_iter: Iterations allowed.
         tolerance: Bound on the relative distance of each objective from its optimum; at least 1e-7.
 
@@ -61,8 +61,8 @@ def descend(
     for iteration in range(max_iter):
         value = loss + _dot(penalty * w, w) / 2
         bound = torch.maximum(tolerance * torch.minimum(value, unfitted - value), ROUNDING * value)
-        unfinished = ~(_dot(gradient, gradient) / 2 <= bound)  # what is not a number is not finished
-        some = unfinished.flatten().nonzero().squeeze(1)  # the one wait for the device besides the line search's
+        unfinished = ~(_dot(gradient, gradient) / 2 <= bound)  # NaN counts as unfinished
+        some = unfinished.flatten().nonzero().squeeze(1)  # besides the line search, the only wait for the device
         if len(some) < len(left):
             done = (~unfinished).flatten()
             found.append((left[done.cpu()], w[done], logits[done]))
@@ -77,7 +77,7 @@ def descend(
             solved = solve(left, gradient)
         direction = -curvature.multiply(gradient.flatten(1), solved.flatten(1)).view_as(gradient)
         start = _dot(gradient, direction)
-        # Rounding may turn a direction uphill; the preconditioned gradient never does.
+        # Rounding may turn a direction uphill; the preconditioned gradient is always downhill.
         direction = torch.where(start < 0, direction, -solved)
         alpha, logits, residual, loss = _search(
             logits,
@@ -104,7 +104,10 @@ def descend(
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """Inner product of each problem, (V, 1, 1): all of it in float64 is no sharper, and takes up to three times."""
+    """Return the inner product of each problem (V, 1, 1).
+
+    Only the last sum is float64; float64 throughout is no sharper and takes up to three times as long.
+    """
     return (a * b).sum(2, keepdim=True).sum(1, keepdim=True, dtype=torch.float64).to(a.dtype)
 
 
@@ -113,7 +116,7 @@ def _residual(logits: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, Te
     p = logits.softmax(1)
     own = labels.unsqueeze(1)
     right = p.gather(1, own)
-    # The others' sum, as 1 - p of a point well told apart would be rounding: at a large C there are no other points.
+    # Sum the other classes: 1 - p would be rounding for a well-separated point, and with a large C all points are.
     wrong = p.scatter_(1, own, 0.0).sum(1, keepdim=True)
     loss = torch.where(wrong < 0.5, -torch.log1p(-wrong), -right.clamp_min(1e-37).log())
     return p.scatter_(1, own, -wrong).mul_(share), _dot(share, loss)
@@ -124,10 +127,9 @@ def _search(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Find steps (V, 1, 1) that flatten the slope `start` of the convex objective, by Newton kept in a bracket.
 
-    A step that falls short of the lowest point descends, so a tenth off the slope will do; one beyond need not, and has
-    to halve it.
-    The product `moved` of the direction is known, so each trial costs a softmax and no matrix product. With the steps
-    come the logits there, the residuals and the loss.
+    A step short of the minimum always descends, so it is enough if it takes a tenth off the slope. A step beyond the
+    minimum may not descend, so it has to halve the slope. The product `moved` of the direction is known, so each trial
+    costs a softmax and no matrix product. Returns the steps, and the logits, residuals and loss there.
     """
     low = torch.zeros_like(slope)
     high = torch.full_like(slope, torch.inf)

@@ -20,7 +20,7 @@ def sentence_folds(sentence: Tensor, folds: int, generator: torch.Generator) -> 
     """
     unique, position = sentence.unique(return_inverse=True)
     if not 2 <= folds <= len(unique):
-        # several metrics deal sentences; which one it is, `score` says
+        # several metrics use folds; `score` adds the name of the metric
         key = "`folds` of the metric, such as metrics.separability.folds"
         remedy = f"add sentences, or lower {key}" if folds >= 2 else f"raise {key}"
         raise ValueError(

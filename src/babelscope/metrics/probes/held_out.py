@@ -7,7 +7,7 @@ from babelscope.metrics.precision import full_precision
 from babelscope.metrics.probes.descend import descend
 from babelscope.metrics.probes.logistic import check_classes, check_features
 
-TOLERANCE = 1e-7  # coarser ones move guesses where classes overlap
+TOLERANCE = 1e-7  # coarser tolerances change guesses where classes overlap
 
 
 @torch.no_grad()
@@ -22,9 +22,9 @@ def guess_held_out(
 ) -> Tensor:
     """Predict every point by scikit-learn's logistic regression, with two classes or more, fitted on the other folds.
 
-    The folds read the same rows, so each step costs two products of x with many columns instead of many with few. The
-    rows are centred, which the intercept undoes and which takes away the one direction that a table of embeddings is
-    long in; of short rows, the penalty then is most of the curvature, and no Hessian is needed.
+    All folds read the same rows, so each step costs two products of x with many columns instead of many products with
+    few. The rows are centred: the intercept compensates for it, and it removes the one direction in which a table of
+    embeddings is long. For short rows, the penalty is then most of the curvature, and no Hessian is needed.
 
     Args:
         x: (n, D) float32 features, of length 1 or so for speed; centred in place.
@@ -46,7 +46,7 @@ def guess_held_out(
     folds = int(fold.max()) + 1
     x -= x.mean(0)
     two = classes == 2
-    # Two columns are opposite, so one is enough; they halve scikit-learn's coefficients, and so halve their penalty.
+    # Two columns are opposite, so one is enough; each is half of scikit-learn's coefficients, which halves the penalty.
     strength = C / 2 if two else C
     columns = 1 if two else classes
     seen = fold != torch.arange(folds, device=fold.device).unsqueeze(1)  # (folds, n)

@@ -10,7 +10,7 @@ from babelscope.metrics.precision import full_precision
 from babelscope.metrics.probes.descend import descend
 from babelscope.metrics.probes.designs import Several, Shared
 
-TOLERANCE = 2e-5  # bound on the relative distance of the objective from its optimum; what is left is far less
+TOLERANCE = 2e-5  # bound on the relative distance of the objective from its optimum; the actual distance is far smaller
 LANES = 16  # float32 numbers in a vector register: products with 31 columns take up to twice as long as with 32
 
 
@@ -40,17 +40,18 @@ def fit_together(
 ) -> list[Tensor]:
     """Fit labellings of points side by side: minimise C * sum of weighted cross-entropies + |W|^2 / 2 for each.
 
-    L-BFGS started from the Hessian at zero, C x'x / K + I, whose factor is shared by all classes and labellings of a
-    table. A labelling has converged once |gradient|^2 / 2, which the unit penalty makes a bound on the excess of the
-    objective, is below its tolerance; the intercept, unpenalised, is held to the same measure. Tables go side by side
-    in batched products, to share the overhead of small operations, most of the time for a thousand points.
+    L-BFGS starts from the Hessian at zero, C x'x / K + I, whose factor is shared by all classes and labellings of a
+    table. A labelling has converged once |gradient|^2 / 2 is below its tolerance; with the unit penalty, this bounds
+    the excess of the objective. The unpenalised intercept is held to the same measure. Tables are processed side by
+    side in batched products, to share the overhead of small operations, which is most of the time for a thousand
+    points.
 
     Args:
         tables: (n, D) float32 features each, of about unit variance for speed; n may differ, D may not.
         labels: (V, n) int64 classes from 0 to K - 1 for each table, each class present in each labelling.
         classes: K, at least 2.
         C: Inverse strength of the penalty, as in scikit-learn.
-        weights: (V, n) weights of the points for each table; equal to 1 if omitted.
+        weights: (V, n) weights of the points for each table; 1 if omitted.
         max_iter: Iterations allowed.
 
     Returns:
@@ -89,7 +90,7 @@ def fit_together(
 
 
 def _padded(x: Tensor, points: int) -> Tensor:
-    """Add points (..., n) of value 0, of which none has a weight, up to the longest table's number."""
+    """Pad (..., n) with points of value 0, which have no weight, up to the length of the longest table."""
     return x if x.shape[-1] == points else torch.nn.functional.pad(x, (0, points - x.shape[-1]))
 
 

@@ -1,11 +1,11 @@
-"""Features in units of the training points' spread, block by block: float64 at the size of a cache."""
+"""Standardise features by the training points, in float64 blocks that fit into the cache."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-BLOCK = 2**18  # numbers taken to float64 at a time: 2 MiB
-CONSTANT = 1e-10  # what varies by a smaller share of its mean varies by rounding alone
+BLOCK = 2**18  # numbers converted to float64 at a time: 2 MiB
+CONSTANT = 1e-10  # a feature that varies by a smaller share of its mean varies only by rounding
 
 
 def standardise(x: Tensor, train: Tensor, test: Tensor, *, offset: Tensor, group: Tensor) -> tuple[Tensor, Tensor]:
@@ -16,10 +16,10 @@ def standardise(x: Tensor, train: Tensor, test: Tensor, *, offset: Tensor, group
         train: (n,) int64 points that give mean and deviation.
         test: (m,) int64 points.
         offset: (K, D) float64 offsets.
-        group: (S,) int64 row of `offset` that is each point's.
+        group: (S,) int64 index of each point's row in `offset`.
 
     Returns:
-        (n, D) and (m, D) float32 features; those that are constant in training are 0.
+        (n, D) and (m, D) float32 features; features that are constant in training are 0.
     """
     rows = max(1, BLOCK // x.shape[1])
 
@@ -41,9 +41,9 @@ def standardise(x: Tensor, train: Tensor, test: Tensor, *, offset: Tensor, group
 
 
 def language_means(x: Tensor, language: Tensor, points: Tensor, languages: int) -> Tensor:
-    """Return the means (K, D), in float64, of the given points of each language; 0 of a language without points."""
+    """Return the float64 mean (K, D) of the given points of each language; 0 for a language without points."""
     means = x.new_zeros(languages, x.shape[1], dtype=torch.float64)
     for some in points.split(max(1, BLOCK // x.shape[1])):
-        # as a product: on a GPU `index_add_` adds in no fixed order
+        # a product, because on a GPU `index_add_` adds in no fixed order
         means += one_hot(language[some], languages).double().T @ x[some].double()
     return means / torch.bincount(language[points], minlength=languages).clamp_min(1).unsqueeze(1)

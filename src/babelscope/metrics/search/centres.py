@@ -1,33 +1,33 @@
-"""Centres of points that lie in tight groups, as the languages of many a last layer do, or in few dimensions."""
+"""Find centres of points that lie in tight groups, as languages often do in last layers, or in few dimensions."""
 
 import torch
 from torch import Tensor
 
 SAMPLE = 1024
-"""Points from which groups are told at most, and a quarter of few points."""
+"""Most points in the sample in which groups are sought; at most a quarter of all points."""
 MOST = 64
-"""Centres at most; each widens the products, so narrow points have fewer."""
+"""Most centres; each widens the products, so narrow points get fewer."""
 TIGHT = 0.1
-"""Share of the squared spread that may be left around the centres; where more is, one centre serves as well."""
+"""Share of the squared spread that may remain around the centres; if more remains, one centre serves as well."""
 SETTLED = 1.25
-"""Centres are enough where what is left is at most so many times what the most of them leave."""
+"""Stop adding centres once the remaining spread is at most this many times the spread with the most centres."""
 NOISE = 1e-5
-"""Share of the squared spread that rounding may feign."""
+"""Share of the squared spread that rounding alone may produce."""
 
 
 def find_centres(p: Tensor) -> Tensor:
     """Return K centres (K, D) of groups of centred points p (N, D), or 0 alone, (1, D), where there are no tight ones.
 
-    A sample's furthest point becomes the next centre (Gonzalez 1985), then each centre the mean of what is nearest to
-    it. A guess that changes no result of a search, only how long it takes: distances are as sharp as the points are
-    near to a centre.
+    Repeatedly, the point of a sample that is furthest from all centres becomes a centre (Gonzalez 1985). At the end,
+    each centre moves to the mean of the points nearest to it. The centres are a guess: they never change the result of
+    a search, only how long it takes, because distances are sharper the nearer points are to a centre.
     """
     few = min(SAMPLE, len(p) // 4 + 1)
     sample = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(0))[:few].to(p.device)]
     squares = sample.square().sum(1)
     apart = (squares.unsqueeze(1) + squares - 2 * sample @ sample.T).clamp_(min=0)
-    limit = 2 * TIGHT * squares.mean()  # around a point of a group, squares are twice what they are around its mean
-    # No point is nearer to another that is a centre than to its nearest; the median knows nothing of some outliers.
+    limit = 2 * TIGHT * squares.mean()  # squared distances to a point of a group are twice those to its mean
+    # A point is at least as far from any centre as from its nearest point; the median ignores some outliers.
     if not bool(apart.clone().fill_diagonal_(torch.inf).amin(1).median() < limit):
         return p.new_zeros(1, p.shape[1])
     nearest, found, left = apart[0], [torch.zeros((), dtype=torch.int64, device=p.device)], []

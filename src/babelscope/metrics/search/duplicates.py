@@ -1,4 +1,4 @@
-"""Points with more copies than neighbours wanted: their neighbours are copies, at distance zero, in order of index."""
+"""Points with more copies than wanted neighbours: the neighbours are copies, at distance zero, in index order."""
 
 import torch
 from torch import Tensor
@@ -7,20 +7,20 @@ from babelscope.metrics.search.rerank import PAIR_ELEMENTS, Points, sum_folded
 
 
 def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
-    """Find points of which there are k copies more than any has kin, as of many where a layer collapses.
+    """Find points with enough copies to fill k neighbours without any kin, as in a collapsed layer.
 
     Args:
-        points: N prepared points; those with the same `directions` are at distance zero, and no others are.
+        points: N prepared points; two points are at distance zero exactly if their `directions` are equal.
         k: Neighbours per point.
 
     Returns:
-        (R,) rows and (R, k) the lowest indices of points that coincide with each and count as its neighbours.
+        (R,) rows, and (R, k) the lowest indices of points that coincide with each row and count as its neighbours.
     """
     device, width = points.x.device, points.x.shape[1]
     every = torch.arange(len(points.x), device=device)
     weights = torch.randn(width, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).to(device)
     step = max(1, PAIR_ELEMENTS // width)
-    # A number for each point, the same bits for copies; what only looks the same is compared below.
+    # A number for each point, bit-identical for copies; points with equal numbers are compared below.
     mark = torch.cat([sum_folded(points.directions(rows).mul_(weights)) for rows in every.split(step)])
     order = mark.argsort(stable=True)
     _, many = torch.unique_consecutive(mark[order], return_counts=True)
@@ -31,7 +31,7 @@ def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
     same = torch.ones_like(rows, dtype=torch.bool)
     for some, heads, out in zip(rows.split(step), order[start].split(step), same.split(step), strict=True):
         out.copy_((points.directions(some) == points.directions(heads)).all(1))
-    # Where one of the same mark is no copy, the whole group is left to a search.
+    # If a point with the same number is not a copy, the whole group is left to the search.
     bad = torch.zeros(len(every), dtype=torch.bool, device=device).index_fill_(0, start[~same], value=True)
     kept = ~bad[start]
     rows, first = rows[kept], start[kept]

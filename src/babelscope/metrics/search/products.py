@@ -1,11 +1,12 @@
 """Half squared distances as one symmetric matrix product, with proven bounds on their error.
 
-A row is coded as what its point lacks from the nearest of K centres, rounded to the type of the product, and a few
-columns more. For points c_i + a_i with centres c, |c_i + a_i - c_j - a_j|^2 / 2 = t_i(c_j) + t_j(c_i) - a_i . a_j with
-t_i(c) = |a_i|^2 / 2 + a_i . (c_i - c) + |c_i - c|^2 / 4; t_i of all centres, in two parts, meets ones in the place
-of the other's centre. So it is one product of two coded rows, and its rounding is relative to the distance itself and
-to how far the points are from their centres, small where it matters. Non-negative floats are ordered as their bits
-are, so what comes out is compared as integers, which is several times as fast.
+A row holds the difference of its point from the nearest of K centres, rounded to the type of the product, and a few
+more columns. For points c_i + a_i with centres c, |c_i + a_i - c_j - a_j|^2 / 2 = t_i(c_j) + t_j(c_i) - a_i . a_j with
+t_i(c) = |a_i|^2 / 2 + a_i . (c_i - c) + |c_i - c|^2 / 4. In the product, t_i of all centres, in two parts, meets ones
+at the place of the other point's centre. So the half squared distance is one product of two coded rows. Its rounding is
+relative to the distance itself and to how far the points are from their centres, so it is small where it matters.
+Non-negative floats have the same order as their bits, so results are compared as integers, which is several times as
+fast.
 """
 
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from babelscope.metrics.search.rerank import DOUBLE, SINGLE, TINY, Points
 GROUP = 16
 """Rows and columns of a block are compared by groups of this size."""
 PARTS = 2
-"""Numbers that a bias is coded as; what they leave, 2^-16 of it in bfloat16, is less than what sums lose."""
+"""Numbers that encode a bias; they leave 2^-16 of it in bfloat16, which is less than what sums lose."""
 CHUNK = 2**18
-"""Numbers coded at a time: 1 MiB of float32, to stay in cache."""
+"""Numbers encoded at a time: 1 MiB of float32, to stay in cache."""
 FAR = 2.0**60
-"""Half square of padding, and of rows without a direction: no neighbour of any point (half squares at most 2)."""
+"""Half square of padding and of rows without a direction, so that neither is a neighbour (others are at most 2)."""
 KEYS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 """Integers that order non-negative floats of each type."""
 
@@ -36,25 +37,25 @@ class Coded:
     order: Tensor
     """(N,) the point that each row codes."""
     kin: Tensor
-    """(M,) int32 number of each row's kin, whose rows are side by side; -1 for padding."""
+    """(M,) int32 group of each row; rows of one group are side by side; -1 for padding."""
     largest: int
-    """Rows of one number at most."""
+    """Most rows in one group of kin."""
     size: Tensor
     """(M,) float64 |a|, 0 for padding."""
     placed: Tensor
-    """(M,) float64, at least how far p is from the point itself."""
+    """(M,) float64, an upper bound of the distance from p to the point itself."""
     moved: Tensor
-    """(M,) float64, at least how far c + a is from the point itself."""
+    """(M,) float64, an upper bound of the distance from c + a to the point itself."""
     width: int
     """D."""
     centres: int
     """K."""
     apart: float
-    """At least the largest distance between centres, 0 for a single one."""
+    """An upper bound of the largest distance between centres, 0 for a single centre."""
     nearer: float
-    """At least by how much another centre is nearer to any c + a than its own; next to nothing."""
+    """An upper bound of how much nearer another centre is to any c + a than its own centre; nearly 0."""
     away: float
-    """At least the largest |c|, 0 for a single centre."""
+    """An upper bound of the largest |c|, 0 for a single centre."""
     gamma: float
     """Relative error of a sum of the products of two rows in float32, in any order."""
 
@@ -68,20 +69,20 @@ class Coded:
 
     def key_within(self, rows: slice, reach: Tensor) -> Tensor:
         """Largest key (B,) that a point whose distance |p_i - p_j| is at most `reach` (B,) can have."""
-        # Roundings of the other point are less than a 2^-6th of all this and what moved this one once more.
+        # The other point is moved by less than 2^-6 of all this, plus once more what moved this one.
         other = (self.size[rows] + 2 * self.moved[rows] + reach + self.nearer) * (1 + 2.0**-6)
         other = other.clamp(max=self._largest)
         seen = reach + self.moved[rows] + self._moved_within(rows, other, reach)
         value = ((seen.square() / 2 + self._error(rows, other, seen)) * (1 + 2.0**-20)).clamp(max=FAR / 4)
-        # Rounding keeps order: no smaller value comes out larger.
+        # Rounding preserves order: no smaller value becomes larger.
         return value.to(self.right.dtype).view(KEYS[self.right.dtype])
 
     def reach_within(self, rows: slice, keys: Tensor) -> Tensor:
         """Largest distance |p_i - p_j| (B,) that a point of a key of at most `keys` (B,) can have."""
         value = keys.view(self.right.dtype).double().clamp(0.0, FAR / 4) * (1 + self._unit)
         size, root = self.size[rows], self.gamma**0.5
-        # The distance t has t^2 / 2 <= value + `_error`, where |a_j| <= |a_i| + t + `nearer`, for j is with its nearest
-        # centre, and the centres' distance is at most `apart`, and |a_i| + |a_j| + t.
+        # The distance t has t^2 / 2 <= value + `_error`. There |a_j| <= |a_i| + t + `nearer`, because j is coded around
+        # its nearest centre, and the distance of the centres is at most `apart` and at most |a_i| + |a_j| + t.
         seen = (2 * (value + self._flushed)).sqrt() + (self._inner * (2 * size + self.nearer)).sqrt() + self._inner
         seen = torch.minimum(
             _solve(seen + root * (2 * size + self.nearer + self.apart), root),
@@ -97,7 +98,7 @@ class Coded:
 
     @property
     def _unit(self) -> float:
-        """Relative error of rounding a number to the type, to nearest, with room."""
+        """Relative error of rounding a number to the nearest of the type, with some margin."""
         return 1.01 * 2.0**-8 if self.right.dtype == torch.bfloat16 else 2.0**-22
 
     @property
@@ -106,30 +107,30 @@ class Coded:
 
     @property
     def _inner(self) -> float:
-        """Twice the error of t in float64, by |a_i| + |a_j|."""
+        """Twice the error of t in float64, divided by |a_i| + |a_j|."""
         return 8 * (self.width + 4) * DOUBLE * self.away
 
     def _moved_within(self, rows: slice, size: Tensor, reach: Tensor) -> Tensor:
-        """How far rounding moved a point of at most this size |a_j|, no further than `reach` from the row."""
+        """Bound how far rounding moved a point with |a_j| at most `size` and at most `reach` away from the row."""
         placed = self.placed[rows] + 2 * SINGLE * reach
         return (self._unit * size + placed + self.width * TINY).clamp(max=float(self.moved.max()))
 
     def _error(self, rows: slice, other: Tensor, reach: Tensor) -> Tensor:
-        """Error of a sum: gamma (t_i + t_j + |a_i||a_j|), of t in float64, and what flushing to zero may cost."""
+        """Bound the error of a sum: gamma (t_i + t_j + |a_i||a_j|), the float64 error of t, and flushing to zero."""
         sizes = self.size[rows] + other
         apart = (sizes + reach).clamp(max=self.apart)
         return self.gamma * (sizes + apart).square() / 2 + self._inner * sizes / 2 + self._flushed
 
 
 def _solve(most: Tensor, share: float) -> Tensor:
-    """Largest t with t <= most + share t."""
+    """Return the largest t with t <= most + share t."""
     return most / (1 - share) if share < 1 else torch.full_like(most, torch.inf)
 
 
 def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -> Coded:
-    """Code prepared points (N, D) for products in `dtype`, around centres (K, D).
+    """Encode prepared points (N, D) for products in `dtype`, around centres (K, D).
 
-    They are taken in `order` (N,), in which kin are side by side.
+    Points are taken in `order` (N,), in which kin are side by side.
     """
     count, width = points.p.shape
     padded, some = -count % GROUP + count, PARTS * len(centres)
@@ -167,8 +168,8 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
         terms = terms - part.double()
     placed = torch.zeros_like(size)
     placed[:count] = (SINGLE + 8 * DOUBLE) * points.size[order] + width * TINY
-    # Products with zeros add nothing; what the parts leave counts as 128 terms. Twice the unit of rounding to nearest
-    # on a processor, and room for the truncated sums of tensor cores.
+    # Products with zeros add nothing; what the parts leave counts as 128 terms. On a processor, twice the unit roundoff
+    # of rounding to nearest; on a GPU, a margin for the truncated sums of tensor cores.
     gamma = (width + 2 * PARTS + 140) * SINGLE * (2 if order.device.type == "cpu" else 16)
     kin = points.kin[order].unique_consecutive(return_inverse=True)[1].int()
     return Coded(

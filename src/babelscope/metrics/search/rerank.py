@@ -14,8 +14,8 @@ from torch import Tensor
 Distance = Literal["cosine", "euclidean"]
 PAIR_ELEMENTS = 2**18  # float64 numbers per chunk of differences: 2 MiB, to stay in cache
 ROWS = 512  # rows per chunk of the float64 search
-SINGLE, DOUBLE = 2.0**-24, 2.0**-53  # unit roundoffs
-TINY = 2.0**-126  # the smallest normal float32: what flushing to zero may cost
+SINGLE, DOUBLE = 2.0**-24, 2.0**-53  # unit roundoff of float32 and float64
+TINY = 2.0**-126  # the smallest normal float32, lost at most when a number is flushed to zero
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Points:
     """(N,) float64 |p|."""
     distance: Distance
     kin: Tensor
-    """(N,) int64; points of the same number are no neighbours of each other."""
+    """(N,) int64 group of each point; points of one group are never each other's neighbours."""
     largest: int = 1
-    """Points of the most frequent number."""
+    """Number of points in the largest group."""
 
     def directions(self, index: Tensor) -> Tensor:
         """Return u (..., D) in float64 for an index of any shape."""
@@ -53,7 +53,7 @@ class Points:
 
 
 def prepare(x: Tensor, k: int, distance: Distance, kin: Tensor | None = None) -> Points:
-    """Check the arguments of a neighbour search, as of `nearest_neighbours`, and prepare x (N, D) for it."""
+    """Check the arguments of a neighbour search such as `nearest_neighbours`, and prepare x (N, D) for it."""
     if x.ndim != 2 or x.dtype != torch.float32 or 0 in x.shape:
         raise ValueError(
             f"Expected argument `x` to be a non-empty float32 tensor of shape (N, D), but got {x.dtype} of shape "
@@ -101,8 +101,8 @@ def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: 
     Args:
         points: N prepared points.
         rows: (B,) indices of the points whose neighbours are sought.
-        candidates: (B, m) indices, m > k, by descending score; no point that is left out scores above the last, and
-            the row itself and its kin are left out or last.
+        candidates: (B, m) indices, m > k, by descending score; no omitted point scores above the last one, and the row
+            itself and its kin are omitted or come last.
         scores: (B, m) scores p_i . p_j - |p_j|^2 / 2, computed in float32 in any order of summation.
         k: Neighbours to keep.
 
@@ -114,7 +114,7 @@ def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: 
     indices = torch.empty_like(candidates[:, :k])
     doubtful = torch.arange(count, device=rows.device)
     reach = points.length.new_empty(count)
-    # Most rows are settled by their first k candidates, the rest by all of them, and what is left by a float64 search.
+    # Most rows are settled by their first k candidates, others by all candidates, the rest by a float64 search.
     for few in (k, width - 1):
         own, others = rows[doubtful], candidates[doubtful, :few].sort(dim=1).values
         nearest, order = _distances(points, own, others).sort(dim=1, stable=True)
@@ -127,7 +127,7 @@ def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: 
 
 
 def _certify(points: Points, rows: Tensor, reach: Tensor, floor: Tensor) -> Tensor:
-    """Whether every point that scores at most `floor` (B,) is certainly further away than `reach` (B,)."""
+    """Return whether every point that scores at most `floor` (B,) is provably further away than `reach` (B,)."""
     nearest = points.size[rows].square() / 2 - floor.double() - _score_error(points, rows, reach, SINGLE)
     return nearest.clamp(min=0).mul(2).sqrt() > _differences_seen(points, rows, reach, SINGLE)
 
@@ -142,11 +142,11 @@ def sum_folded(x: Tensor) -> Tensor:
 
 
 def _distances(points: Points, rows: Tensor, others: Tensor) -> Tensor:
-    """Exact float64 distances (B, m) of rows (B,) to others (B, m)."""
+    """Return the float64 distances (B, m) of rows (B,) to others (B, m)."""
     step = max(1, PAIR_ELEMENTS // (others.shape[1] * points.x.shape[1]))
     squares = points.length.new_empty(others.shape)
     for own, theirs, out in zip(rows.split(step), others.split(step), squares.split(step), strict=True):
-        # One row after the other, and in place, as `directions` would: half the time
+        # As `directions`, but one row after the other and in place, in half the time
         apart = points.x.index_select(0, theirs.flatten()).double().div_(points.length[theirs].view(-1, 1))
         apart = apart.view(*theirs.shape, points.x.shape[1]).sub_(points.directions(own).unsqueeze(1))
         out.copy_(sum_folded(apart.square_()))
@@ -156,25 +156,25 @@ def _distances(points: Points, rows: Tensor, others: Tensor) -> Tensor:
 
 
 def lengths_between(points: Points, rows: Tensor, others: Tensor) -> Tensor:
-    """Return (P,) float64 |p_i - p_j| that float32 arithmetic makes certain at least, for pairs of points."""
+    """Return a lower bound (P,) float64 of |p_i - p_j| for pairs of points, computed in float32."""
     out = points.length.new_empty(len(rows))
     step = max(1, 2 * PAIR_ELEMENTS // points.x.shape[1])
     for own, theirs, part in zip(rows.split(step), others.split(step), out.split(step), strict=True):
         apart = points.p.index_select(0, theirs).sub_(points.p.index_select(0, own))
         part.copy_(torch.linalg.vector_norm(apart, dim=1))
-    # Each point moved by `SINGLE` of its size, differences and a sum of D squares by their own roundings.
+    # Each point was moved by `SINGLE` of its size; differences and the sum of D squares add their own rounding.
     moved = 1.01 * (SINGLE + 4 * DOUBLE) * (points.size[rows] + points.size[others])
     width = points.x.shape[1]
     return out * (1 - 1.01 * (width + 8) * SINGLE) - moved - 4 * width**0.5 * TINY**0.5
 
 
 def _differences(points: Points, distances: Tensor) -> Tensor:
-    """|u_i - u_j| / scale that a distance stands for."""
+    """Convert a distance to |u_i - u_j| / scale."""
     return (distances if points.distance == "euclidean" else (2 * distances).sqrt()) / points.scale
 
 
 def _differences_seen(points: Points, rows: Tensor, reach: Tensor, unit: float) -> Tensor:
-    """How far apart two points within `reach` may lie once p is rounded: each moves by `unit` of its own size."""
+    """Bound the distance of two points within `reach` after p is rounded: each moves by `unit` of its own size."""
     width = points.x.shape[1]
     moved = 1.01 * (unit + 4 * DOUBLE) * (points.size[rows] + _sizes_within(points, rows, reach))
     return reach * (1 + (width + 16) * DOUBLE) + moved + 2 * width**0.5 * TINY
@@ -189,7 +189,7 @@ def _score_error(points: Points, rows: Tensor, reach: Tensor, unit: float) -> Te
 
 
 def _sizes_within(points: Points, rows: Tensor, reach: Tensor) -> Tensor:
-    """Largest |p_j| that matters to each row: a point further out than |p_i| + reach cannot be a neighbour."""
+    """Bound |p_j| of possible neighbours: a point further out than |p_i| + reach cannot be one."""
     return ((points.size[rows] + reach) * (1 + 2.0**-20)).clamp(max=float(points.size.max()))
 
 

@@ -1,4 +1,4 @@
-"""From pairs of near points to exact neighbours: float64 distances of the few that the certificate leaves open."""
+"""From pairs of near points to exact neighbours: float64 distances of the few pairs that bounds cannot exclude."""
 
 import torch
 from torch import Tensor
@@ -12,10 +12,10 @@ ROWS = 4096
 
 
 def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the k nearest of every row that the pairs prove, ordered by (distance, index).
+    """Return the k nearest of every row for which the pairs prove them, ordered by (distance, index).
 
-    The k pairs of the lowest keys give an upper bound of the k-th distance; every pair whose key does not exclude it
-    from there is measured too, and a row is settled if all such pairs are known.
+    The k pairs with the lowest keys give an upper bound of the k-th distance. Every other pair whose key does not
+    exclude it from this bound is measured too. A row is settled if all such pairs are known.
 
     Args:
         points: N prepared points.
@@ -24,7 +24,8 @@ def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, 
         k: Neighbours per point.
 
     Returns:
-        (N, k) float64 distances and (N, k) int64 indices, and (N,) whether each row is settled; others hold anything.
+        (N, k) float64 distances and (N, k) int64 indices, and (N,) whether each row is settled; the values of other
+        rows are undefined.
     """
     count = len(points.x)
     distances = points.length.new_zeros(count, k)
@@ -42,7 +43,7 @@ def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, 
         table = key.new_full((len(rows), max(k, int(many[rows].max()))), torch.iinfo(key.dtype).max)
         table[row, place] = key
         first = table.topk(k, largest=False)
-        # A row with too few pairs is not settled; any other point stands in for those that it lacks.
+        # A row with too few pairs is not settled; an arbitrary pair stands in for those that are missing.
         start = (end - many)[rows].unsqueeze(1) - (end - many)[rows[0]]
         chosen = torch.where(enough.unsqueeze(1), start + first.indices, 0)
         if not len(some):
@@ -54,7 +55,7 @@ def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, 
         slack = 1 + (points.x.shape[1] + 16) * DOUBLE
         reach = _differences(points, nearest[:, -1]) * slack
         bound = coded.key_within(slice(int(rows[0]), int(rows[-1]) + 1), reach)
-        # Rows without a direction are coded as far from everything; in truth their cosine distance is 1.
+        # Rows without a direction are encoded as far from everything, but their cosine distance is 1.
         enough &= (bound <= pairs.bound[rows]) & ((nearest[:, -1] < 1) | ~zeros)
         taken = torch.zeros_like(some, dtype=torch.bool)
         taken[chosen[enough]] = True
@@ -69,7 +70,7 @@ def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, 
 
 
 def merge(nearest: Tensor, indices: Tensor, row: Tensor, distance: Tensor, index: Tensor) -> None:
-    """Take single pairs (P,), sorted by row, into the k nearest (B, k) of their rows, in place."""
+    """Merge single pairs (P,), sorted by row, into the k nearest (B, k) of their rows, in place."""
     rows, many = torch.unique_consecutive(row, return_counts=True)
     if not len(rows):
         return

@@ -1,10 +1,10 @@
 """Pairs of points that may be neighbours, from blocks of one symmetric product; each pair of blocks is multiplied once.
 
-A block of rows is multiplied with itself and all later points, in tiles. Minima over groups of columns and of
-rows cost one pass over a tile in cache; the k-th smallest minimum bounds the distance of the k-th neighbour, and with
-the error of the product it bounds how far in a neighbour can seem. Only groups with something within the bound of a
-row, or of a column, are looked into. The order of the points is random, so that the first blocks are a fair sample and
-bounds are tight early.
+A block of rows is multiplied with itself and all later points, in tiles. Minima over groups of columns and of rows
+cost one pass over a tile in cache. The k-th smallest minimum bounds the distance of the k-th neighbour; with the error
+of the product, it also bounds the key that a neighbour can have. Only groups with a key within the bound of a row, or
+of a column, are examined. The order of the points is random, so the first blocks are a fair sample and bounds are tight
+early.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from babelscope.metrics.search.products import GROUP, KEYS, Coded
 
 
 def is_closed(bound: Tensor) -> Tensor:
-    """Whether rows were given up, for too much is near to them: no key is within the least bound of its type."""
+    """Return whether rows were given up because too many points are near: their bound is the type's minimum."""
     return bound == torch.iinfo(bound.dtype).min
 
 
@@ -32,21 +32,21 @@ class Pairs:
     key: Tensor
     """(P,) integers that order as half squared distances do."""
     bound: Tensor
-    """(M,) every other row of at most this key is among the pairs; see `is_closed` for a row that was given up."""
+    """(M,) for each row: all others with at most this key are among the pairs; see `is_closed` for given-up rows."""
 
 
 def near_pairs(coded: Coded, k: int, block: int, limit: int) -> Pairs:
-    """Return for every coded row all others that may be among its k nearest; none at all if most rows have too many.
+    """Return, for every coded row, all others that may be among its k nearest; none at all if most rows have too many.
 
     Args:
         coded: M coded rows.
         k: Neighbours wanted.
         block: Rows of a block; columns of a tile are twice as many.
-        limit: Groups that a row may touch per block, and an eighth of the pairs that it may have; beyond, it is
-            given up and its pairs are left out.
+        limit: Most groups that a row may touch per block; it may have eight times as many pairs. A row that exceeds
+            either is given up, and its pairs are left out.
 
     Returns:
-        The pairs, and the bound up to which those of each row are complete.
+        The pairs, with the bound up to which the pairs of each row are complete.
     """
     search = _Search(coded, k, block, limit)
     for start in range(0, len(coded.right), search.block):
@@ -61,7 +61,7 @@ def near_pairs(coded: Coded, k: int, block: int, limit: int) -> Pairs:
 
 
 class _Search:
-    """What one search carries from block to block."""
+    """The state of one search from block to block."""
 
     def __init__(self, coded: Coded, k: int, block: int, limit: int) -> None:
         self.coded, self.k, self.limit = coded, k, limit
@@ -84,7 +84,7 @@ class _Search:
         self._tighten(own, torch.cat(across, dim=1))
         number = start // self.block
         later = slice(stop, None)
-        if number & (number + 1) == 0:  # blocks 0, 1, 3, 7, ...: when twice as much has been seen
+        if number & (number + 1) == 0:  # blocks 0, 1, 3, 7, ...: whenever the number seen has doubled
             self._tighten(later, torch.cat(down, dim=1)[:, height:].T)
         self._close(own, sum(((low <= self.bound[own].unsqueeze(1)).sum(1) for low in across), self.pairs[own] * 0))
         for (first, keys), wide, tall in zip(tiles, across, down, strict=True):
@@ -93,7 +93,7 @@ class _Search:
         self._close(slice(None), self.pairs // 8)
 
     def _multiply(self, start: int, stop: int) -> list[tuple[int, Tensor]]:
-        """First column and keys of every tile right of the diagonal; a point is infinitely far from its kin."""
+        """Return first column and keys of every tile from the diagonal on; a point is infinitely far from its kin."""
         left, kin = self.coded.left(start, stop), self.coded.kin
         tiles = []
         for first in range(start, len(self.coded.right), 2 * self.block):
@@ -108,7 +108,7 @@ class _Search:
         return tiles
 
     def _tighten(self, rows: slice, seen: Tensor) -> None:
-        """Lower bounds, given keys (B, n) of different other points."""
+        """Lower the bounds of rows, given keys (B, n) of n further distinct points."""
         if not seen.numel():
             return
         seen = seen.topk(min(self.k, seen.shape[1]), largest=False).values
@@ -127,7 +127,7 @@ class _Search:
         self._keep(row[hit] + start, group[hit] + place * low.shape[1] + first, near[hit, place])
 
     def _columns(self, start: int, first: int, keys: Tensor, low: Tensor, skip: int) -> None:
-        """The same for later points, whose rows these columns are; `skip` leaves out the block itself."""
+        """Do as `_rows` for later points, whose rows are these columns; `skip` leaves out the block itself."""
         if skip >= keys.shape[1]:
             return
         later = slice(first + skip, first + keys.shape[1])

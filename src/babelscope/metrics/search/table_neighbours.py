@@ -12,9 +12,9 @@ from babelscope.metrics.search.rerank import Points, rerank, sum_folded
 BLOCK = 2048
 BATCH = 4096
 CHUNK = 2**17
-"""Numbers taken to float64 at a time: 1 MiB, to stay in cache."""
+"""Numbers converted to float64 at a time: 1 MiB, to stay in cache."""
 RERANKED = 2**26
-"""Numbers of candidates compared in float64 at a time, which `rerank` holds all at once: 512 MiB."""
+"""Numbers in the candidates that `rerank` compares in float64 at once: 512 MiB."""
 
 
 @torch.no_grad()
@@ -23,7 +23,7 @@ def table_neighbours(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield the k nearest rows of every query, batch by batch, as `nearest_neighbours` of the used rows would.
 
-    The table is read once at the start and once per batch; a caller that keeps what was yielded can go on from there.
+    The table is read once at the start and once per batch; a caller that keeps what was yielded can resume from there.
 
     Args:
         x: (V, D) table in any floating type, perhaps memory-mapped.
@@ -60,7 +60,7 @@ def table_neighbours(
 
 
 def _prepare(x: Tensor, rows: Tensor) -> Points:
-    """Points over the whole table, in its own type; the length of an unused row is NaN, so nothing compares with it."""
+    """Prepare the whole table, in its own type; an unused row has length NaN, so that no comparison selects it."""
     length = torch.full((len(x),), torch.nan, dtype=torch.float64)
     total = torch.zeros(x.shape[1], dtype=torch.float64)
     for some in _chunks(rows, x.shape[1]):
@@ -98,7 +98,7 @@ def _centred(points: Points, rows: Tensor) -> Tensor:
 
 
 def _candidates(points: Points, queries: Tensor, rows: Tensor, few: int, block: int) -> tuple[Tensor, Tensor]:
-    """(B, few) float32 scores, descending, and the rows that have them; no row left out scores above the last."""
+    """Return (B, few) float32 scores, descending, and their rows; no other row scores above the last one."""
     best = torch.full((len(queries), few), -torch.inf)
     index = torch.zeros(len(queries), few, dtype=torch.int64)
     own = _centred(points, queries)
@@ -117,7 +117,7 @@ def _candidates(points: Points, queries: Tensor, rows: Tensor, few: int, block: 
 
 
 def _merge(best: Tensor, index: Tensor, scores: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Take from scores (B, n) what is above the last of best (B, few), which is little once some blocks have been."""
+    """Merge the scores (B, n) above the last of best (B, few); after the first blocks, few are above it."""
     few = best.shape[1]
     above = scores > best[:, -1:]
     found = above.sum(1)
@@ -125,7 +125,7 @@ def _merge(best: Tensor, index: Tensor, scores: Tensor, rows: Tensor) -> tuple[T
     if width > few:
         near = scores.topk(min(few, len(rows)))
         values, others = near.values, rows[near.indices]
-    else:  # from a list of pairs to a few columns
+    else:  # put a list of pairs into a few columns
         query, column = above.nonzero(as_tuple=True)
         place = torch.arange(len(query)) - (found.cumsum(0) - found)[query]
         values = torch.full((len(best), width), -torch.inf)
