@@ -2,11 +2,13 @@ from types import SimpleNamespace
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
+from babelscope.analyses.tokens.vocabulary import label_tokens
 from babelscope.data import vocabulary
 from babelscope.data.lab import LANGUAGES, lab_text
 from babelscope.data.pieces import decode_pieces
+from babelscope.data.scripts import label
 from tests.models.tiny import SENTINELS, SPECIAL, tiny_tokenizer
 
 KINDS = ("xlmr_unigram", "mt5_unigram", "bloom_bytes", "llama_bpe", "wordpiece")
@@ -154,6 +156,66 @@ def test_a_tokenizer_written_in_python_tells_by_its_vocabulary(words, texts):
         get_vocab=lambda: {word: i for i, word in enumerate(words)}, added_tokens_decoder={}, all_special_ids=[]
     )
     assert [piece.text for piece in decode_pieces(tokenizer)] == texts
+
+
+def test_bytes_of_byt5_are_text_in_ascii_only():
+    pieces = decode_pieces(ByT5Tokenizer())
+    by_id = {piece.id: piece for piece in pieces}
+    assert (by_id[0xE9 + 3].piece, by_id[0xE9 + 3].text, by_id[0xE9 + 3].kind) == ("é", "<0xE9>", "byte")
+    assert (by_id[0x80 + 3].text, by_id[ord("a") + 3].text) == ("<0x80>", "a")
+    space = by_id[ord(" ") + 3]
+    assert (space.text, space.starts_word, by_id[ord("\n") + 3].kind) == ("", True, "control")
+    counts = [piece.kind for piece in pieces]
+    assert (counts.count("byte"), counts.count("word"), counts.count("control")) == (128, 95, 33)
+    assert counts.count("special") == len(pieces) - 256
+
+
+def bpe(words, **marks):
+    tokenizer = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[], **marks))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
+def test_marks_of_a_words_end_are_no_text():
+    pieces = decode_pieces(bpe(["кот</w>", "кот", "</w>", "w", "</w"], end_of_word_suffix="</w>"))
+    assert [(p.text, p.starts_word) for p in pieces] == [
+        ("кот", True),
+        ("кот", False),
+        ("", True),
+        ("w", False),
+        ("</w", False),
+    ]
+    assert label_tokens(pieces).labels[:2] == ("Cyrl", "Cyrl")
+    assert label_tokens(pieces).pieces[:3] == ("\u2581кот", "кот", "\u2581")
+    assert [label(p.text) for p in decode_pieces(bpe(["1</w>", "。</w>"], end_of_word_suffix="</w>"))] == ["N", "P"]
+
+
+def test_marks_of_both_ends():
+    both = {"continuing_subword_prefix": "##", "end_of_word_suffix": "</w>"}
+    pieces = decode_pieces(bpe(["a</w>", "a", "##a", "##a</w>"], **both))
+    assert [(p.text, p.starts_word) for p in pieces] == [("a", True), ("a", True), ("a", False), ("a", False)]
+    tokenizer = byte_level("ÐºÐ¾ÑĤ</w>", "ÐºÐ¾ÑĤ", "ä½</w>")  # as CLIP's
+    tokenizer.backend_tokenizer.model.end_of_word_suffix = "</w>"
+    pieces = decode_pieces(tokenizer)
+    assert [(p.text, p.kind, p.starts_word) for p in pieces] == [
+        ("кот", "word", True),
+        ("кот", "word", False),
+        ("<0xE4><0xBD>", "byte", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "read"),
+    [
+        ("PhobertTokenizer", ["xin@@", "chào", "@@"], [("xin", False), ("chào", True), ("@@", True)]),
+        ("BertweetTokenizer", ["a@@"], [("a", False)]),
+        ("FlaubertTokenizer", ["le</w>", "le"], [("le", True), ("le", False)]),
+        ("OtherTokenizer", ["a@@"], [("a@@", False)]),
+    ],
+)
+def test_a_tokenizer_written_in_python_tells_by_its_class(name, words, read):
+    methods = {"get_vocab": lambda self: {word: i for i, word in enumerate(words)}}
+    tokenizer = type(name, (), {**methods, "added_tokens_decoder": {}, "all_special_ids": []})()
+    assert [(piece.text, piece.starts_word) for piece in decode_pieces(tokenizer)] == read
 
 
 def test_an_empty_vocabulary_is_an_error():

@@ -2,7 +2,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import ByT5Tokenizer
 
+from babelscope.data.objectives import SpanCorruption
 from babelscope.data.spans import corrupt, find_sentinels
 from tests.data import vocabularies
 
@@ -54,3 +56,16 @@ def test_sentinels_are_found_with_and_without_a_word_boundary():
         assert find_sentinels(vocabularies.span(5, boundary)) == [3, 4, 5, 6, 7]
     with pytest.raises(ValueError, match="<extra_id_0>"):
         find_sentinels(vocabularies.masked())
+
+
+def test_sentinels_of_byt5_are_those_that_it_was_trained_with():
+    tokenizer = ByT5Tokenizer()
+    sentinels = find_sentinels(tokenizer)
+    assert sentinels == list(range(258, 247, -1))
+    assert [tokenizer.convert_ids_to_tokens(i) for i in (258, 248)] == ["\xff", "\xf5"]  # and no byte of any text
+    highest = tokenizer("".join(map(chr, (0x7FF, 0xD7FF, 0xFFFF, 0x10FFFF))), add_special_tokens=False)["input_ids"]
+    assert max(highest) < min(sentinels)
+    text = tokenizer("кот и кит " * 30)["input_ids"]
+    batch = SpanCorruption(tokenizer, seed=0)([{"input_ids": text}])
+    marks = [i for i in batch["labels"][0].tolist() if i >= 248]
+    assert marks == [i for i in batch["input_ids"][0].tolist() if i >= 248] == sentinels  # as many spans as there are

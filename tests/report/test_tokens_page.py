@@ -7,6 +7,7 @@ from tests.report.test_page import browse, needs_browser, panels, parse
 
 from babelscope.report import table
 from babelscope.report.tokens.page import is_of_tokens, render_tokens, write_tokens_page
+from babelscope.report.tokens.panels import compare_tables
 from babelscope.report.tokens.summary import names_of, pair_table, token_table
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -92,6 +93,17 @@ def test_every_figure_has_a_caption_and_data(runs):
     for figure in (figure for panel in found for view in panel["views"].values() for figure in view):
         assert figure["caption"]
         assert figure["data"]
+
+
+def test_the_probe_shows_every_accuracy_and_promises_no_interval_without_draws(runs, tmp_path):
+    rows = [{**one, "value": 0.25} if one["metric"] == "script_probe_shuffled" else one for one in table_rows()]
+    (figure,) = compare_tables(runs[:1], [])[0].views[""]
+    assert figure.layout.yaxis.range[0] == 0
+    once = write_run(tmp_path / "once", rows, {"token_table": "once"})
+    assert "interval" not in compare_tables([table.read_run(once)], [])[0].reading
+    often = [*rows, *(row(f"script_probe_{end}", 0.9, "Latn") for end in ("low", "high"))]
+    folder = write_run(tmp_path / "often", often, {"token_table": "often"})
+    assert "Thin bars: 95 % interval" in compare_tables([table.read_run(folder)], [])[0].reading
 
 
 def test_hostile_tokens_stay_text(runs):

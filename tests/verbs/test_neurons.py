@@ -1,4 +1,5 @@
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 from babelscope.analyses.region_files import read, save
 from babelscope.analyses.regions import Regions
 from babelscope.report.table import read_run
+from babelscope.verbs import neurons as neurons_verb
 from tests.models.tiny import save_checkpoint
 from tests.verbs import command
 from tests.verbs.command import FIVE, babelscope, written
@@ -147,6 +149,7 @@ def test_what_a_run_leaves(tiny):
     ("arguments", "message"),
     [
         (["languages.codes=[eng_Latn]"], "at least 2 languages"),
+        (["languages.codes=[eng_Latn,eng_Latn,deu_Latn]"], "every language once, but got 'eng_Latn' twice"),
         ([f"languages.codes={FIVE}"], "`z.threshold` to be below 2.000"),
         (["z.threshold=5"], "at least 27 languages"),
         (["reading=both"], "`reading` to be 'down_input' or 'gate'"),
@@ -201,6 +204,30 @@ def test_regions_too_large_to_be_matched_stay_on(tiny):
     assert "eng_Latn (has 65 of the 128" in " ".join(out.split())
     said = refused(*given, "ablation.languages=[eng_Latn]", *SMALL)
     assert "that of eng_Latn by 'z' has 65 of the 128 neurons of a block" in said
+
+
+def test_regions_of_other_languages_are_named(tiny, monkeypatch):
+    masks = {code: torch.ones(4, 128, dtype=torch.bool) for code in ("tur_Latn", "jpn_Jpan")}
+    save(Regions(masks, "z", "down_input"), Path("other.safetensors"))
+    given = (f"model.checkpoint={tiny['bloom']}", "regions=other.safetensors", *SMALL, *OFF)
+    monkeypatch.setattr(neurons_verb, "load_for", None)  # refused before a model is loaded
+    line = refused(*given)
+    assert "masks for tur_Latn, jpn_Jpan only; write languages.codes=" in line
+    assert "threshold" not in line
+
+
+def test_an_old_t5_without_a_first_token_of_the_decoder(tmp_path):
+    told = save_checkpoint(tmp_path / "told", "t5", "lm")
+    config = json.loads((told / "config.json").read_text())
+    assert config.pop("decoder_start_token_id") == config["pad_token_id"]
+    shutil.copytree(told, tmp_path / "old")
+    (tmp_path / "old" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "old" / "generation_config.json").unlink()
+    losses = [
+        neurons(*OFF, f"model.checkpoint={tmp_path / name}", "lape=null", output=f"run_{name}")[0].rows
+        for name in ("told", "old")
+    ]
+    assert losses[0].drop(columns="run").equals(losses[1].drop(columns="run"))
 
 
 def test_regions_of_an_earlier_attempt_in_the_folder_go(tiny):

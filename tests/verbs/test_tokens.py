@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
 from babelscope.analyses.tokens.blocks import find_blocks
+from babelscope.models.table import read_table
 from babelscope.report.table import read_run
 from babelscope.verbs import tokens as tokens_verb
 from tests.models.tiny import save_checkpoint
@@ -151,7 +153,6 @@ def test_models_without_a_token_in_common_are_refused(tiny, tmp_path):
 
 def test_a_dictionary_of_ones_own(tiny):
     from babelscope.data.pieces import decode_pieces
-    from babelscope.models.table import read_table
 
     words = [
         piece.text
@@ -191,9 +192,75 @@ def test_what_a_user_can_mend_is_one_line(tiny, tmp_path):
     assert "nearest: folds" in refused(tiny_one, "+probe.fold=3")
     assert "minimum" in refused(tiny_one, "probe.minimum=ten")
     Path("none.txt").write_text("qqqq wwww\n")
-    assert "covered pairs" in refused(tiny_one, "dictionary.files={eng-deu: none.txt}", "probe=null", "k=[5]")
+    uncovered = (tiny_one, "dictionary.files={eng-deu: none.txt}", "probe=null", "k=[5]")
+    assert "write dictionary.pieces=true" in (line := refused(*uncovered))
+    assert "covered pairs" in line
+    Path("none.txt").write_text("a\ta\n")
+    assert "dictionary.pieces=true" not in refused(*uncovered, "dictionary.pieces=true")  # it is so already
     assert "SOURCE-TARGET" in refused(tiny_one, "dictionary.files={eng: none.txt}", "probe=null", "k=[5]")
     assert "no-such" in refused(tiny_one, "dictionary.files={eng-deu: no-such.txt}", "probe=null", "k=[5]")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("k=[]", "`k` to be a list of whole numbers from 1, but got []; write k=[50,100]"),
+        ("k=[5.5]", "`k` to be a list of whole numbers"),
+        ("k=50", "but got 50; write k=[50,100]"),
+        ("k=[true]", "`k` to be a list of whole numbers"),
+        ("k=[0,5]", "`k` to be a list of whole numbers from 1"),
+        ("k=null", "`k` to be a list"),
+        ("sample=abc", "`sample` to be a number above 0 and at most 1, or null, but got 'abc'"),
+        ("sample=0", "`sample` to be a number above 0"),
+        ("sample=2", "`sample` to be a number above 0 and at most 1"),
+        ("sample=true", "but got True; write sample=0.01"),
+        ("pairs.k=0", "`pairs.k` to be a whole number from 1"),
+        ("pairs.sample=0", "`pairs.sample` to be a whole number from 1"),
+        ("pairs=5", "`pairs` to be a mapping or null, but got 5"),
+        ("probe=true", "`probe` to be a mapping or null"),
+        ("probe.draws=0", "`probe.draws` to be a whole number from 1"),
+        ("shared=maybe", "`shared` to be true or false, but got 'maybe'"),
+        ("dictionary=null", "`dictionary` to be a mapping, but got null"),
+        ("+dictionary.piece=true", "keys of `dictionary` to be among lab, files"),
+        ("dictionary.pieces=maybe", "`dictionary.pieces` to be true or false, but got 'maybe'"),
+        ("dictionary.vocabulary=1", "`dictionary.vocabulary` to be true or false"),
+        ("dictionary.lab=yess", "`dictionary.lab` to be true, false or null"),
+        ("dictionary.layout=csv", "`dictionary.layout` to be one of muse, xling-eval, panlex"),
+        ("dictionary.files=none.txt", "`dictionary.files` to be files by pair of languages"),
+        ("dictionary.files={a-b: 5}", "`dictionary.files` to be files by pair of languages"),
+    ],
+)
+def test_settings_are_checked_before_any_table_is_read(tiny, monkeypatch, override, message):
+    monkeypatch.setattr(tokens_verb, "read_source", None)  # which nothing may reach
+    assert message in refused(f"model.checkpoint={tiny['bloom']}", override)
+
+
+def test_nothing_slow_before_words_are_known_to_be_covered(tiny, monkeypatch):
+    monkeypatch.setattr(tokens_verb, "study_tokens", None)
+    Path("none.txt").write_text("qqqq wwww\n")
+    assert "covered pairs" in refused(f"model.checkpoint={tiny['bloom']}", "dictionary.files={eng-deu: none.txt}")
+
+
+@pytest.mark.parametrize("labels", ["script", "legacy"])
+def test_a_special_token_beyond_the_table_is_left_out(tiny, tmp_path, labels):
+    folder = tmp_path / "image"  # as Gemma 3's tokenizer has beside its text models
+    shutil.copytree(tiny["bloom"], folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    rows = read_table(folder).weight.shape[0]
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<image_soft_token>"]})
+    assert max(tokenizer.get_vocab().values()) == rows
+    tokenizer.save_pretrained(folder)
+    Path("own.txt").write_text("a b\n")
+    own = ("dictionary.files={eng-deu: own.txt}", "dictionary.vocabulary=true", f"labels={labels}", "sample=1.0")
+    ended = babelscope("tokens", f"models=[{tiny['bloom']},{folder}]", "output=run", *SMALL, *own)
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    one, image = (read_run(Path("run") / name).rows for name in ("bloom", "image"))
+    assert image.query("metric == 'tokens'")["value"].tolist() == one.query("metric == 'tokens'")["value"].tolist()
+    tokenizer.add_tokens(["wort"])  # no special one has to have a row
+    tokenizer.save_pretrained(folder)
+    assert f"the token of id {rows + 1} has none" in refused(
+        "output=other", f"model.checkpoint={folder}", f"labels={labels}"
+    )
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path):
@@ -202,7 +269,10 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
     tensors = load_file(file)
     (name,) = [name for name in tensors if name.endswith("word_embeddings.weight")]
     save_file({**tensors, name: tensors[name][:20].clone()}, file, {"format": "pt"})
-    assert "a row for each of" in refused(f"model.checkpoint={folder}")
+    line = refused(f"model.checkpoint={folder}")
+    assert "`model.checkpoint` to have a row for each of" in line
+    assert "its table has 20 rows" in line
+    assert "model.tokenizer" in line
     save_file({**tensors, name: torch.zeros_like(tensors[name])}, file, {"format": "pt"})
     assert "a direction" in refused(f"model.checkpoint={folder}")
     save_file({key: value for key, value in tensors.items() if key != name}, file, {"format": "pt"})

@@ -7,6 +7,15 @@ import torch
 from torch import Generator
 from transformers import PreTrainedTokenizerBase
 
+TRAINED_SENTINELS = {"ByT5Tokenizer": tuple(byte + 3 for byte in range(0xFF, 0xF4, -1))}
+"""Sentinels by the class of tokenizers that name others than their checkpoints were trained with.
+
+ByT5 has no tokens of its own for them: it was trained with the last byte ids, downwards from 258, the byte 0xFF (Xue et
+al. 2022, section 3.1; Hugging Face's documentation, model_doc/byt5). The names <extra_id_0> and on, ids from 259, are
+Hugging Face's, of rows that nobody trained. Only 0xFF down to 0xF5 are taken, bytes that no UTF-8 text has: one that
+stands in a text, too, would mark no span.
+"""
+
 
 def corrupt(
     ids: Sequence[int],
@@ -53,11 +62,16 @@ def corrupt(
 
 
 def find_sentinels(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return the ids of <extra_id_0>, <extra_id_1>, and so on; mT5's vocabulary writes them with a word boundary.
+    """Return the ids of the sentinels that the model was trained with, in order.
+
+    They are the `TRAINED_SENTINELS` of the tokenizer's class, or else <extra_id_0>, <extra_id_1>, and so on; mT5's
+    vocabulary writes them with a word boundary.
 
     Raises:
         ValueError: if there is none.
     """
+    if trained := TRAINED_SENTINELS.get(type(tokenizer).__name__):
+        return list(trained)
     vocabulary = tokenizer.get_vocab()
     for boundary in ("", "▁"):
         names = (f"{boundary}<extra_id_{i}>" for i in count())

@@ -1,6 +1,6 @@
 """Which regions `babelscope neurons` switches off, and what it measures then."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from omegaconf import DictConfig
@@ -11,6 +11,7 @@ from babelscope.analyses.neurons.language_loss import language_losses
 from babelscope.analyses.neurons.rescoring import score_without
 from babelscope.analyses.neurons.topic_accuracy import topic_accuracy
 from babelscope.analyses.regions import Regions
+from babelscope.analyses.rows import Rows
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
@@ -19,8 +20,6 @@ from babelscope.states import embed, prepare
 from babelscope.verbs.config.building import build, build_model
 from babelscope.verbs.config.neuron_conf import Ablation, check_criterion
 from babelscope.verbs.terminal.console import console, track_what
-
-Rows = list[dict[str, Any]]
 
 
 def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...] | None) -> Loaded:
@@ -66,6 +65,7 @@ def choose_regions(ablation: Ablation, regions: Mapping[str, Regions], codes: li
                 f"Expected `ablation.languages` to have regions that can be switched off, but that of {language} by "
                 f"{ablation.criterion!r} {reason}; leave it out, or choose another ablation.criterion or threshold."
             )
+    check_languages(found, codes)
     kept = [code for code in ablation.languages or found.languages if code in codes and code not in reasons]
     if not kept:
         raise ValueError(
@@ -76,6 +76,21 @@ def choose_regions(ablation: Ablation, regions: Mapping[str, Regions], codes: li
         told = ", ".join(f"{code} ({reason})" for code, reason in reasons.items())
         console.print(f"Regions by {ablation.criterion!r} that stay on: {told}")
     return {code: found.masks[code] for code in kept}
+
+
+def check_languages(regions: Regions, codes: Collection[str]) -> None:
+    """Refuse regions of which none is of a language that is measured.
+
+    Raises:
+        ValueError: naming the languages that have one.
+    """
+    if not set(regions.languages) & set(codes):
+        own = ", ".join(regions.languages)
+        raise ValueError(
+            f"Expected `languages.codes` to have languages whose regions by {regions.criterion!r} can be switched off, "
+            f"but got {', '.join(codes)}, and the file has masks for {own} only; write languages.codes=[...] with "
+            "some of these, or ablation=null."
+        )
 
 
 def left_out(regions: Regions) -> dict[str, str]:
@@ -103,10 +118,10 @@ def ablation_rows(
     parts, tokenizer = loaded.parts, loaded.tokenizer
     options = {"controls": ablation.controls, "seed": cfg.seed}
     batch = {"max_tokens": cfg.max_tokens, "seed": cfg.seed, "targets": ablation.targets}
-    again: list[Callable[[], Rows]] = []
+    again: list[tuple[Callable[[], Rows], tuple[float, float] | None]] = []  # with the least and greatest value
     rows: Rows = []
     if labels is not None:
-        again.append(lambda: topic_accuracy(parts, tokenizer, corpus, labels))
+        again.append((lambda: topic_accuracy(parts, tokenizer, corpus, labels), (0, 1)))
     else:
 
         def losses() -> Any:
@@ -115,7 +130,8 @@ def ablation_rows(
         rows += deactivation(parts, masks, losses, progress=track_what("Switching off"), **options)
     if metrics:
         prepared, pool = prepare(corpus, tokenizer, max_tokens=cfg.max_tokens), build("pool", cfg.pool)
-        again.append(lambda: list(score(embed(parts, prepared, pool).samples(), metrics)))
-    for measure in again:
-        rows += score_without(parts, masks, measure, progress=track_what("Scoring without"), **options)
+        again.append((lambda: list(score(embed(parts, prepared, pool).samples(), metrics)), None))
+    for measure, within in again:
+        track = track_what("Scoring without")
+        rows += score_without(parts, masks, measure, within=within, progress=track, **options)
     return rows

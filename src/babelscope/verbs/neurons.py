@@ -14,6 +14,7 @@ from babelscope.analyses.neurons.region_rows import between_rows, null_size_rows
 from babelscope.analyses.neurons.study import study_neurons, with_reading
 from babelscope.analyses.region_files import fit, read, save
 from babelscope.analyses.regions import Regions, z_regions
+from babelscope.analyses.rows import Rows
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names
 from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
@@ -35,11 +36,10 @@ from babelscope.verbs.config.building import (
 from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_settings, split_corpus
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.folder.origin import origin_of
-from babelscope.verbs.neuron_ablation import ablation_rows, choose_regions, left_out, load_for
+from babelscope.verbs.neuron_ablation import ablation_rows, check_languages, choose_regions, left_out, load_for
 from babelscope.verbs.terminal.console import progress, track_what
 from babelscope.verbs.terminal.neurons import print_neurons
 
-Rows = list[dict[str, Any]]
 PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000
 """Of LAPE's neurons: the published share, and that of a model with fewer neurons than this."""
 
@@ -58,6 +58,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
         else None
     )
     given = None if settings.regions is None else read(Path(settings.regions).expanduser())
+    if given is not None and settings.ablation is not None:
+        check_languages(given, codes)
     loaded = load_for(cfg, settings.ablation, labels)
     loaded.model.to(device)
     weights = weights_fingerprint(loaded.model, loaded.parts.family)

@@ -12,14 +12,16 @@ from babelscope.analyses.tokens.between_tables import shared_tokens
 from babelscope.analyses.tokens.projection import check_layout
 from babelscope.analyses.tokens.rows import TokenRows, token_rows
 from babelscope.analyses.tokens.study import TokenStudy, least_tokens, study_tokens
-from babelscope.analyses.tokens.translations import single_tokens, words_in
+from babelscope.analyses.tokens.translations import words_in
 from babelscope.analyses.tokens.vocabulary import keep_shared
 from babelscope.report.table import read_run, write, write_json, write_text
 from babelscope.report.tokens.page import write_tokens_page
 from babelscope.verbs.config.building import begin, build
+from babelscope.verbs.config.token_conf import check_token_settings
 from babelscope.verbs.config.token_sources import (
     Source,
-    mean_of_pieces,
+    Words,
+    look_up,
     models_of,
     read_counts,
     read_dictionaries,
@@ -33,6 +35,7 @@ from babelscope.verbs.terminal.tokens import busy, print_pairs, print_tables, se
 def main(cfg: DictConfig, folder: Path) -> None:
     """Read the tables, study each and every pair, and write rows, manifests and one page."""
     begin(cfg)
+    check_token_settings(cfg)
     models = models_of(cfg)
     probe = _build_probe(cfg)
     compare: Any = build("pairs", cfg.pairs) if cfg.pairs else None
@@ -40,11 +43,13 @@ def main(cfg: DictConfig, folder: Path) -> None:
     several = len(models) > 1
     if several and cfg.counts is not None:
         raise ValueError("Expected `counts` with one model, whose token ids they are, but got several; leave one.")
+    theirs, ours = read_dictionaries(cfg)
     sources = [read_source(cfg, model) for model in models]
     pairs = list(combinations(sources, 2)) if compare else []
     for a, b in pairs:  # before anything slow
         shared_tokens(a.named, b.named)
-    studies = [_study(cfg, source, probe, sources) for source in sources]
+    words = [look_up(cfg, source, ours if source.is_lab else theirs) for source in sources]
+    studies = [_study(cfg, source, own, probe, sources) for source, own in zip(sources, words, strict=True)]
     between = []
     for a, b in pairs:
         with busy(f"Comparing {a.name} and {b.name}"):
@@ -72,25 +77,21 @@ def _build_probe(cfg: DictConfig) -> Any:
     return build("probe", OmegaConf.create(given))
 
 
-def _study(cfg: DictConfig, source: Source, probe: Any, sources: list[Source]) -> dict[str, Any]:
+def _study(cfg: DictConfig, source: Source, words: Words, probe: Any, sources: list[Source]) -> dict[str, Any]:
     """Study one table, unless an earlier command has: rows, and what the page's explorer shows."""
     print(f"{source.name}: {len(source.tokens.ids):,} tokens in use of {len(source.table.weight):,} rows")
     store = table_folder(cfg.cache, source.weights)
     vocabulary = source.vocabulary
     k: Any = OmegaConf.to_container(cfg.k)
     counts = read_counts(cfg.counts, len(vocabulary.labels))
-    dictionaries = read_dictionaries(cfg, lab=source.is_lab)
     tokens, narrowest = _probed(cfg, source, sources) if probe else (source.tokens, None)
-    words = words_in(dictionaries)
-    single = single_tokens(source.table.tokenizer, vocabulary.pieces, words)
-    lookup = mean_of_pieces(source) if cfg.dictionary.pieces else single
     key = {
         "vocabulary": [vocabulary.labels, vocabulary.texts, vocabulary.pieces],
         "k": k,
         "sample": cfg.sample,
         "counts": counts,
-        "dictionaries": {f"{a}-{b}": gold for (a, b), gold in dictionaries.items()},
-        "words": {word: [list(single(word)), list(lookup(word))] for word in sorted(words)},
+        "dictionaries": {f"{a}-{b}": gold for (a, b), gold in words.gold.items()},
+        "words": {word: [list(words.single(word)), list(words.lookup(word))] for word in sorted(words_in(words.gold))},
         "whole_vocabulary": cfg.dictionary.vocabulary,
         "map": cfg.map,
         "seed": cfg.seed,
@@ -106,9 +107,9 @@ def _study(cfg: DictConfig, source: Source, probe: Any, sources: list[Source]) -
             k=k,
             sample=cfg.sample,
             counts=counts,
-            dictionaries=dictionaries,
-            words=single,
-            lookup=lookup,
+            dictionaries=words.gold,
+            words=words.single,
+            lookup=words.lookup,
             whole_vocabulary=cfg.dictionary.vocabulary,
             layout=cfg.map,
             seed=cfg.seed,

@@ -158,6 +158,17 @@ def test_span_losses_repeat_by_seed():
     assert not torch.equal(one.nll, other.nll)
 
 
+def test_a_decoder_begins_with_padding_where_nothing_else_is_said():
+    told, untold = model_of("t5"), model_of("t5")
+    del untold.config.decoder_start_token_id
+    expected, found = (language_losses(parts_of(model), tiny_tokenizer(), CORPUS).nll for model in (told, untold))
+    assert torch.equal(found, expected)
+    del untold.config.decoder_start_token_id
+    untold.config.pad_token_id = None
+    with pytest.raises(ValueError, match="neither decoder_start_token_id nor pad_token_id; add"):
+        language_losses(parts_of(untold), tiny_tokenizer(), CORPUS)
+
+
 def test_modes_gradients_and_random_state_are_left_alone():
     model = model_of("bert").train()
     model.bert.encoder.layer[0].eval()

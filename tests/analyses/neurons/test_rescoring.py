@@ -81,6 +81,19 @@ def test_rows_are_those_of_single_passes(parts):
     assert levels(parts) == intact
 
 
+def test_intervals_end_where_values_do(parts):
+    values = iter([1.0, 1.0, 0.9, 1.0, 1.0, 0.5, 0.0, 0.1, 0.0])
+
+    def measure():
+        levels(parts)
+        return [row("accuracy", "", next(values), layer="")]
+
+    found = by_key(score_without(parts, masks_of(parts), measure, controls=3, within=(0, 1)))
+    assert found["", "random_accuracy_high", "", "eng_Latn"] == 1
+    assert 0 < found["", "random_accuracy_low", "", "eng_Latn"] < 1
+    assert found["", "random_accuracy_low", "", "ell_Grek"] == 0
+
+
 def test_the_random_sets_are_those_of_the_losses(parts):
     passes = {"rows": [], "losses": []}
 

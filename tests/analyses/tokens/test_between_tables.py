@@ -19,6 +19,13 @@ def values(rows):
     return {(row["metric"], row["language"], row["other"]): row["value"] for row in rows}
 
 
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"sample": 0}])
+def test_no_neighbours_or_no_tokens_are_no_question(wrong):
+    a = model("a", randn(20, 4), [f"p{i}" for i in range(20)])
+    with pytest.raises(ValueError, match="`k` and `sample` to be at least 1"):
+        compare_tables(a, a, **wrong)
+
+
 def test_a_rotated_table_is_the_same(tmp_path):
     x = randn(200, 12)
     rotation = torch.linalg.qr(randn(12, 12, seed=1)).Q

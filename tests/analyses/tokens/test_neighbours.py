@@ -61,7 +61,7 @@ def test_draws_and_refusals():
     ids = draw_tokens(tokens, 0.1)
     assert len(ids.unique()) == 24
     assert torch.equal(ids, draw_tokens(tokens, 0.1))
-    with pytest.raises(ValueError, match="argument `share`"):
+    with pytest.raises(ValueError, match="argument `sample`"):
         draw_tokens(tokens, 0)
     near = find_neighbours(tokens, ids, 5)
     with pytest.raises(ValueError, match="argument `k`"):

@@ -21,10 +21,20 @@ def test_what_is_left_out_is_reported(tmp_path):
     assert read["tokens_unlabelled", ""] == 1
 
 
+def test_tokens_without_a_label_need_no_row():
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    tokens = token_rows(x, ["Latn", "", "Cyrl", "Latn", "", ""])
+    assert (tokens.ids.tolist(), tokens.padding, len(tokens.table)) == ([0, 2, 3], 0, 4)
+    assert tokens.codes.tolist() == [0, -1, 1, 0, -1, -1]
+    assert {row["metric"]: row["value"] for row in describe(tokens)}["tokens_unlabelled"] == 3
+
+
 def test_what_does_not_fit_is_refused():
     x = torch.ones(3, 2)
-    with pytest.raises(ValueError, match="a row for each of 4 tokens"):
+    with pytest.raises(ValueError, match=r"a row for each of 4 ordinary tokens .* has 3 rows, .* id 3 has none"):
         token_rows(x, ["Latn"] * 4)
+    with pytest.raises(ValueError, match="floating-point table"):
+        token_rows(x.int(), ["Latn"] * 3)
     with pytest.raises(ValueError, match="a label and a direction"):
         token_rows(x, ["", "", ""])
     with pytest.raises(ValueError, match="row 2 is not"):

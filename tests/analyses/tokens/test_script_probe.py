@@ -54,6 +54,14 @@ def test_small_scripts_are_skipped_and_intervals_hold_the_mean():
     assert found["script_probe_low", "Latn"] <= found["script_probe", "Latn"] <= found["script_probe_high", "Latn"]
 
 
+def test_intervals_of_accuracies_are_accuracies():
+    rows = values(script_probe(plant(0.4, sizes=(12, 12, 12)), minimum=10, draws=2, limit=10))
+    low = [value for (metric, _), value in rows.items() if metric == "script_probe_low"]
+    high = [value for (metric, _), value in rows.items() if metric == "script_probe_high"]
+    assert min(low) == 0
+    assert max(high) == 1
+
+
 def test_common_width():
     found = values(script_probe(plant(3.0), minimum=50, draws=1, width=4))
     assert found["script_probe/pca4", ""] > 0.97

@@ -41,6 +41,10 @@ def test_what_makes_sense_passes(changes):
     [
         ({"languages__codes": ["eng_Latn"]}, "at least 2 languages, for what neurons share"),
         ({"languages__codes": ["eng_Latn"] * 3}, "at least 2 languages, for what neurons share"),
+        (
+            {"languages__codes": [*SIX[:2], SIX[0]]},
+            "`languages.codes` to name every language once, .* 'eng_Latn' twice",
+        ),
         ({"languages__codes": SIX[:5]}, "`z.threshold` to be below 2.000"),
         ({"reading": "both"}, "`reading` to be 'down_input' or 'gate', but got 'both'"),
         ({"lape__reading": "states"}, "`lape.reading` to be 'down_input' or 'gate', but got 'states'"),
@@ -54,7 +58,7 @@ def test_what_makes_sense_passes(changes):
         ({"lape": None, "ablation__criterion": "lape"}, r"found by \(z\), but got 'lape'"),
         ({"z": None}, r"found by \(lape\), but got 'z'"),
         ({"ablation__sentences": 1}, "`ablation.sentences` to be a whole number from 2, but got 1"),
-        ({"ablation__sentences": None}, "`ablation.sentences` to be a whole number, but got None"),
+        ({"ablation__sentences": None}, "`ablation.sentences` to be a whole number, but got null"),
         ({"ablation__controls": 2.5}, "`ablation.controls` to be a whole number, but got 2.5"),
         ({"ablation__languages": "eng_Latn"}, "`ablation.languages` to be .* but got 'eng_Latn'"),
         ({"ablation__languages": []}, "`ablation.languages` to name a language"),
@@ -69,7 +73,7 @@ def test_what_makes_sense_passes(changes):
         ({"z__threshold": float("nan")}, "`z.threshold` to be a positive number, but got nan"),
         ({"lape__share": "x"}, "`lape.share` to be a number or null, but got 'x'"),
         ({"lape__share": 0}, "`lape.share` to be between 0 and 1, but got 0"),
-        ({"lape__bar": None}, "`lape.bar` to be a number, but got None"),
+        ({"lape__bar": None}, "`lape.bar` to be a number, but got null"),
         ({"legacy": "maybe"}, "legacy` to be true or false, but got 'maybe'"),
         ({"any_weights": "no"}, "any_weights` to be true or false, but got 'no'"),
         ({"regions": 3}, "regions` to be text or null, but got 3"),

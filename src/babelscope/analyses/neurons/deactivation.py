@@ -10,10 +10,10 @@ from torch import Tensor
 
 from babelscope.analyses.ablation import ablate, control_masks
 from babelscope.analyses.neurons.language_loss import LanguageLosses
+from babelscope.analyses.rows import Rows, row
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place
 
-Rows = list[dict[str, Any]]
 Progress = Callable[[Sequence[str]], Iterable[str]]
 LEVEL = 0.95
 
@@ -72,9 +72,9 @@ def deactivation(
     for language in progress(list(masks)):
         ablated = measure_without(masks[language])
         random = [measure_without(mask) for mask in drawn[language]]
-        rows.append(_row("ablated_neurons", int(masks[language].sum()), "", language))
+        rows.append(row("ablated_neurons", int(masks[language].sum()), "", language))
         rows += [
-            _row(metric, value, name, language)
+            row(metric, value, name, language)
             for metric, values in {**_compare(intact, ablated), **_summarise(intact, random)}.items()
             for name, value in zip(intact.names, values.tolist(), strict=True)
         ]
@@ -85,8 +85,8 @@ def _describe(intact: LanguageLosses) -> Iterator[dict[str, Any]]:
     for metric in ("loss", "perplexity", "bits_per_byte"):
         values = getattr(intact, metric)
         for language, value in zip(intact.names, values.tolist(), strict=True):
-            yield _row(metric, value, language)
-        yield _row(metric, float(values.mean()))
+            yield row(metric, value, language)
+        yield row(metric, float(values.mean()))
 
 
 def _compare(intact: LanguageLosses, ablated: LanguageLosses) -> dict[str, Tensor]:
@@ -129,7 +129,3 @@ def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict
 
 def _t(freedom: int) -> float:
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
-
-
-def _row(metric: str, value: float, language: str = "", other: str = "") -> dict[str, Any]:
-    return {"layer": "", "metric": metric, "language": language, "other": other, "value": float(value)}

@@ -5,13 +5,12 @@ from typing import Any
 
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows, row
 from babelscope.metrics.lrds import lrds_by_language, lrds_of
 from babelscope.metrics.pairs.cosine_sums import CosineSums
 from babelscope.metrics.pairs.intervals import interval
 from babelscope.metrics.pairs.nulls import Relabelling
 from babelscope.metrics.sads import sads_by_language, sads_by_pair, sads_of
-
-Rows = list[dict[str, Any]]
 
 
 def pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -> Rows:
@@ -26,7 +25,9 @@ def pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -> Rows:
             low, high = interval(sums, statistic)
             for end, values in (("", statistic(means)), ("_low", low), ("_high", high)):
                 found = values.reshape(-1).tolist()
-                rows += [_row(layer, f"{metric}{end}", value, name) for name, value in zip(names, found, strict=True)]
+                rows += [
+                    row(f"{metric}{end}", value, name, layer=layer) for name, value in zip(names, found, strict=True)
+                ]
     return rows
 
 
@@ -34,7 +35,10 @@ def null_rows(layer: str, cosines: Tensor, relabelling: Relabelling) -> Rows:
     """Rows `lrds_null_low` and so on: the range of what relabelled points (S, S) give."""
     rows = []
     for metric, values in (("lrds", relabelling.lrds(cosines)), ("sads", relabelling.sads(cosines))):
-        rows += [_row(layer, f"{metric}_null_low", values.min()), _row(layer, f"{metric}_null_high", values.max())]
+        rows += [
+            row(f"{metric}_null_{end}", value, layer=layer)
+            for end, value in (("low", values.min()), ("high", values.max()))
+        ]
     return rows
 
 
@@ -42,7 +46,7 @@ def language_pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -
     """Rows `sads` of every two languages."""
     values = sads_by_pair(sums.means).tolist()
     return [
-        _row(layer, "sads", values[i][j], language, other)
+        row("sads", values[i][j], language, other, layer=layer)
         for i, language in enumerate(languages)
         for j, other in enumerate(languages)
         if i != j
@@ -51,8 +55,4 @@ def language_pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -
 
 def released_row(layer: str, sums: CosineSums) -> dict[str, Any]:
     """One row `sads_legacy`, of points in the order of the released code."""
-    return _row(layer, "sads_legacy", sads_of(sums.means))
-
-
-def _row(layer: str, metric: str, value: Tensor | float, language: str = "", other: str = "") -> dict[str, Any]:
-    return {"layer": layer, "metric": metric, "language": language, "other": other, "value": float(value)}
+    return row("sads_legacy", sads_of(sums.means), layer=layer)

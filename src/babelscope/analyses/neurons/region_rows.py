@@ -1,14 +1,13 @@
 """Rows about linguistic regions: their sizes, where in the depth they lie, and how they overlap, against chance."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from babelscope.analyses.regions import Regions
+from babelscope.analyses.rows import Rows, row
 
-Rows = list[dict[str, Any]]
 THIRDS = ("early", "middle", "last")
 
 
@@ -27,7 +26,7 @@ def region_rows(regions: Regions) -> Rows:
     """
     c, counts = regions.criterion, regions.counts
     rows = [
-        _row(f"{c}_neurons", count, language, layer=str(block))
+        row(f"{c}_neurons", count, language, layer=str(block))
         for language, per_block in zip(regions.languages, counts.tolist(), strict=True)
         for block, count in enumerate(per_block, 1)
     ]
@@ -40,16 +39,16 @@ def region_rows(regions: Regions) -> Rows:
     for i, language in enumerate(regions.languages):
         for j, other in enumerate(regions.languages):
             if i != j:
-                rows.append(_row(f"{c}_overlap", found[i, j].item(), language, other))
-                rows.append(_row(f"{c}_overlap_chance", chance[i, j].item(), language, other))
+                rows.append(row(f"{c}_overlap", found[i, j].item(), language, other))
+                rows.append(row(f"{c}_overlap_chance", chance[i, j].item(), language, other))
     return rows
 
 
 def null_size_rows(regions: Regions) -> Rows:
     """Rows c_neurons_null: mean size, per block and in the whole model, of regions of shuffled languages."""
     counts = regions.counts.double().mean(0).tolist()
-    rows = [_row(f"{regions.criterion}_neurons_null", count, layer=str(block)) for block, count in enumerate(counts, 1)]
-    return [*rows, _row(f"{regions.criterion}_neurons_null", sum(counts))]
+    rows = [row(f"{regions.criterion}_neurons_null", count, layer=str(block)) for block, count in enumerate(counts, 1)]
+    return [*rows, row(f"{regions.criterion}_neurons_null", sum(counts))]
 
 
 def between_rows(first: Regions, second: Regions) -> Rows:
@@ -107,7 +106,7 @@ def _share_rows(regions: Regions) -> Rows:
             if size
         }
         rows += _per_language(f"{c}_share_{third}", shares)
-        rows.append(_row(f"{c}_share_{third}_null", len(place) / blocks))
+        rows.append(row(f"{c}_share_{third}_null", len(place) / blocks))
     return rows
 
 
@@ -158,9 +157,5 @@ def _jaccard(both: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 def _per_language(metric: str, values: Mapping[str, float]) -> Rows:
     """Rows of the whole model for each language, and their unweighted mean where there is one."""
-    rows = [_row(metric, value, language) for language, value in values.items()]
-    return [*rows, _row(metric, sum(values.values()) / len(values))] if values else rows
-
-
-def _row(metric: str, value: float, language: str = "", other: str = "", *, layer: str = "") -> dict[str, Any]:
-    return {"layer": layer, "metric": metric, "language": language, "other": other, "value": float(value)}
+    rows = [row(metric, value, language) for language, value in values.items()]
+    return [*rows, row(metric, sum(values.values()) / len(values))] if values else rows

@@ -2,17 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import sqrt
+from math import inf, sqrt
 from statistics import fmean, stdev
-from typing import Any
 
 from scipy import stats
 from torch import Tensor
 
 from babelscope.analyses.ablation import ablate, control_masks
+from babelscope.analyses.rows import Rows
 from babelscope.models.parts import Parts
 
-Rows = list[dict[str, Any]]
 Progress = Callable[[Sequence[str]], Iterable[str]]
 
 
@@ -23,6 +22,7 @@ def score_without(
     *,
     controls: int = 5,
     seed: int = 0,
+    within: tuple[float, float] | None = None,
     progress: Progress = iter,
 ) -> Rows:
     """Measure the intact model, the model without each region, and without as many random neurons.
@@ -33,6 +33,8 @@ def score_without(
         measure: Gives tidy rows without run, step and epoch.
         controls: Random sets per region, the same as `deactivation` draws.
         seed: Of the random sets.
+        within: The least and the greatest value that the measurement can have, where its intervals end, such as (0, 1)
+            of an accuracy; None for none.
         progress: Wraps the languages of the regions, for a progress bar.
 
     Returns:
@@ -50,16 +52,18 @@ def score_without(
                 for row in _renamed(measure(), "random", region):
                     found[tuple(row[key] for key in _KEYS)].append(row["value"])
         rows += [
-            row for keys, values in found.items() for row in _summarise(dict(zip(_KEYS, keys, strict=True)), values)
+            row
+            for keys, values in found.items()
+            for row in _summarise(dict(zip(_KEYS, keys, strict=True)), values, within or (-inf, inf))
         ]
     return rows
 
 
-def _summarise(keys: Mapping[str, str], values: Sequence[float]) -> Rows:
+def _summarise(keys: Mapping[str, str], values: Sequence[float], within: tuple[float, float]) -> Rows:
     """Rows of the mean over random sets and of the limits of its 95 % interval."""
     mean = fmean(values)
     half = float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
-    ends = {"": mean, "_low": mean - half, "_high": mean + half}
+    ends = {"": mean, "_low": max(mean - half, within[0]), "_high": min(mean + half, within[1])}
     return [{**keys, "metric": f"{keys['metric']}{end}", "value": value} for end, value in ends.items()]
 
 

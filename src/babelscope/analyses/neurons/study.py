@@ -16,13 +16,13 @@ from babelscope.analyses.neurons.pair_rows import language_pair_rows, null_rows,
 from babelscope.analyses.neurons.region_rows import kept_rows, region_rows
 from babelscope.analyses.neurons.scores import check_threshold, neuron_scores, z_scores
 from babelscope.analyses.regions import Regions, z_regions
-from babelscope.metrics.pairs.cosine_sums import CosineSums, cosine_sums_by, squared_norms
+from babelscope.analyses.rows import Rows
+from babelscope.metrics.pairs.cosine_sums import cosine_sums_by, squared_norms
 from babelscope.metrics.pairs.legacy_sads import released_order
 from babelscope.metrics.pairs.nulls import Relabelling, all_cosines, rescale
 from babelscope.states.embed import Pooled
 from babelscope.states.slices import slices
 
-Rows = list[dict[str, Any]]
 Progress = Callable[[Sequence[str]], Iterable[str]]
 WHOLE = ""
 """Layer of the rows about all blocks together."""
@@ -40,26 +40,19 @@ class NeuronStudy:
     """The same once the languages of every sentence are shuffled; empty without permutations."""
 
 
-@dataclass
-class _Sums:
-    """What is added up over slices of neurons, of one layer or of the whole model."""
-
-    pairs: CosineSums | None = None
-    released: CosineSums | None = None
-    cosines: Tensor | None = None
-
-    def rows(self, layer: str, languages: Sequence[str], relabelling: Relabelling | None) -> Rows:
-        assert self.pairs is not None  # a layer has neurons
-        rows = pair_rows(layer, self.pairs, languages)
-        if relabelling is not None and self.cosines is not None:
-            rows += null_rows(layer, self.cosines, relabelling)
-        return rows if self.released is None else [*rows, released_row(layer, self.released)]
+Sums = dict[str, Any]
+"""What is added up over slices of neurons, of one layer or of the whole model: pairs, released, cosines."""
 
 
-def _add(sums: Sequence[_Sums], name: str, parts: Sequence[Any]) -> None:
-    for whole, part in zip(sums, parts, strict=True):
-        before = getattr(whole, name)
-        setattr(whole, name, part if before is None else before + part)
+def _add(sums: Sums, name: str, part: Any) -> None:
+    sums[name] = sums[name] + part if name in sums else part
+
+
+def _rows(sums: Sums, layer: str, languages: Sequence[str], relabelling: Relabelling | None) -> Rows:
+    rows = pair_rows(layer, sums["pairs"], languages)
+    if relabelling is not None:
+        rows += null_rows(layer, sums["cosines"], relabelling)
+    return [*rows, released_row(layer, sums["released"])] if "released" in sums else rows
 
 
 def study_neurons(
@@ -98,28 +91,30 @@ def study_neurons(
     shuffled = _shuffle(len(languages), len(pooled.ids), seed) if z and permutations else None
     scores: dict[str, Tensor] = {}
     chance: dict[str, Tensor] = {}
-    whole = _Sums()
+    whole: Sums = {}
     for layer in progress(layers):
-        own, parts, random = _Sums(), [], []
+        own: Sums = {}
+        parts, random = [], []
         for x in _slices(pooled, layer):
-            _add((own, whole), "pairs", cosine_sums_by(x, norms[layer], norm))
+            added = {"pairs": cosine_sums_by(x, norms[layer], norm)}
             if legacy:
-                as_released = map(released_order, (x, norms[layer], norm))
-                _add((own, whole), "released", cosine_sums_by(*as_released))
+                added["released"] = cosine_sums_by(*map(released_order, (x, norms[layer], norm)))
+            for name, (by_own, by_whole) in added.items():
+                _add(own, name, by_own)
+                _add(whole, name, by_whole)
             if relabelling is not None:
-                _add((own,), "cosines", [all_cosines(x[:, :few], norms[layer][:, :few])])
+                _add(own, "cosines", all_cosines(x[:, :few], norms[layer][:, :few]))
             if z:
                 parts.append(z_scores(neuron_scores(x, norm)))
             if shuffled is not None:
                 random.append(z_scores(neuron_scores(x[shuffled], norm[shuffled])))
-        if own.cosines is not None:
-            _add((whole,), "cosines", [rescale(own.cosines, norms[layer][:, :few], norm[:, :few])])
-        rows += own.rows(layer, languages, relabelling)
+        if relabelling is not None:
+            _add(whole, "cosines", rescale(own["cosines"], norms[layer][:, :few], norm[:, :few]))
+        rows += _rows(own, layer, languages, relabelling)
         scores |= {layer: torch.cat(parts, dim=1)} if parts else {}
         chance |= {layer: torch.cat(random, dim=1)} if random else {}
-    rows += whole.rows(WHOLE, languages, relabelling)
-    assert whole.pairs is not None  # a model has blocks
-    return NeuronStudy(rows + language_pair_rows(WHOLE, whole.pairs, languages), scores, chance)
+    rows += _rows(whole, WHOLE, languages, relabelling)
+    return NeuronStudy(rows + language_pair_rows(WHOLE, whole["pairs"], languages), scores, chance)
 
 
 def score_activations(

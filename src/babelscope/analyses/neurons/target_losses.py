@@ -36,8 +36,18 @@ def span_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, tar
     """Predict the spans that T5's corruption replaces; a seed gives a text the same spans every time.
 
     Raises:
-        ValueError: If the tokenizer has no sentinels or no end token.
+        ValueError: If the tokenizer has no sentinels or no end token, or nothing says what a decoder begins with.
     """
+    config: Any = parts.model.config
+    if getattr(config, "decoder_start_token_id", None) is None:
+        # older configurations of T5 lack it, and transformers would end in an AttributeError; the first decoders began
+        # with padding, as the message of its `_shift_right` says
+        if config.pad_token_id is None:
+            raise ValueError(
+                f"Expected the {parts.family.model_type} model's config.json to say what its decoder begins with, but "
+                "it has neither decoder_start_token_id nor pad_token_id; add decoder_start_token_id to it"
+            )
+        config.decoder_start_token_id = config.pad_token_id
     corrupt = SpanCorruption(tokenizer, seed=seed)
     added = torch.tensor([*corrupt.sentinels, corrupt.end])
 

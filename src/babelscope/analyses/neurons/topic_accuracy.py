@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from babelscope.analyses.rows import Rows, row
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import classification
 from babelscope.models.parts import Parts
@@ -13,7 +14,7 @@ from babelscope.states.embed import evaluating
 BATCH = 64
 
 
-def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[str, ...]) -> list[dict[str, Any]]:
+def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[str, ...]) -> Rows:
     """Measure the share of sentences whose label the model gives, as rows `accuracy` per language and as their mean.
 
     Args:
@@ -36,8 +37,5 @@ def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[s
                 given = {name: value.to(device) for name, value in batch.items()}
                 right += int(torch.sum(parts.model(**given).logits.argmax(dim=-1) == given["labels"]))
             values[language] = right / len(corpus)
-    rows = {**values, "": sum(values.values()) / len(values)}
-    return [
-        {"layer": "", "metric": "accuracy", "language": language, "other": "", "value": value}
-        for language, value in rows.items()
-    ]
+    shown = {**values, "": sum(values.values()) / len(values)}
+    return [row("accuracy", value, language) for language, value in shown.items()]

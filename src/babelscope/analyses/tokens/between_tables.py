@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.rows import TokenRows, tidy
 from babelscope.metrics.angles import canonical_angles, null, null_mean_square
 from babelscope.metrics.search.table_neighbours import table_neighbours
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,12 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         language = script (a's label), other = "A|B".
 
     Raises:
-        ValueError: If no token is shared, or only one.
+        ValueError: If no token is shared, or only one, or k or sample is below 1.
     """
+    if k < 1 or (sample is not None and sample < 1):
+        raise ValueError(
+            f"Expected arguments `k` and `sample` to be at least 1, but got {k} and {sample}; None samples all"
+        )
     left, right = shared_tokens(a, b)
     shared = len(left)
     sizes = len(_by_piece(a)), len(_by_piece(b))
@@ -84,7 +86,7 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         raise ValueError(
             f"Expected at least two tokens that {a.name} and {b.name} share, but got {shared}; take other models"
         )
-    order = torch.randperm(shared, generator=torch.Generator().manual_seed(seed))[: sample or shared].sort().values
+    order = torch.randperm(shared, generator=torch.Generator().manual_seed(seed))[:sample].sort().values
     rows += [
         tidy(f"neighbour_overlap@{near}", _neighbour_overlap(((a, left), (b, right)), order, near), *pair),
         tidy(f"neighbour_overlap_null@{near}", near / (shared - 1), *pair),

@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import lgamma
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.rows import TokenRows, tidy
 from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,15 @@ class TokenNeighbours:
         return TokenNeighbours(self.ids[mine], self.distances[mine], self.neighbours[mine])
 
 
-def draw_tokens(tokens: TokenRows, share: float = 0.01, *, seed: int = 0) -> Tensor:
+def draw_tokens(tokens: TokenRows, sample: float = 0.01, *, seed: int = 0) -> Tensor:
     """Draw a share of the tokens in use, at least one, without replacement; sorted by id.
 
     Raises:
         ValueError: If the share is not above 0 and at most 1.
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"Expected argument `share` to be above 0 and at most 1, but got {share}; 0.01 is S1's")
-    count = max(1, round(share * len(tokens.ids)))
+    if not 0 < sample <= 1:
+        raise ValueError(f"Expected argument `sample` to be above 0 and at most 1, but got {sample}; 0.01 is S1's")
+    count = max(1, round(sample * len(tokens.ids)))
     order = torch.randperm(len(tokens.ids), generator=torch.Generator().manual_seed(seed))
     return tokens.ids[order[:count]].sort().values
 

@@ -1,22 +1,20 @@
-"""The rows of a token table that can be analysed, and the form of a result."""
+"""The rows of a token table that can be analysed, and their number by label."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows, row
 from babelscope.metrics.isotropy import isotropy
 
 LAYER = "0"  # the token table is what enters block 0
 BLOCK = 4096
-
-
-def tidy(metric: str, value: float, language: str = "", other: str = "") -> dict[str, Any]:
-    """Return one row without run, step and epoch, which the caller knows."""
-    return {"layer": LAYER, "metric": metric, "language": language, "other": other, "value": float(value)}
+tidy = partial(row, layer=LAYER)
+"""Make one row of a token table."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,9 @@ class TokenRows:
     """A token table with the label of every token and the rows in use; build it with `token_rows`."""
 
     table: Tensor
-    """(V, D) as stored, padding rows cut off."""
+    """(V, D) as stored, padding rows cut off; it may end before the vocabulary does, never before a used row."""
     labels: tuple[str, ...]
-    """(V) label of each token; an empty one leaves the token out."""
+    """Label of each token of the vocabulary; an empty one leaves the token out."""
     ids: Tensor
     """(N,) int64 rows in use, ascending: labelled, with a direction."""
     zero: tuple[int, ...]
@@ -41,7 +39,7 @@ class TokenRows:
 
     @property
     def codes(self) -> Tensor:
-        """(V,) int64 index into `names`; -1 for a token that is left out."""
+        """Index into `names` of each token of the vocabulary, int64; -1 for a token that is left out."""
         place = {name: code for code, name in enumerate(self.names)}
         codes = torch.full((len(self.labels),), -1)
         codes[self.ids] = torch.tensor([place[self.labels[i]] for i in self.ids.tolist()])
@@ -56,31 +54,39 @@ class TokenRows:
 def token_rows(table: Tensor, labels: Sequence[str]) -> TokenRows:
     """Pair a table (V, D), of any floating type and perhaps memory-mapped, with one label per token of the vocabulary.
 
+    Tokens without a label need no row: Gemma 3's tokenizer has a special token of images beyond its text models' table.
+
     Raises:
-        ValueError: If the table is shorter than the vocabulary, a used row is not finite, or no row is left.
+        ValueError: If a labelled token has no row, a used row is not finite, or no row is left.
     """
-    if table.ndim != 2 or not table.is_floating_point() or len(table) < len(labels):
+    if table.ndim != 2 or not table.is_floating_point():
         raise ValueError(
-            f"Expected argument `table` to be a floating-point table with a row for each of {len(labels)} tokens, but "
-            f"got {table.dtype} of shape {tuple(table.shape)}; give the table and the tokenizer of one model"
+            f"Expected argument `table` to be a floating-point table (V, D), but got {table.dtype} of shape "
+            f"{tuple(table.shape)}; give the token table of a model"
         )
-    norms = torch.cat([table[start : start + BLOCK].float().norm(dim=1) for start in range(0, len(labels), BLOCK)])[
-        : len(labels)
-    ]
-    named = torch.tensor([bool(label) for label in labels])
+    size = min(len(table), len(labels))
+    beyond = next((token for token, label in enumerate(labels[size:], size) if label), None)
+    if beyond is not None:
+        raise ValueError(
+            f"Expected `model.checkpoint` to have a row for each of {sum(map(bool, labels))} ordinary tokens of its "
+            f"tokenizer, but its table has {size} rows, and the token of id {beyond} has none; give a whole "
+            "checkpoint, or set model.tokenizer to its own."
+        )
+    named = torch.tensor([bool(label) for label in labels[:size]], dtype=torch.bool)
+    norms = torch.cat([part.float().norm(dim=1) for part in table[:size].split(BLOCK)])
     if not bool(norms[named].isfinite().all()):
-        row = int((named & ~norms.isfinite()).nonzero()[0])
-        raise ValueError(f"Expected argument `table` to be finite, but row {row} is not; look for a damaged file")
+        bad = int((named & ~norms.isfinite()).nonzero()[0])
+        raise ValueError(f"Expected argument `table` to be finite, but row {bad} is not; look for a damaged file")
     ids = (named & (norms > 0)).nonzero().flatten()
     if not len(ids):
         raise ValueError(
             f"Expected tokens with a label and a direction, but got none among {len(labels)}; check the labels"
         )
     zero = tuple((named & (norms == 0)).nonzero().flatten().tolist())
-    return TokenRows(table[: len(labels)], tuple(labels), ids, zero, len(table) - len(labels))
+    return TokenRows(table[:size], tuple(labels), ids, zero, len(table) - size)
 
 
-def describe(tokens: TokenRows) -> list[dict[str, Any]]:
+def describe(tokens: TokenRows) -> Rows:
     """Count tokens, by label too, and measure isotropy.
 
     Returns:

@@ -4,11 +4,12 @@ from typing import Any
 
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.neighbours import count_scripts, draw_tokens, find_neighbours
-from babelscope.analyses.tokens.rows import TokenRows, describe, token_rows
+from babelscope.analyses.tokens.rows import describe, token_rows
 from babelscope.analyses.tokens.script_probe import script_probe
 from babelscope.analyses.tokens.study import least_tokens
-from babelscope.analyses.tokens.translations import single_tokens, translate, words_in
+from babelscope.analyses.tokens.translations import covers, single_tokens, translate, words_in
 from babelscope.analyses.tokens.vocabulary import label_tokens
 from babelscope.data.corpora import Corpus
 from babelscope.data.lab import LANGUAGES, dictionary
@@ -39,28 +40,14 @@ class TokenScorer:
         self.lookup = single_tokens(tokenizer, self.vocabulary.pieces, words_in(self.dictionaries))
         self.k, self.sample, self.probe, self.seed = k, sample, probe, seed
 
-    def __call__(self, table: Tensor) -> list[dict[str, Any]]:
+    def __call__(self, table: Tensor) -> Rows:
         """Score a table (V, D); rows without run, step and epoch, and without those of pairs."""
         tokens = token_rows(table, self.vocabulary.labels)
         ids = draw_tokens(tokens, self.sample, seed=self.seed)
         near = min(self.k, len(tokens.ids) - 1)
         rows = describe(tokens) + count_scripts(tokens, [find_neighbours(tokens, ids, near)], k=[near])
-        if self._covers(tokens):
+        if covers(tokens, self.dictionaries, self.lookup):
             rows += translate(tokens, self.dictionaries, self.lookup, k=[1], examples=0).rows
         if self.probe:
             rows += script_probe(tokens, minimum=least_tokens(tokens, 10), limit=1000, draws=1)
         return [{**row, "metric": RENAMED.get(row["metric"], row["metric"])} for row in rows if not row["other"]]
-
-    def _covers(self, tokens: TokenRows) -> bool:
-        """Whether a word and a translation of it are both one token; else there is nothing to score."""
-        used = set(tokens.ids.tolist())
-
-        def covered(word: str) -> tuple[int, ...]:
-            ids = tuple(self.lookup(word))
-            return ids if used.issuperset(ids) else ()
-
-        return any(
-            (own := covered(word)) and any((theirs := covered(other)) and theirs != own for other in gold)
-            for pair in self.dictionaries.values()
-            for word, gold in pair.items()
-        )

@@ -1,17 +1,14 @@
 """How well a linear probe tells the script of a token from its row of the table (S1, figure 3)."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.rows import TokenRows, tidy
 from babelscope.metrics.isotropy import covariance
 from babelscope.metrics.probes.held_out import guess_held_out
-
-Rows = list[dict[str, Any]]
 
 
 @torch.no_grad()
@@ -44,10 +41,10 @@ def script_probe(
 
     Returns:
         Rows, with "/pcaWIDTH" after the name if a width is given, language = script, or empty for the unweighted mean:
-        script_probe (accuracy), script_probe_low and _high (interval), script_probe_random (a Gaussian table in place
-        of this one), script_probe_shuffled (labels shuffled), script_probe_tokens (tokens per side), and
-        script_multiclass (recall of one probe over all scripts, equally many tokens of each), script_multiclass_random,
-        script_multiclass_shuffled.
+        script_probe (accuracy), script_probe_low and _high (interval, cut at 0 and 1, which no accuracy passes),
+        script_probe_random (a Gaussian table in place of this one), script_probe_shuffled (labels shuffled),
+        script_probe_tokens (tokens per side), and script_multiclass (recall of one probe over all scripts, equally many
+        tokens of each), script_multiclass_random, script_multiclass_shuffled.
 
     Raises:
         ValueError: If fewer than two scripts have the minimum of tokens, or an argument does not fit.
@@ -91,7 +88,7 @@ def script_probe(
         values = {kind: float(np.mean(some)) for kind, some in found.items()}
         if draws > 1:
             half = _half_interval(found[""])
-            values |= {"_low": values[""] - half, "_high": values[""] + half}
+            values |= {"_low": max(values[""] - half, 0.0), "_high": min(values[""] + half, 1.0)}
         values["_tokens"] = side
         name = tokens.names[code]
         rows += [tidy(f"script_probe{kind}{end}", value, name) for kind, value in values.items()]

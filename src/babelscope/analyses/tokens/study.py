@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.blocks import Progress, find_blocks
 from babelscope.analyses.tokens.neighbours import TokenNeighbours, count_scripts, draw_tokens
 from babelscope.analyses.tokens.projection import Layout, map_tokens
@@ -15,7 +16,6 @@ from babelscope.analyses.tokens.rows import TokenRows, describe
 from babelscope.analyses.tokens.translations import Dictionaries, Example, Lookup, translate
 from babelscope.analyses.tokens.vocabulary import TokenVocabulary
 
-Rows = list[dict[str, Any]]
 SHARE, LEAST = 0.01, 2000
 """Tokens whose neighbours are sought unless told: S1's share, but at least so many."""
 WIDEST = 500

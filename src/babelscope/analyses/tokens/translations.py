@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.rows import TokenRows, tidy
 from babelscope.data.pieces import BOUNDARY
 from babelscope.metrics.search.table_neighbours import table_neighbours
 
-Rows = list[dict[str, Any]]
 Lookup = Callable[[str], Sequence[int]]
 """Token ids of a word; none if it is not covered, several for the mean of its pieces."""
 Dictionaries = Mapping[tuple[str, str], Mapping[str, set[str]]]
@@ -67,6 +67,16 @@ def single_tokens(tokenizer: Any, pieces: Sequence[str], words: Iterable[str]) -
     return lambda word: found.get(word, ())
 
 
+def covers(tokens: TokenRows, dictionaries: Dictionaries, lookup: Lookup) -> bool:
+    """Whether a word and a translation of it have a vector each, and not the same; else there is nothing to score."""
+    ids_of = _used(tokens, lookup)
+    return any(
+        (own := ids_of(word)) and any((theirs := ids_of(other)) and theirs != own for other in gold)
+        for pair in dictionaries.values()
+        for word, gold in pair.items()
+    )
+
+
 @torch.no_grad()
 def translate(
     tokens: TokenRows,
@@ -102,12 +112,7 @@ def translate(
     """
     if not k or min(k) < 1:
         raise ValueError(f"Expected argument `k` to hold numbers from 1, but got {list(k)}; 1, 5 and 10 are usual")
-    used = set(tokens.ids.tolist())
-
-    def ids_of(word: str) -> tuple[int, ...]:
-        ids = tuple(lookup(word))
-        return ids if used.issuperset(ids) else ()
-
+    ids_of = _used(tokens, lookup)
     rows: Rows = []
     kept: list[Example] = []
     totals: dict[str, list[float]] = {}
@@ -137,6 +142,17 @@ def translate(
         )
     rows += [tidy(f"translation_{name}", sum(some) / len(some)) for name, some in totals.items()]
     return Translations(rows, tuple(kept))
+
+
+def _used(tokens: TokenRows, lookup: Lookup) -> Callable[[str], tuple[int, ...]]:
+    """Look words up, but those with a token that is not in use."""
+    used = set(tokens.ids.tolist())
+
+    def ids_of(word: str) -> tuple[int, ...]:
+        ids = tuple(lookup(word))
+        return ids if used.issuperset(ids) else ()
+
+    return ids_of
 
 
 Queries = Mapping[str, tuple[tuple[int, ...], set[str]]]

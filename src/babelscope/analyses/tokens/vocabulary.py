@@ -19,8 +19,14 @@ class TokenVocabulary:
     """Decoded, with U+2581 before what begins a word: by this, two vocabularies are matched."""
 
 
-def label_tokens(pieces: Sequence[Piece], *, legacy: bool = False) -> TokenVocabulary:
-    """Label every token by the Unicode Script property, or, if legacy, as S1 does, which sets no token apart."""
+def label_tokens(pieces: Sequence[Piece], *, legacy: bool = False, rows: int | None = None) -> TokenVocabulary:
+    """Label every token by the Unicode Script property, or, if legacy, as S1 does, which sets no token apart.
+
+    Args:
+        pieces: Of the vocabulary.
+        legacy: Whether to label as S1 does; of what is no word, only tokens among the rows of the table are.
+        rows: How many those are; None for as many as there are tokens.
+    """
     size = 1 + max(piece.id for piece in pieces)
     labels, texts, spelled = [""] * size, [""] * size, [""] * size
     for piece in pieces:
@@ -28,7 +34,7 @@ def label_tokens(pieces: Sequence[Piece], *, legacy: bool = False) -> TokenVocab
         spelled[piece.id] = f"{BOUNDARY if piece.starts_word else ''}{piece.text}" if word else piece.piece
         if word:
             texts[piece.id] = piece.text
-        if legacy:
+        if legacy and (word or rows is None or piece.id < rows):
             labels[piece.id] = legacy_label(piece.legacy)
         elif word:
             labels[piece.id] = label(piece.text)

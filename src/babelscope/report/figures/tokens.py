@@ -74,7 +74,7 @@ def draw_probe(runs: Sequence[Run], end: str = "") -> go.Figure | None:
         margin={"t": 40},
         barmode="group",
         xaxis={**CATEGORIES, "tickfont": {"size": 12}},
-        yaxis={"range": [0.4, 1.01], "tickformat": ".0%"},
+        yaxis={"range": [0, 1.01], "tickformat": ".0%"},
     )
 
 

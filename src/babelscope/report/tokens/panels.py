@@ -40,11 +40,12 @@ def _probe(tables: Sequence[Run]) -> Panel | None:
     figures = [figure for end in ends if (figure := draw_probe(tables, end))]
     if not figures:
         return None
+    drawn_often = any(name.startswith("script_probe_low") for run in tables for name in run.rows["metric"].unique())
     return Panel(
         "Can a script be told from its tokens' rows?",
         "One linear probe per script, on as many tokens of it as of all others, cross-validated. Near 100 %, a "
-        "hyperplane sets the script apart. Thin bars: 95 % interval over draws. Grey marks are controls, near 50 %: "
-        "the same probe on a Gaussian table and on shuffled labels (mean over the models).",
+        f"hyperplane sets the script apart. {'Thin bars: 95 % interval over draws. ' if drawn_often else ''}Grey marks "
+        "are controls, near 50 %: the same probe on a Gaussian table and on shuffled labels (mean over the models).",
         {"": figures},
     )
 

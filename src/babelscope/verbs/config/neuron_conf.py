@@ -81,6 +81,11 @@ def read_settings(cfg: DictConfig) -> Settings:
             f"Expected `languages.codes` to list at least 2 languages, for what neurons share, but got "
             f"{cfg.languages.codes}; write languages.codes=[eng_Latn,deu_Latn,...]."
         )
+    codes = list(cfg.languages.codes)
+    if twice := [code for code in codes if codes.count(code) > 1]:
+        raise ValueError(
+            f"Expected `languages.codes` to name every language once, but got {twice[0]!r} twice; leave one out."
+        )
     plain = {name: cfg[name] for name in ("reading", "permutations", "legacy", "any_weights", "regions")}
     check_arguments("", partial(Settings, **plain))
     settings = Settings(
@@ -119,7 +124,7 @@ def _check_values(settings: Settings, cfg: DictConfig) -> None:
                 f"Expected `z.threshold` to be a positive number, but got {threshold}; the usual one is 2."
             )
         if settings.regions is None:
-            check_threshold(threshold, len(set(cfg.languages.codes)), name="`z.threshold`")
+            check_threshold(threshold, len(cfg.languages.codes), name="`z.threshold`")
     if settings.lape is not None:
         for key, value in (("share", settings.lape.share), ("bar", settings.lape.bar)):
             if value is not None and not 0 < value < 1:

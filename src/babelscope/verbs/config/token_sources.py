@@ -14,7 +14,7 @@ from torch import uint8
 
 from babelscope.analyses.tokens.between_tables import NamedTable
 from babelscope.analyses.tokens.rows import TokenRows, token_rows
-from babelscope.analyses.tokens.translations import Dictionaries, Lookup
+from babelscope.analyses.tokens.translations import Dictionaries, Lookup, covers, single_tokens, words_in
 from babelscope.analyses.tokens.vocabulary import TokenVocabulary, label_tokens
 from babelscope.data.dictionaries import read_dictionary
 from babelscope.data.lab import LANGUAGES, dictionary
@@ -54,6 +54,17 @@ class Source:
         return self.model.checkpoint is None
 
 
+@dataclass(frozen=True)
+class Words:
+    """The words of dictionaries as one vocabulary has them."""
+
+    gold: Dictionaries
+    single: Lookup
+    """The token of a word that is one."""
+    lookup: Lookup
+    """Tokens of a word whose vector is compared: that one, or all its pieces."""
+
+
 def models_of(cfg: DictConfig) -> list[DictConfig]:
     """Compose every model of `models`, or take `model`.
 
@@ -75,8 +86,6 @@ def models_of(cfg: DictConfig) -> list[DictConfig]:
 
 def read_source(cfg: DictConfig, model: DictConfig) -> Source:
     """Read one model's table and label its tokens; a lab model that is not there yet is made first."""
-    if cfg.labels not in ("script", "legacy"):
-        raise ValueError(f"Expected `labels` to be script or legacy, but got {cfg.labels!r}; choose one.")
     checkpoint = checkpoint_of(OmegaConf.create({"model": model, "cache": cfg.cache}))
     table = read_table(
         checkpoint,
@@ -86,34 +95,46 @@ def read_source(cfg: DictConfig, model: DictConfig) -> Source:
         tokenizer=model.tokenizer,
     )
     pieces = decode_pieces(table.tokenizer)
-    vocabulary = label_tokens(pieces, legacy=cfg.labels == "legacy")
+    vocabulary = label_tokens(pieces, legacy=cfg.labels == "legacy", rows=len(table.weight))
     tokens = token_rows(table.weight, vocabulary.labels)
     return Source(model.name, model, checkpoint, table, _fingerprint(table), vocabulary, tokens, count_changes(pieces))
 
 
-def read_dictionaries(cfg: DictConfig, *, lab: bool) -> Dictionaries:
-    """Read the gold translations by pair of languages: files, or the lab's.
+def read_dictionaries(cfg: DictConfig) -> tuple[Dictionaries, Dictionaries]:
+    """Read the gold translations by pair of languages, for models of one's own and for the lab's: files, or the lab's.
 
     Raises:
         ValueError: if a pair is not named as SOURCE-TARGET, or a file is not in its layout.
         FileNotFoundError: if a file is missing.
     """
     settings = cfg.dictionary
-    known = ("lab", "files", "layout", "pieces", "vocabulary")
-    if unknown := [str(key) for key in settings if key not in known]:
-        raise ValueError(
-            f"Expected the keys of `dictionary` to be among {', '.join(known)}, but got `{unknown[0]}`; "
-            f"nearest: {nearest(unknown[0], known)}."
-        )
     found: dict[tuple[str, str], dict[str, set[str]]] = {}
     for pair, path in (settings.files or {}).items():
         source, _, target = str(pair).partition("-")
         if not source or not target:
             raise ValueError(f"Expected the keys of `dictionary.files` as SOURCE-TARGET, but got {pair!r}; rename it.")
         found[source, target] = read_dictionary(path, layout=settings.layout)
-    if settings.lab or (settings.lab is None and lab and not found):
-        found |= {(a, b): dictionary(a, b) for a in LANGUAGES for b in LANGUAGES if a != b}
-    return found
+    if settings.lab is False or (settings.lab is None and found):
+        return found, found
+    ours = found | {(a, b): dictionary(a, b) for a in LANGUAGES for b in LANGUAGES if a != b}
+    return ours if settings.lab else found, ours
+
+
+def look_up(cfg: DictConfig, source: Source, dictionaries: Dictionaries) -> Words:
+    """Find the tokens of the words of dictionaries in one vocabulary.
+
+    Raises:
+        ValueError: if no word and translation of it are both in it.
+    """
+    single = single_tokens(source.table.tokenizer, source.vocabulary.pieces, words_in(dictionaries))
+    lookup = mean_of_pieces(source) if cfg.dictionary.pieces else single
+    if dictionaries and not covers(source.tokens, dictionaries, lookup):
+        more = "" if cfg.dictionary.pieces else "write dictionary.pieces=true for words of several tokens, too, or "
+        raise ValueError(
+            f"Expected `dictionary` to have covered pairs, but no word of {len(dictionaries)} language pairs and none "
+            f"of its translations are both in the vocabulary of {source.name}; {more}give other dictionary.files."
+        )
+    return Words(dictionaries, single, lookup)
 
 
 def mean_of_pieces(source: Source) -> Lookup:

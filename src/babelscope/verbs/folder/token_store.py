@@ -9,7 +9,7 @@ from typing import Any
 
 from babelscope.report.table import write_text
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of a stored study changes: it is part of the key."""
 
 
