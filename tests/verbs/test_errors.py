@@ -77,7 +77,7 @@ def test_settings_of_a_metric_that_is_not_chosen():
 
 
 def test_a_key_of_the_trainer(small):
-    says(refused("train", *small, *TRAIN, "+trainer.max_epoch=1"), "trainer", "max_epoch", "correct or remove")
+    says(refused("train", *small, *TRAIN, "+trainer.max_epoch=1"), "trainer", "`max_epoch`", "nearest: max_epochs")
 
 
 def test_a_key_of_a_callback(small):

@@ -9,7 +9,7 @@ from babelscope.sweeps.ledger import write_entry
 from tests.report.study_runs import make_evaluation, make_study
 from tests.report.sweep.sweep_runs import make_run, make_sweep, write_run
 from tests.report.sweep.test_jobs import make_entry
-from tests.verbs.command import babelscope, written
+from tests.verbs.command import babelscope, refused, says, written
 
 
 @pytest.fixture
@@ -43,6 +43,18 @@ def test_a_place_for_the_page(runs, tmp_path):
     ended = babelscope("report", "runs=runs/one", "page=pages/one.html")
     assert (ended.code, ended.err) == (0, "")
     assert "<html" in (tmp_path / "pages" / "one.html").read_text()[:200]
+
+
+@pytest.mark.parametrize("value", ["", "[runs,other]", "1", "null", "{a: 1}"])
+def test_runs_are_below_one_folder(runs, somewhere, value):
+    line = refused("report", f"runs={value}")
+    shown = {"": "''", "[runs,other]": "['runs', 'other']", "{a: 1}": "{'a': 1}"}.get(value, value)
+    says(line, "`runs` to be text, one folder", f"but got {shown}; ", "runs=outputs", "the one that holds them all")
+
+
+@pytest.mark.parametrize("value", ["", "1", "null", "[a]"])
+def test_a_page_is_a_file(runs, somewhere, value):
+    says(refused("report", f"runs={runs}", f"page={value}"), "`page` to be text, a file", "page=report.html")
 
 
 def test_a_torn_part_is_named(runs):
@@ -145,9 +157,9 @@ def test_what_a_sweep_lacks_is_named_and_the_rest_is_shown(tmp_path, monkeypatch
     page = (root / "report.html").read_text()
     for said in (f"unreadable: {torn.name}", f"unreadable: {headless.name}", "failed: never-began no room"):
         assert said in ended.out
-    for said in (torn.name, headless.name, "never-began", "no room", "1 unfinished", "2 unreadable"):
+    for said in (torn.name, headless.name, "never-began", "no room", "2 unfinished", "2 unreadable"):
         assert said in page
-    assert "1 runs are not finished" in ended.out
+    assert "2 runs are not finished" in ended.out
 
 
 def test_jobs_that_all_failed_are_a_page(tmp_path, monkeypatch):

@@ -21,7 +21,8 @@ from babelscope.verbs.jobs.listing import read_jobs
 from babelscope.verbs.runs import names_of
 from tests.models.tiny import save_checkpoint
 from tests.sweeps.entries import ENTRY
-from tests.verbs.command import babelscope, says, written
+from tests.sweeps.test_submitted import before
+from tests.verbs.command import babelscope, refused, says, written
 from tests.verbs.sweep import rows_of, running, states, train, whole_at_every_moment
 
 pytestmark = pytest.mark.usefixtures("somewhere")
@@ -42,6 +43,8 @@ def sweep(somewhere):
         )
     ):
         write_entry(Path(f"runs/job-{seed}"), replace(ENTRY, overrides=[*common, f"seed={seed}"], **change))
+    Path("runs/job-0").mkdir()
+    Path("runs/job-0/run.yaml").write_text("seed: 0\n")
     Path("runs/.jobs/torn.json").write_text('{"verb": "tra')
     row = {"run": "job-2", "layer": "", "metric": "validation_loss", "language": "eng_Latn", "other": "", "value": 1.0}
     for step, epoch in ((0, 0), (120, 3)):
@@ -57,22 +60,65 @@ def test_jobs_that_slurm_has_not_begun(sweep, tmp_path, monkeypatch):
     )
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    for name, number in (("new", "30_0"), ("job-1", "30_1"), ("ending", "30_2"), ("job-0", "30_3"), ("over", "29_0")):
+    numbers = {"new": "30_0", "job-1": "30_1", "ending": "30_2", "job-0": "30_3", "just": "31_0", "over": "29_0"}
+    for name, number in numbers.items():
         submitted.keep(sweep / name, number, "logs/%j")
+    before(sweep / "over")
     jobs = {job.folder.name: (job.state, job.error) for job in read_jobs(sweep)}
     assert jobs["new"] == ("queued", "Slurm job 30_0")
     assert jobs["job-1"][0] == "queued"  # failed, and submitted once more
     assert jobs["job-0"][0] == "done"
-    assert {"ending", "over"}.isdisjoint(jobs)
+    assert jobs["ending"][0] == jobs["just"][0] == "queued"  # nobody knows yet whether they have begun
+    assert jobs["over"] == ("failed", "Slurm ended job 29_0 before it began; see its log")
     assert (
         babelscope("runs", "runs")
         .out.splitlines()[-2]
-        .endswith("1 done, 1 running, 1 interrupted, 2 queued, 1 unreadable")
+        .endswith("1 done, 1 running, 1 failed, 1 interrupted, 4 queued, 1 unreadable")
     )
     # a sweep that was submitted a moment ago is one, too
     for path in entries(sweep):
         path.unlink()
-    assert {job.state for job in read_jobs(sweep)} == {"queued"}
+    assert {job.folder.name: job.state for job in read_jobs(sweep)} == {
+        **dict.fromkeys(numbers, "queued"),
+        "over": "failed",
+    }
+
+
+def test_done_jobs_whose_result_was_removed_are_gone(sweep):
+    (sweep / "job-0" / "run.yaml").unlink()
+    gone = next(job for job in read_jobs(sweep) if job.folder.name == "job-0")
+    assert (gone.state, gone.error[:30]) == ("gone", "its run.yaml is no longer ther")
+    (sweep / "job-0").rmdir()
+    ended = babelscope("runs", "runs")
+    assert (ended.code, ended.err) == (0, "")
+    assert "its folder is no longer there; the command of the sweep runs it again" in " ".join(ended.out.split())
+    assert "5 jobs: 1 running, 1 failed, 1 interrupted, 1 gone, 1 unreadable\n" in ended.out
+    assert "To run 2 of them again" in ended.out  # who deletes a result may not want it any more
+    (sweep / "job-0" / "lab_xlmr").mkdir(parents=True)
+    (sweep / "job-0" / "lab_xlmr" / "run.yaml").write_text("models: []\n")  # of several models, each in its own
+    assert next(job.state for job in read_jobs(sweep) if job.folder.name == "job-0") == "done"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_jobs_that_slurm_ended_before_they_began_run_again(somewhere, tmp_path, monkeypatch, kept):
+    (tmp_path / "squeue").write_text("#!/bin/sh\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    given = ("model.checkpoint=./nowhere", "output='runs/1'")
+    entry = replace(ENTRY, verb="probe", overrides=[*given], folder=str(somewhere), end=None, log="12_log.out")
+    submitted.keep(Path("runs/1"), "12", "logs/%j", entry if kept else None)
+    before(Path("runs/1"))
+    ended = babelscope("runs", "runs")
+    assert "1 job: 1 failed" in ended.out
+    for said in ("Slurm ended job 12 before it began; see its log", *(["12_log.out"] if kept else [])):
+        assert said in " ".join(ended.out.split())
+    again = babelscope("runs", "runs", "--retry", "failed")
+    assert again.code == 2
+    if kept:
+        assert "failed: 1" in again.out
+        assert "got './nowhere', where there is no folder" in " ".join(again.out.split())
+    else:
+        assert "Expected the command of 1 to be kept, but got none; give the command of the sweep again." in again.err
 
 
 def test_the_table(sweep):
@@ -102,13 +148,35 @@ def test_where_jobs_are_looked_for(sweep, somewhere):
         assert "got notes.txt, a file; give the folder" in babelscope(verb, "notes.txt").err
     odd = somewhere / "it's a=b"
     write_entry(odd / "x", replace(ENTRY, state="done"))
-    assert "1 job: 1 done" in babelscope("runs", odd).out
+    assert "1 job: 1 gone" in babelscope("runs", odd).out
 
 
 @pytest.mark.parametrize("arguments", [("--retry", "done"), ("retry=all",), ("every=0",), ("--folow",)])
 def test_what_a_user_can_mend(sweep, arguments):
     ended = babelscope("runs", "runs", *arguments)
     assert (ended.code, len(ended.lines)) == (2, 1)
+
+
+@pytest.mark.parametrize("retry", [(), ("--retry", "failed")])
+@pytest.mark.parametrize(
+    ("override", "contract"),
+    [
+        *((f"n_jobs={value}", "a whole number from 1") for value in ("0", "-1", "1.5", "abc", "true", "null")),
+        *((f"follow={value}", "true or false") for value in ("abc", "1", "null")),
+        *((f"every={value}", "a number of seconds above 0") for value in ("0", "-1", "abc", "true", "nan", "inf")),
+    ],
+)
+def test_values_are_checked_whether_or_not_they_are_needed(somewhere, override, contract, retry):
+    key, _, value = override.partition("=")
+    write_entry(Path("runs/job"), replace(ENTRY, state="done"))
+    says(
+        refused("runs", "runs", *retry, override), f"`{key}` to be {contract}", value.replace("true", "True"), f"{key}="
+    )
+
+
+def test_a_folder_of_jobs_is_text(somewhere):
+    for value in ("null", "5", "[runs]"):
+        says(refused("runs", f"folder={value}"), "`folder` to be text", value.strip("[]"), "folder=outputs")
 
 
 def test_names_are_what_differs(sweep):
@@ -122,6 +190,8 @@ def test_a_part_that_cannot_be_read_is_named(sweep):
     part = sweep / "job-2" / "results" / "validation-00000120.parquet"
     part.write_bytes(part.read_bytes()[:30])
     assert progress_of(sweep / "job-2") == "validation-00000120.parquet cannot be read: ArrowInvalid"
+    (sweep / "job-2" / "run.yaml").unlink()
+    assert progress_of(sweep / "job-2") == "run.yaml cannot be read: FileNotFoundError"
     assert progress_of(sweep / "job-0") == ""
 
 

@@ -78,7 +78,7 @@ def test_what_is_wrong_with_a_task_is_one_line(overrides):
     says(refused("train", *overrides, "task.languages=eng_Latn"), "`task.languages` to be a list of FLORES codes")
     says(refused("train", *overrides, "task.max_length=abc"), "`task.max_length` to be a whole number", "'abc'")
     says(refused("train", *overrides, "task.batch_size=0"), "`task.batch_size` to be a whole number from 1")
-    says(refused("train", *overrides, "task.examples=0"), "`task.examples` to be a whole number from 1, or null")
+    says(refused("train", *overrides, "task.examples=0"), "`task.examples` to be a whole number from 1", "or null")
     says(
         refused("train", *overrides, "task.corpus.label=lang", "task.languages=[eng_Latn]"),
         "at least 2 labels",

@@ -1,5 +1,6 @@
 """Fine-tuning of a Hugging Face model on one language, tested in every other."""
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.models.trainable import named_parts
 from babelscope.training.alignment import ContrastiveTerm
+from babelscope.training.divergence import Divergence, refuse_non_finite_loss, refuse_non_finite_weights
 
 Optimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
 Schedule = Callable[..., torch.optim.lr_scheduler.LRScheduler]
@@ -55,13 +57,16 @@ class FineTuner(pl.LightningModule):
         self.make_optimizer, self.make_schedule, self.warmup = optimizer, schedule, warmup
         # checkpoints hold what is trained; frozen weights come back from the model's own checkpoint
         self.strict_loading = False
-        self.losses = nn.ModuleDict({name: MeanMetric() for name in self._scored()})
+        # by default it would drop what is not a number, as if such a batch had not been
+        self.losses = nn.ModuleDict({name: MeanMetric(nan_strategy="error") for name in self._scored()})
+        self.divergence = Divergence()
         self.accuracies = nn.ModuleDict(
             {} if labels is None else {n: Accuracy(task="multiclass", num_classes=labels) for n in self._scored()}
         )
 
     def on_fit_start(self) -> None:
         """Train with dropout except in wholly frozen parts; `fit` would leave all in `from_pretrained`'s eval mode."""
+        self.divergence = Divergence()
         self.model.train()
         for _, modules in named_parts(parts_of(self.model, self.family)):
             for module in modules:
@@ -72,14 +77,33 @@ class FineTuner(pl.LightningModule):
         torch.manual_seed(zlib.crc32(repr((self.seed, self.current_epoch, self.global_rank)).encode()))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the model's own loss, plus the weighted alignment term where there is one."""
+        """Return the model's own loss, plus the weighted alignment term where there is one; it has to be finite."""
         loss: Tensor = self.model(**batch).loss
         self.log("train_loss", loss, prog_bar=True)
-        if self.alignment is None or self.alignment.weight == 0:
-            return loss
-        term = self.alignment(epoch=self.current_epoch, batch=batch_idx, rank=self.global_rank)
-        self.log("alignment_loss", term, prog_bar=True)
-        return loss + self.alignment.weight * term
+        if self.alignment is not None and self.alignment.weight != 0:
+            term = self.alignment(epoch=self.current_epoch, batch=batch_idx, rank=self.global_rank)
+            self.log("alignment_loss", term, prog_bar=True)
+            loss = loss + self.alignment.weight * term
+        self.divergence.note(loss, self.trainer, self._training)
+        return loss
+
+    def on_validation_start(self) -> None:
+        """Look at the losses before a validation finds what they tell."""
+        self.divergence.look(self.trainer, self._training)
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Look at what an epoch or the last step has made, before callbacks measure and export it."""
+        trainer = self.trainer
+        if trainer.is_last_batch or trainer.global_step == trainer.max_steps:
+            self._refuse_divergence()
+
+    def on_train_end(self) -> None:
+        """Look at it where training ends within an epoch, as by time."""
+        self._refuse_divergence()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep no weights to go on from that lead nowhere."""
+        self._refuse_divergence()
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Score one batch of the source language."""
@@ -95,7 +119,13 @@ class FineTuner(pl.LightningModule):
         matrices = [parameter for parameter in trainable if parameter.ndim > 1]
         vectors = [parameter for parameter in trainable if parameter.ndim <= 1]
         optimizer = self.make_optimizer([{"params": matrices}, {"params": vectors, "weight_decay": 0.0}])
-        total = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            raise ValueError(
+                "Expected `trainer` to say after how many steps training ends, which the schedule is made for, but got "
+                "max_epochs and max_steps without an end; set one of them. A max_time may end it before."
+            )
+        total = int(steps)
         schedule = self.make_schedule(optimizer, num_warmup_steps=round(self.warmup * total), num_training_steps=total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -121,6 +151,14 @@ class FineTuner(pl.LightningModule):
         names = [f"validation_{score}/{self.source}" for score in scores] if validated else []
         return [*names, "train_loss", *(["alignment_loss"] if term else [])]
 
+    @property
+    def _training(self) -> str:
+        return f"training in {self.source}"
+
+    def _refuse_divergence(self) -> None:
+        self.divergence.look(self.trainer, self._training)
+        refuse_non_finite_weights(self.model, self.trainer)
+
     def _scored(self) -> tuple[str, ...]:
         return ("validation", *self.languages)
 
@@ -128,6 +166,7 @@ class FineTuner(pl.LightningModule):
         output = self.model(**batch)
         key = "validation" if stage == "validation" else language
         targets = int((batch["labels"] != -100).sum())
+        refuse_non_finite_loss(output.loss, self.trainer, f"{stage} in {language}")
         losses: Metric = self.losses[key]  # type: ignore[assignment]
         losses.update(output.loss.detach().float(), weight=targets)
         options: dict[str, Any] = {"on_step": False, "on_epoch": True, "add_dataloader_idx": False}

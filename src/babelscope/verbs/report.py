@@ -21,18 +21,30 @@ from babelscope.report.sweep.runs import cut
 from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens.page import is_of_tokens, write_tokens_page
 from babelscope.sweeps.slurm_queue import queued
+from babelscope.verbs.config.values import Value, check_values, is_text, switch, text
 from babelscope.verbs.terminal.console import print_settings, print_study, track_runs
 from babelscope.verbs.terminal.sweeps import print_sweep, print_trouble
 
 MOST_COMPARED = 12
 """More runs than this are compared by groups, and not each with each."""
 
+VALUES = (
+    Value(
+        "runs",
+        "text, one folder, below which every run is read",
+        is_text,
+        "write runs=outputs, or, for several folders, the one that holds them all; a number that is a name has quotes "
+        "of its own: 'runs=\"5\"'",
+    ),
+    text("page", "a file to write", "report.html"),
+    switch("study", "true"),
+)
+
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Read the runs, write the page and print their table."""
+    check_values(cfg, VALUES)
     root, path = Path(cfg.runs).expanduser(), Path(cfg.page).expanduser()
-    if not isinstance(cfg.study, bool):
-        raise ValueError(f"Expected `study` to be true or false, but got {cfg.study!r}; write study=true.")
     if path.is_dir():
         raise ValueError(
             f"Expected `page` to be a file to write, but got the folder {path}; give page={path}/report.html."

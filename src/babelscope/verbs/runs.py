@@ -12,21 +12,28 @@ from rich.live import Live
 from rich.table import Table
 
 from babelscope.sweeps.ledger import STATES
+from babelscope.verbs.config.values import Value, check_values, is_finite, switch, text, whole
 from babelscope.verbs.jobs.listing import AGAIN, QUEUED, Job, read_jobs
 from babelscope.verbs.jobs.retry import run_again
 from babelscope.verbs.terminal.console import console
 
+VALUES = (
+    text("folder", "a folder of jobs", "outputs"),
+    whole("n_jobs", 1, "1"),
+    switch("follow", "true"),
+    Value("every", "a number of seconds above 0", lambda value: is_finite(value) and value > 0, "write every=2"),
+)
+
 
 def main(cfg: DictConfig, folder: Path) -> None:
     """Read the ledger, run again what is asked for, and print the table, once or until nothing runs."""
+    check_values(cfg, VALUES)
     root = Path(cfg.folder).expanduser()
     if cfg.retry not in (None, "failed"):
         raise ValueError(
             f"Expected `retry` to be failed, which means interrupted ones, too, but got {cfg.retry!r}; write --retry "
             "failed."
         )
-    if not isinstance(cfg.every, int | float) or cfg.every <= 0:
-        raise ValueError(f"Expected `every` to be a number of seconds, but got {cfg.every!r}; write every=2.")
     wanting = [] if cfg.retry is None else [job for job in read_jobs(root) if job.state in AGAIN]
     left = run_again(wanting, cfg.n_jobs)
     if cfg.follow:

@@ -2,7 +2,8 @@
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from babelscope.data.tasks import Task, TaskText, classification, label_names, lm, reads_segments
 from babelscope.models.fingerprint import frozen_fingerprint, weights_fingerprint
@@ -53,11 +54,11 @@ logger = logging.getLogger(__name__)
 def main(cfg: DictConfig, folder: Path) -> None:
     """Build, fit, test in every language, and write rows, manifest and page."""
     begin(cfg)
+    steps = _build_steps(cfg)
     last, name = find_begun(folder)
     metrics, source, settings = build_metrics(cfg), cfg.task.language, cfg.task
-    codes = languages_of(cfg)
     languages = list(dict.fromkeys([*tested_languages(cfg), source]))
-    probed = build_corpus(cfg, codes, sentences=cfg.sentences)
+    probed = build_corpus(cfg, languages_of(cfg), sentences=cfg.sentences)
     read = build("task.corpus", settings.corpus)
     train = _at_most(settings.get("examples"), read([source], split=settings.train), seed=cfg.seed)
     validation = read([source], split=settings.validation)
@@ -84,8 +85,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         loaded.model,
         source=source,
         languages=languages,
-        optimizer=instantiate(cfg.optimizer),
-        schedule=instantiate(cfg.schedule),
+        **steps,
         warmup=cfg.warmup,
         labels=None if labels is None else len(labels),
         seed=cfg.seed,
@@ -140,7 +140,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         tell_of_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(loggers if trainer.is_global_zero else [], plain):
-        with told_to_end(trainer, last_path(folder)):
+        with told_to_end(trainer, last_path(folder)), _misconfigured():
             trainer.fit(module, data, ckpt_path=last)
             if trainer.received_sigterm:  # after the last step, which the test would forget
                 raise SIGTERMException
@@ -149,6 +149,24 @@ def main(cfg: DictConfig, folder: Path) -> None:
             wrote = next((found.probe.wrote for found in callbacks if isinstance(found, LayerScores)), {})
             _show(folder, loggers, first_columns(metrics, wrote), steps=trainer.global_step, page=cfg.page)
             keep(cfg, folder, {**manifest, "finished": True})
+
+
+def _build_steps(cfg: DictConfig) -> dict[str, Any]:
+    """Build what the steps of training are made by, and check what the Trainer is given, before anything slow."""
+    check_arguments("trainer", instantiate(cfg.trainer, _partial_=True, _convert_="all"))
+    return {key: build(key, cfg[key]) for key in ("optimizer", "schedule")}
+
+
+@contextmanager
+def _misconfigured() -> Iterator[None]:
+    """Hand on what Lightning refuses when it has seen the data as what it is: settings that a user can mend."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ValueError(
+            f"Expected settings of `trainer` that fit each other and the data, but got: {reason}; correct them."
+        ) from error
 
 
 def _at_most(n: int | None, text: TaskText, *, seed: int) -> TaskText:

@@ -17,13 +17,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.lab import LANGUAGES, lab_text, tiers
+from babelscope.metrics.ilo import THRESHOLD, ilo, refuse_unreachable
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.models.load import Loaded, Task, load
 from babelscope.report.files import write_json, write_text
 from babelscope.training.pretraining.pretrain import Recipe, pretrain
 from babelscope.verbs.config.conf import conf_folder
-from babelscope.verbs.config.signature import check_arguments, check_model, check_numbers, check_texts
+from babelscope.verbs.config.signature import check_arguments, check_model, check_texts
+from babelscope.verbs.config.values import VALUES, check_values
 from babelscope.verbs.errors import nearest
 from babelscope.verbs.quiet import quiet
 
@@ -31,7 +33,7 @@ from babelscope.verbs.quiet import quiet
 def begin(cfg: DictConfig) -> None:
     """Check what is at the top of the configuration, and fix seed and threads."""
     quiet()
-    check_numbers(cfg)
+    check_values(cfg, VALUES)
     check_texts(cfg)
     check_model(cfg.model)
     _refuse_ddp_in_a_sweep(cfg)
@@ -68,6 +70,8 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
                 f"Expected `metrics.{name}` to be a metric, but got {metric!r} alone; choose it as well, by "
                 f"metrics=[...,{name}], or remove it by '~metrics.{name}'."
             )
+        if _is_ours(metric) and metric.func is ilo and metric.keywords.get("strict"):
+            refuse_unreachable(metric.keywords.get("threshold", THRESHOLD), len(languages_of(cfg)))
         pivot = metric.keywords.get("pivot") if _is_ours(metric) else None
         if pivot is not None and pivot not in (codes := languages_of(cfg)):
             raise ValueError(

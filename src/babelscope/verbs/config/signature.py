@@ -4,15 +4,16 @@ import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import NoneType, UnionType
+from types import FunctionType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+from torch import Tensor
 
 from babelscope.verbs.errors import nearest
 
-MOST = 2**32 - 1
-"""Of a whole number: NumPy takes no larger seed."""
+NAMED = 16
+"""More keys than these are too many for one line."""
 
 
 def check_arguments(key: str, function: Any) -> None:
@@ -30,42 +31,18 @@ def check_arguments(key: str, function: Any) -> None:
     known = inspect.signature(function.func).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
     asked = function.func.__init__ if inspect.isclass(function.func) else function.func
-    hints = get_type_hints(asked) if inspect.isfunction(asked) else {}
+    hints = _hints(asked) if inspect.isfunction(asked) else {}
     for name, value in function.keywords.items():
         if name not in known and not takes_any:
+            among = ", ".join(known) if len(known) <= NAMED else f"those of {function.func.__name__}"
             raise ValueError(
-                f"Expected the keys of `{key}` to be among {', '.join(known)}, but got `{name}`; "
-                f"nearest: {nearest(name, known)}."
+                f"Expected the keys of `{key}` to be among {among}, but got `{name}`; nearest: {nearest(name, known)}."
             )
-        if name in hints and not _fits(value, hints[name]):
+        stands_for_none = value is None and name in known and known[name].default is None  # whatever its type says
+        if name in hints and not stands_for_none and not _fits(value, hints[name]):
             full = f"{key}.{name}" if key else name
-            raise ValueError(f"Expected `{full}` to be {_name(hints[name])}, but got {value!r}; correct it.")
-
-
-def check_numbers(cfg: DictConfig) -> None:
-    """Refuse what is not a whole number in bounds where no signature says so."""
-    for key, least, usual in (
-        ("seed", 0, "0"),
-        ("threads", 1, "null"),
-        ("sentences", 1, "null"),
-        ("max_tokens", 1, "4096"),
-        ("batch_size", 1, "16"),
-        ("limit", 1, "null"),
-        ("num_fewshot", 0, "null"),
-        ("max_length", 2, "null"),
-        ("task.batch_size", 1, "16"),
-        ("task.max_length", 2, "256"),
-        ("task.examples", 1, "null"),
-    ):
-        optional = usual == "null"
-        value = least if OmegaConf.is_missing(cfg, key) else OmegaConf.select(cfg, key, default=least)
-        if value is None and optional:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
-            bounds = f"{least} to {MOST}" if isinstance(value, int) and value > MOST else f"{least}"
             raise ValueError(
-                f"Expected `{key}` to be a whole number from {bounds}{', or null' if optional else ''}, "
-                f"but got {value!r}; the usual value is {key}={usual}."
+                f"Expected `{full}` to be {_name(hints[name])}, but got {_shown(value)}; correct it, or leave it out."
             )
 
 
@@ -111,18 +88,26 @@ def _shown(value: Any) -> str:
     return "null" if value is None else repr(value)
 
 
+def _hints(function: FunctionType) -> dict[str, Any]:
+    """Read the types of its arguments, where they can be: some are imported for a type checker alone."""
+    try:
+        return get_type_hints(function)
+    except NameError:
+        return {}
+
+
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of a plain type; types that YAML does not have are left to the function."""
+    """Whether a value is of a plain type; types that YAML does not have are left to the function, but for null."""
     if get_origin(hint) in (Union, UnionType):
         return any(_fits(value, option) for option in get_args(hint))
     if get_origin(hint) is Literal:
         return value in get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (int, float):
+        return isinstance(value, (int, hint)) and not isinstance(value, bool)
     if hint is Path:
         return isinstance(value, str | Path)  # YAML has no paths
+    if value is None and inspect.isclass(hint):
+        return hint in (NoneType, object, Any)
     return isinstance(value, hint) if hint in (bool, str, NoneType) else not _is_plain_only(hint, value)
 
 
@@ -135,7 +120,8 @@ def _is_plain_only(hint: Any, value: Any) -> bool:
 
 def _name(hint: Any) -> str:
     if get_origin(hint) in (Union, UnionType):
-        return " or ".join(_name(option) for option in get_args(hint))
+        options = [option for option in get_args(hint) if option is not Tensor]  # which YAML does not have
+        return " or ".join(map(_name, options))
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
     names = {
