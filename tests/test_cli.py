@@ -148,16 +148,6 @@ def test_modules_are_no_work_for_the_garbage_collector(tmp_path, monkeypatch):
         sys.modules.pop("a_verb", None)
 
 
-def test_interruption_leaves_nothing(monkeypatch, somewhere):
-    def interrupted(root):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("babelscope.verbs.probe.build_metrics", interrupted)
-    ended = babelscope("probe")
-    assert (ended.code, ended.err) == (130, "babelscope: interrupted\n")
-    assert written(somewhere) == []
-
-
 def test_values_with_an_equals_sign_need_no_quotes():
     assert cli._in_order(["-m", "model.revision=step=0,step=50"]) == ["-m", "model.revision='step=0','step=50'"]
     assert cli._in_order(["a=b", "-m"]) == ["-m", "a=b"]

@@ -11,7 +11,7 @@ ALLOWED = {
     "models": set(),
     "data": set(),
     "metrics": set(),
-    "report": {"sweeps.ledger"},
+    "report": {"sweeps.ledger", "sweeps.submitted"},
     "sweeps": {"report.files"},
     "states": {"models", "data", "metrics.sample", "metrics.hardware"},
     "analyses": {"models", "data", "states", "metrics", "report.table"},

@@ -17,7 +17,7 @@ from hydra.core.utils import env_override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from babelscope.sweeps.pool import FULL_ERROR, NAME
+from babelscope.sweeps.pool import FULL_ERROR, LOG, NAME
 from babelscope.verbs.config.conf import conf_folder, register_resolvers
 from babelscope.verbs.errors import is_users, nearest, one_line
 from babelscope.verbs.folder.kept import RefusedError
@@ -64,7 +64,8 @@ def main() -> None:
         with env_override({"HYDRA_FULL_ERROR": "1", FULL_ERROR: jobs.full_error}):
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(jobs.run)()
     except KeyboardInterrupt:
-        print("babelscope: interrupted", file=sys.stderr)
+        if NAME not in os.environ or LOG in os.environ:  # the command of a sweep says so beside its job
+            print("babelscope: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
         jobs.tell(error)

@@ -46,6 +46,14 @@ def test_what_differs_is_named_run_by_run(runs):
     assert comparable.say_alone(pair) == "No difference to another run is shown for freeze=none; freeze=early."
 
 
+def test_pools_are_compared_each_with_its_like(runs):
+    none, early = runs
+    assert comparable.differing([none, replace(early, manifest={**early.manifest, "pool": "published"})]) == {
+        "pool": {"mean": [0], "published": [1]}
+    }
+    assert not comparable.differing([none, replace(early, manifest={**early.manifest, "pool": None})])  # does not say
+
+
 def test_arguments_that_change_no_value_are_no_difference(runs):
     none, early = runs
     plain = measured(none, metrics=ilo(k=5, seed=0, search={"_target_": "torch"}))

@@ -113,8 +113,14 @@ def test_an_unreadable_part_is_named(tmp_path):
 
 def test_a_part_with_other_columns_is_named(tmp_path):
     (tmp_path / "results").mkdir()
-    pd.DataFrame({"step": ["one"]}).to_parquet(tmp_path / "results" / "odd.parquet")
-    with pytest.raises(ValueError, match=r"odd\.parquet"):
+    pd.DataFrame({"step": [1], "value": [0.5]}).to_parquet(tmp_path / "results" / "odd.parquet")
+    with pytest.raises(ValueError, match=r"odd\.parquet to be rows of Babelscope, but it is another Parquet") as error:
+        table.read(tmp_path)
+    said = "without the columns run, epoch, layer, metric, language, other; move it out of the run folder."
+    assert str(error.value).endswith(said)
+    whole = {name: ["one"] for name in table.COLUMNS}
+    pd.DataFrame(whole).to_parquet(tmp_path / "results" / "odd.parquet")
+    with pytest.raises(ValueError, match=r"odd\.parquet to be a readable .*; remove it to do without its step"):
         table.read(tmp_path)
 
 

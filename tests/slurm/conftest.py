@@ -108,7 +108,7 @@ def number_of(run: Path) -> str:
     """The number of the job that was submitted for a run folder."""
     found = find(run)
     assert found is not None
-    return found[0]
+    return found.job
 
 
 def entry_of(run: Path) -> Entry:

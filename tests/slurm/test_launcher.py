@@ -2,10 +2,12 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.slurm.conftest import ask, ended, number_of, until_step
+from babelscope.verbs.jobs.listing import read_jobs
+from tests.slurm.conftest import ask, ended, number_of, until, until_step
 from tests.verbs.command import babelscope
 
 
@@ -50,8 +52,12 @@ def here(slurm, monkeypatch, tmp_path):
         ("partition=short", "at most the 5 minutes of partition 'short', but got 240"),
         ("timeout_min=4", "`hydra.launcher.timeout_min` to leave a requeued job as long to work as the 120 s"),
         ("mem_gb=99999", "Expected Slurm to take the jobs, but got: sbatch: error: Memory .* not available; correct"),
-        ("mem_gb=much", 'Expected Slurm to take the jobs, but got: .*"mem_gb" expected type'),
-        ("signal_delay_s=2m", "`hydra.launcher.signal_delay_s` to be a number, but got '2m'"),
+        ("gres=nosuch:1", "Expected Slurm to take the jobs, but got: sbatch: error: .*; correct the resources"),
+        ("signal_delay_s=2m", "`hydra.launcher.signal_delay_s` to be a whole number from 0, but got '2m'"),
+        (
+            "cpus_per_task=99",
+            "`hydra.launcher.cpus_per_task` to be at most the 4 CPUs of a node of .* main, but got 99",
+        ),
         ("tasks_per_node=2", "`hydra.launcher.tasks_per_node` to be trainer.devices=1, .* but got 2 for "),
         ("nodes=2", "`hydra.launcher.nodes` to be trainer.num_nodes=1, .* but got 2 for "),
     ],
@@ -64,10 +70,30 @@ def test_what_slurm_would_not_run_is_refused_in_one_line(here, tmp_path, overrid
     assert not list(tmp_path.rglob(".jobs"))
 
 
+@pytest.mark.parametrize("setting", ["setup=[exit 3]", "srun_args=[--nosuch]"])
+def test_jobs_that_end_before_they_begin_are_listed_and_run_again(here, slurm, training, tmp_path, setting):
+    small = ("hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1", "hydra.launcher.poll_s=0.3")
+    (tmp_path / "runs" / "7").mkdir(parents=True)
+    (tmp_path / "runs" / "7" / "go").touch()
+    swept = (*training, "seed=7", "output='runs/${seed}'")
+    done = here("hydra/launcher=slurm", *small, f"hydra.launcher.{setting}", *swept)
+    assert done.code == 2, done.err
+    until(lambda: "1 job: 1 failed" in babelscope("runs", "runs").out, seconds=30)
+    (lost,) = read_jobs(tmp_path / "runs")
+    assert lost.error == f"Slurm ended job {number_of(tmp_path / 'runs' / '7')} before it began; see its log"
+    assert Path(lost.entry.log).is_file()
+    again = babelscope("runs", "runs", "--retry", "failed")
+    assert again.code == 0, again.err
+    assert "1 job: 1 done" in again.out
+
+
 def test_devices_that_only_the_job_could_count_are_refused(here):
     done = here("hydra/launcher=slurm_gpus", "trainer=gpu", "trainer.devices=auto")
     assert done.code == 2
-    assert "`hydra.launcher.tasks_per_node` to be a number, but got 'auto'; write it: Slurm has to know" in done.err
+    assert (
+        "`hydra.launcher.tasks_per_node` to be a whole number from 1, but got 'auto'; write it: Slurm has to know"
+        in done.err
+    )
 
 
 def test_what_a_job_needs_is_asked_for(here, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from babelscope.sweeps.slurm_queue import _minutes, check, settled_states
+from babelscope.sweeps.slurm_queue import _minutes, check, check_cpus, settled_states
 from tests.verbs.command import babelscope
 
 
@@ -17,6 +17,28 @@ def test_without_slurm_another_launcher_is_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ValueError, match=r"Expected Slurm's `sbatch` on PATH .* or choose hydra/launcher=workers"):
         check({})
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"cpus_per_task": 8}, ""),
+        ({"cpus_per_task": 9}, r"at most the 8 CPUs of a node of partition main, but got 9; lower it"),
+        ({"cpus_per_task": 5, "tasks_per_node": 2}, r"8 CPUs .* but got 5 for each of 2 tasks per node;"),
+        ({"cpus_per_task": 9, "partition": "main,big"}, ""),
+        ({"cpus_per_task": 65, "partition": "main,big"}, r"at most the 64 CPUs of a node of partition main, big, "),
+    ],
+)
+def test_more_cpus_than_any_node_has_are_refused(settings, line, monkeypatch, tmp_path):
+    (tmp_path / "sinfo").write_text('#!/bin/bash\nprintf "main*|4\\nmain*|8\\nbig|64+\\n"\n')
+    (tmp_path / "sinfo").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = {"partition": None, "tasks_per_node": 1, **settings}
+    if line:
+        with pytest.raises(ValueError, match=line):
+            check_cpus(asked)
+    else:
+        check_cpus(asked)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
+import os
+
 import pytest
 
-from babelscope.sweeps.submitted import find, keep, waiting
+from babelscope.sweeps.ledger import write_entry
+from babelscope.sweeps.submitted import SETTLES_S, find, keep, submissions
+from tests.sweeps.entries import ENTRY
 
 
 def test_the_last_job_of_a_folder_is_found(tmp_path):
@@ -8,15 +12,49 @@ def test_the_last_job_of_a_folder_is_found(tmp_path):
     assert find(folder) is None
     keep(folder, "12", "logs/%j")
     keep(folder, "13_2", str(tmp_path / "logs" / "%j"))
-    assert find(folder) == ("13_2", str(tmp_path / "logs" / "%j"))
+    found = find(folder)
+    assert (found.job, found.logs, found.entry) == ("13_2", str(tmp_path / "logs" / "%j"), None)
+    keep(folder, "14", "logs", ENTRY)
+    assert find(folder).entry == ENTRY
 
 
 def test_jobs_that_leave_the_queue_do_not_wait(tmp_path):
     for name, job in (("a", "1"), ("b", "2"), ("c", "3"), ("d", "4_1")):
         keep(tmp_path / name, job, "logs")
-    (ledger,) = {path.parent for path in tmp_path.rglob("*.slurm")}
     queue = {"1": "PENDING", "2": "COMPLETING", "4_1": "RUNNING"}
-    assert waiting([ledger], queue) == {tmp_path / "a": "1", tmp_path / "d": "4_1"}
+    found = submissions(tmp_path)
+    assert [folder.name for folder, one in found.items() if one.waits(queue)] == ["a", "d"]
+    assert submissions(tmp_path / "d").keys() == {tmp_path / "d"}
+
+
+def test_a_job_is_over_once_it_has_left_the_queue_and_what_it_wrote_can_be_seen(tmp_path):
+    folder = tmp_path / "run"
+    keep(folder, "1", "logs")
+    assert not find(folder).is_over({})  # submitted just now
+    before(folder)
+    assert find(folder).is_over({})
+    assert not find(folder).is_over({"1": "COMPLETING"})
+    assert not find(folder).is_over(None)  # nobody knows
+
+
+def test_a_job_has_begun_if_it_wrote_anything_since_it_was_submitted(tmp_path):
+    folder = tmp_path / "run"
+    keep(folder, "1", "logs")
+    assert not find(folder).began(folder)
+    folder.mkdir()
+    (folder / "run.yaml").write_text("")  # and its entry was removed
+    assert find(folder).began(folder)
+    os.utime(write_entry(folder, ENTRY), (1, 1))  # of a job before this one
+    assert not find(folder).began(folder)
+    write_entry(folder, ENTRY)
+    assert find(folder).began(folder)
+
+
+def before(folder):
+    """As if its job had been submitted some time ago."""
+    (place,) = folder.parent.rglob(f"{folder.name}.slurm")
+    then = place.stat().st_mtime - SETTLES_S - 1
+    os.utime(place, (then, then))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"job": "1"}'])

@@ -105,7 +105,7 @@ def _conditions(run: Run) -> dict[str, Any]:
     if not (scores_of(run.rows)["layer"] != "").any():
         return {}
     corpus: Any = run.manifest.get("corpus") or {}
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"pool": run.manifest["pool"]} if run.manifest.get("pool") else {}
     if languages := corpus.get("languages"):
         found["languages"] = languages if isinstance(languages, int) else len(languages)
         if not isinstance(languages, int):

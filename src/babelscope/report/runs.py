@@ -67,6 +67,11 @@ def source_of(run: Run) -> str:
     return str(run.manifest.get("source_language") or _at(run.config, "task", "language") or "")
 
 
+def has_ended(run: Run) -> bool:
+    """Tell whether a training came to its end, as its manifest says; an older one was written only then."""
+    return bool(run.manifest) and bool(run.manifest.get("finished", True))
+
+
 def model_of(run: Run) -> str:
     """Name the model; "" where neither manifest nor config says."""
     measured, name = str(run.manifest.get("model") or ""), _at(run.config, "model", "name")

@@ -6,6 +6,7 @@ from html import escape
 import pandas as pd
 
 from babelscope.report.comparable import say_differing, targets_of
+from babelscope.report.last_steps import say_early
 from babelscope.report.summary import THIRDS, by_layer, settings_table
 from babelscope.report.table import Run
 
@@ -50,6 +51,8 @@ def _notes(runs: Sequence[Run], heads: Sequence[str], scores: Sequence[str], *, 
         if len({tuple(found) for run in runs if (found := targets_of(run))}) > 1:
             yield "The runs were not all tested in the same languages, so these means do not rank them."
     if heads and (said := say_differing(runs, HEADS)):
+        yield f"<b>{escape(said)}</b>"
+    if heads and (said := say_early(runs)):
         yield f"<b>{escape(said)}</b>"
 
 

@@ -164,7 +164,13 @@ def _read_part(path: Path) -> pa.Table:
     try:
         with pq.ParquetFile(path, read_dictionary=STRINGS) as file:
             return file.read(use_threads=False).select(COLUMNS).cast(CODED)
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except KeyError as error:
+        lacks = [name for name in COLUMNS if name not in pq.read_schema(path).names]
+        raise ValueError(
+            f"Expected {path} to be rows of Babelscope, but it is another Parquet file, without the columns "
+            f"{', '.join(lacks)}; move it out of the run folder."
+        ) from error
+    except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"Expected {path} to be a readable Parquet part, but got: {reason}; "

@@ -35,7 +35,7 @@ WORDS = {
         "Interlingual Local Overlap (ILO, 0 to 1)",
         "ILO is the harmonic mean of bridge and reach: near 1, sentences have neighbours in many other languages. "
         "It does not check that those neighbours are translations: points without any structure score the mixing "
-        "null (dashed).",
+        "null.",
         "alignment",
         "ilo_null",
     ),
@@ -151,7 +151,7 @@ WORDS = {
         "separability",
         "Separability of languages by a linear probe (recall, 0 to 1)",
         "Recall of a linear probe that names the language of an unseen sentence: near 1, every language keeps apart. "
-        "The dashed line is the same probe on shuffled labels.",
+        "Chance is the same probe on shuffled labels.",
         "separability",
         "separability_control",
     ),

@@ -12,7 +12,8 @@ from babelscope.report.files import write_json
 from babelscope.sweeps.processes import Process
 
 PLACE = ".jobs"
-STATES = ("done", "running", "failed", "interrupted")
+STATES = ("done", "running", "failed", "interrupted", "gone")
+"""As users are told them: gone is a done one whose run folder is no longer there, and which no entry says of itself."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,15 @@ def read_entry(path: Path) -> Entry:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected {path} to be an entry of the ledger, but got: {error}; remove it.") from error
+    return parse_entry(found, path)
+
+
+def parse_entry(found: Any, path: Path) -> Entry:
+    """Take what was read from a file for an entry.
+
+    Raises:
+        ValueError: it is none.
+    """
     held = found if isinstance(found, dict) else {}
     for field in fields(Entry):
         if not _fits(held.get(field.name), field.type):
@@ -138,6 +148,11 @@ def read_entry(path: Path) -> Entry:
     except (ValueError, TypeError) as error:
         raise ValueError(f"Expected {path} to be an entry of the ledger, but got: {error}; remove it.") from error
     return entry
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether what a done job left is no longer there; a command over several models leaves a folder for each."""
+    return not (folder / "run.yaml").is_file() and not any(folder.glob("*/run.yaml"))
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -21,6 +21,9 @@ def progress_of(folder: Path) -> str:
     step = max(parts)
     try:
         config = (folder / "run.yaml").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        return f"run.yaml cannot be read: {type(error).__name__}"
+    try:
         epoch = max(pq.read_table(parts[step], columns=["epoch"], partitioning=None)["epoch"].to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:
         return f"{parts[step].name} cannot be read: {type(error).__name__}"

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 COMMANDS = ("sbatch", "srun", "squeue", "sinfo", "scontrol")
-NUMBERS = ("tasks_per_node", "nodes", "timeout_min", "signal_delay_s", "max_num_timeout", "poll_s", "patience_s")
 EARLY_S = 60
 """How much too early Slurm may send a signal; see sbatch --signal."""
 ENDED_BY_SLURM = ("CANCELLED", "DEADLINE", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT")
@@ -23,7 +22,7 @@ def check(settings: Mapping[str, Any]) -> None:
     """Refuse what Slurm would refuse, or would let wait for ever.
 
     Args:
-        settings: As in `conf/hydra/launcher/slurm.yaml`.
+        settings: As in `conf/hydra/launcher/slurm.yaml`, each of the kind that its key wants.
 
     Raises:
         ValueError: if Slurm is not here, or would not run such jobs.
@@ -34,12 +33,6 @@ def check(settings: Mapping[str, Any]) -> None:
             f"Expected Slurm's `{missing[0]}` on PATH for this launcher, but it is not there; start the sweep where "
             "sbatch works, or choose hydra/launcher=workers."
         )
-    for key in NUMBERS:
-        if not isinstance(settings[key], int | float) or settings[key] < 0:
-            hint = ": Slurm has to know it before the job sees its devices" if key == "tasks_per_node" else ""
-            raise ValueError(
-                f"Expected `hydra.launcher.{key}` to be a number, but got {settings[key]!r}; write it{hint}."
-            )
     minutes = settings["timeout_min"]
     delay = settings["signal_delay_s"]
     if settings["max_num_timeout"] and minutes * 60 < 2 * delay + EARLY_S:
@@ -49,6 +42,30 @@ def check(settings: Mapping[str, Any]) -> None:
             f"{EARLY_S} s early; raise it, lower the delay, or write hydra.launcher.max_num_timeout=0 to requeue none."
         )
     _check_partitions(settings["partition"], minutes)
+
+
+def check_cpus(settings: Mapping[str, Any]) -> None:
+    """Refuse more CPUs than any node has that jobs may go to, for which Slurm would let them wait for ever.
+
+    Args:
+        settings: As of `check`, which comes first.
+
+    Raises:
+        ValueError: if no node has so many.
+        ConnectionError: if the controller does not answer.
+    """
+    lines = _ask("sinfo", "--noheader", "--exact", "--format=%P|%c").splitlines()
+    nodes = [(name, int(cpus.rstrip("+"))) for name, _, cpus in (line.partition("|") for line in lines)]
+    chosen, own = settings["partition"], [name.removesuffix("*") for name, _ in nodes if name.endswith("*")]
+    partitions = dict.fromkeys(chosen.split(",") if chosen else own)
+    most = max((cpus for name, cpus in nodes if name.removesuffix("*") in partitions), default=None)
+    per_task, tasks = settings["cpus_per_task"], settings["tasks_per_node"]
+    if most is not None and per_task * tasks > most:
+        each = f" for each of {tasks} tasks per node" if tasks > 1 else ""
+        raise ValueError(
+            f"Expected `hydra.launcher.cpus_per_task` to be at most the {most} CPUs of a node of partition "
+            f"{', '.join(partitions)}, but got {per_task}{each}; lower it, or choose another partition."
+        )
 
 
 def _check_partitions(chosen: str | None, minutes: int) -> None:

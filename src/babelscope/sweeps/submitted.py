@@ -1,25 +1,67 @@
 """Which job of Slurm was submitted for a run folder, beside its entry in the ledger: it may wait there for days."""
 
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from babelscope.report.files import write_text
-from babelscope.sweeps.ledger import folder_of, path_of
+from babelscope.sweeps.ledger import Entry, folder_of, parse_entry, path_of, places
+
+SETTLES_S = 5.0
+"""Seconds after its submission in which a job may be in no queue, and what it wrote not be seen here."""
 
 
-def keep(folder: Path, job: str, logs: str) -> None:
-    """Keep the number of a job, and submitit's folder, in which the log is.
+@dataclass(frozen=True)
+class Submission:
+    """What is kept of a job that was submitted last for a run folder."""
+
+    job: str
+    """As Slurm shows it, 12 or, in an array, 12_3."""
+    logs: str
+    """As given to submitit, with %j for the number."""
+    at: float
+    """Seconds since the epoch, by the clock of the files."""
+    entry: Entry | None
+    """The command, as the ledger would have it of a job that Slurm ended before it began; older files have none."""
+
+    def waits(self, queue: Mapping[str, str]) -> bool:
+        """Whether it is in Slurm's queue, begun or not, and not on its way out."""
+        return queue.get(self.job, "COMPLETING") != "COMPLETING"
+
+    def is_over(self, queue: Mapping[str, str] | None) -> bool:
+        """Whether Slurm is done with it; without a queue nobody knows.
+
+        Args:
+            queue: State of every job in the queue, by its number, asked for after this was read.
+        """
+        return queue is not None and self.job not in queue and time.time() - self.at > SETTLES_S
+
+    def never_began(self) -> str:
+        """Say what went wrong with one that is over and did not begin."""
+        return f"Slurm ended job {self.job} before it began; see its log"
+
+    def began(self, folder: Path) -> bool:
+        """Whether it has written to the ledger, or, where that is gone, to its run folder."""
+        entry = path_of(folder)
+        return entry.stat().st_mtime >= self.at if entry.is_file() else (folder / "run.yaml").is_file()
+
+
+def keep(folder: Path, job: str, logs: str, entry: Entry | None = None) -> None:
+    """Keep the number of a job, submitit's folder, in which the log is, and what to say of it if it never begins.
 
     Args:
         folder: Of the run.
-        job: As Slurm shows it, 12 or, in an array, 12_3.
-        logs: As given to submitit, with %j for the number.
+        job: As of `Submission`, like the others.
+        logs: With %j for the number.
+        entry: Of the ledger.
     """
-    write_text(_place(folder), json.dumps({"job": job, "logs": str(Path(logs).absolute())}) + "\n")
+    kept = {"job": job, "logs": str(Path(logs).absolute()), "entry": None if entry is None else asdict(entry)}
+    write_text(_place(folder), json.dumps(kept) + "\n")
 
 
-def find(folder: Path) -> tuple[str, str] | None:
+def find(folder: Path) -> Submission | None:
     """Read what `keep` was given last; None where no job was ever submitted.
 
     Raises:
@@ -30,21 +72,20 @@ def find(folder: Path) -> tuple[str, str] | None:
         return None
     try:
         kept = json.loads(place.read_text(encoding="utf-8"))
-        return str(kept["job"]), str(kept["logs"])
+        job, logs, entry = str(kept["job"]), str(kept["logs"]), kept.get("entry")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"Expected {place} to name a job of Slurm, but got: {error!r}; remove it.") from error
+    return Submission(job, logs, place.stat().st_mtime, None if entry is None else parse_entry(entry, place))
 
 
-def waiting(places: Iterable[Path], queue: Mapping[str, str]) -> dict[Path, str]:
-    """Find the run folders whose job is in Slurm's queue, begun or not, each with the job's number.
+def submissions(root: Path) -> dict[Path, Submission]:
+    """Read what was submitted for every run folder at or below a folder.
 
-    Args:
-        places: Folders that hold ledgers.
-        queue: State of every job in the queue, by its number.
+    Raises:
+        ValueError: as of `find`.
     """
-    folders = (folder_of(path.with_suffix(".json")) for place in places for path in sorted(place.glob("*.slurm")))
-    numbers = ((folder, found[0]) for folder in folders if (found := find(folder)))
-    return {folder: number for folder, number in numbers if queue.get(number, "COMPLETING") != "COMPLETING"}
+    found = (path.with_suffix(".json") for place in places(root) for path in sorted(place.glob("*.slurm")))
+    return {folder: one for folder in (*map(folder_of, found), root.absolute()) if (one := find(folder))}
 
 
 def _place(folder: Path) -> Path:

@@ -49,6 +49,7 @@ def test_a_run_without_tests_is_unfinished():
     assert not reduce(make_run("none", tested=False)).finished
     assert not reduce(make_run("none", finished=False)).finished
     assert reduce(make_run("none", finished=True)).finished
+    assert not reduce(replace(make_run("none"), manifest={})).finished
 
 
 def test_layers_below_which_everything_is_frozen():

@@ -1,11 +1,14 @@
 import json
 from dataclasses import fields
+from pathlib import Path
 
 from tests.report.sweep.sweep_runs import make_run, write_run
+from tests.sweeps.test_submitted import before
 
 from babelscope.report.sweep.jobs import read_heads, read_jobs
 from babelscope.report.table import run_folders
 from babelscope.sweeps.ledger import Entry, path_of, write_entry
+from babelscope.sweeps.submitted import keep
 
 PLAIN = {str: "", int: 0, bool: True, float: 0.0}
 
@@ -32,6 +35,18 @@ def test_jobs_are_read_with_their_errors_and_logs(tmp_path):
     }
     assert (jobs["broke"].error, jobs["broke"].log) == ("no such key", tmp_path / "broke.log")
     assert "torn" in jobs["torn"].error
+
+
+def test_jobs_that_slurm_ended_before_they_began_failed(tmp_path):
+    for name in ("lost", "older", "waits"):
+        keep(tmp_path / name, name, "logs", make_entry(log="/logs/1.out") if name == "lost" else None)
+        before(tmp_path / name)
+    keep(tmp_path / "new", "new", "logs")
+    jobs = {job.folder.name: job for job in read_jobs(tmp_path, {"waits": "PENDING"})}
+    assert {name: job.state for name, job in jobs.items()} == {"lost": "failed", "older": "failed"}
+    assert jobs["lost"].error == "Slurm ended job lost before it began; see its log"
+    assert (jobs["lost"].log, jobs["lost"].overrides) == (Path("/logs/1.out"), ("seed=0",))
+    assert read_jobs(tmp_path, None) == []  # nobody knows
 
 
 def test_without_a_ledger_there_are_no_jobs(tmp_path):

@@ -61,7 +61,7 @@ def test_a_run_without_rows_or_of_an_older_version_is_cut_too():
     empty = cut(replace(run, rows=run.rows.iloc[:0]))
     assert (empty.finished, empty.alignment, empty.layers) == (False, {}, ())
     older = cut(replace(run, manifest={}, config={"task": {"name": "topic", "language": "eng_Latn"}}))
-    assert (older.model, older.seed, older.setting, older.finished) == ("", "", "none", True)
+    assert (older.model, older.seed, older.setting, older.finished) == ("", "", "none", False)
     assert not cut(make_run(finished=False)).finished
     assert not cut(make_run(tested=False)).finished
 

@@ -17,6 +17,7 @@ def test_what_an_earlier_attempt_said_is_not_said_of_this_one(tmp_path):
     log.write_text(f"{first}{BEGINS}2\nTraining\n")
     assert end_of(job, 143).line == f"exit code 143: {log}"
     assert "killed by SIGKILL" in end_of(job, -9).line
+    assert end_of(job, 130).line == "interrupted; repeat the command, which goes on from its last checkpoint."
 
 
 def test_a_sweep_whose_job_was_told_to_end_did_not_come_to_its_end(tmp_path, capsys):

@@ -8,31 +8,38 @@ from typing import Any
 from babelscope.report.runs import counted, source_of
 from babelscope.report.table import Run
 
-OF_SETTINGS = ("seed", "freeze", "adapter", "alignment", "callbacks", "setting")
-"""Groups of the configuration that seeds and settings change."""
-OF_PLACES = ("output", "cache", "logger", "threads", "hydra")
-"""Groups that say where a run is kept and watched, not what it is."""
+OF_SETTINGS = ("freeze", "adapter", "alignment", "callbacks")
+"""Groups of the configuration that make a setting."""
+OF_PLACES = ("seed", "setting", "output", "cache", "store", "logger", "page", "threads", "hydra")
+"""What names a run, and where it is kept and watched: no number depends on it, but for the seed."""
 SOURCE = "(source language)"
 
 
 def conditions_of(run: Run) -> dict[str, str]:
-    """List the configuration but for seed, setting, source language and places: key with dots, value as JSON."""
-    kept = {name: value for name, value in run.config.items() if name not in (*OF_SETTINGS, *OF_PLACES)}
+    """List the configuration but for seeds, source language and places: key with dots, value as JSON."""
+    kept = {name: value for name, value in run.config.items() if name not in OF_PLACES}
     ignored = ("task.language",)
     flat = {key: json.dumps(value, ensure_ascii=False) for key, value in _flatten(kept) if key not in ignored}
     # null is what an older configuration leaves out
-    return {key: value for key, value in flat.items() if value != "null" and not key.endswith(".seed")} | {
+    return {key: value for key, value in flat.items() if value not in ("null", "{}") and not key.endswith(".seed")} | {
         SOURCE: json.dumps(source_of(run), ensure_ascii=False)
     }
 
 
+def makes_setting(key: str) -> bool:
+    """Tell whether a key is of what settings differ in by their nature."""
+    return key.partition(".")[0] in OF_SETTINGS
+
+
 def differing_conditions(conditions: Sequence[Mapping[str, str]]) -> dict[str, dict[str, int]]:
-    """Find where runs differ: by key, every value and how many runs have it; a value that follows the source is none.
+    """Find where runs differ in more than their settings: by key, every value and how many runs have it.
+
+    A value that follows the source language is no difference.
 
     Args:
         conditions: of each run, as `conditions_of` lists them.
     """
-    keys = dict.fromkeys(key for found in conditions for key in found if key != SOURCE)
+    keys = dict.fromkeys(key for found in conditions for key in found if key != SOURCE and not makes_setting(key))
     differing = {}
     for key in keys:
         values = [found.get(key, "null") for found in conditions]

@@ -18,6 +18,7 @@ from babelscope.report.study.tables import (
     lower_is_better,
     missing_units,
     repeated_units,
+    say_ends,
     tested_languages,
     way_of,
 )
@@ -145,6 +146,8 @@ def _gaps(study: Study) -> str:
     lines = []
     if study.left_out:
         lines.append(f"Left out of all means: {len(study.left_out)} not finished or without test scores.")
+    if ends := say_ends(study):
+        lines.append(ends)
     if differing := differing_conditions([run.conditions for run in study.runs]):
         lines.append(
             "These runs differ in more than setting, seed and source language, so differences between them may come "

@@ -66,8 +66,8 @@ def render_study(runs: Sequence[Replicate], downstream: Sequence[Run] = ()) -> s
             "Expected argument `runs` to hold a run that was fine-tuned and tested, but got none; finish a run first."
         )
     title = "Which layers to freeze"
-    counted = {id(run) for study in studies for run in [*study.runs, *study.left_out]}
-    ignored = [run for run in runs if id(run) not in counted]
+    shown = {run.folder for study in studies for run in [*study.runs, *study.left_out]}
+    ignored = [run for run in runs if run.folder not in shown]
     sections = [
         _header(studies, title),
         _tabs(studies),
@@ -93,6 +93,7 @@ def _header(studies: Sequence[Study], title: str) -> str:
         "Runs": f"{len(runs)} finished{f', {unfinished} unfinished' if unfinished else ''}",
         "Settings": str(len({run.setting for run in runs})),
         "Seeds": str(len({run.seed for run in runs})),
+        "Each a study of its own": "; ".join(dict.fromkeys(filter(None, (study.variant for study in studies)))),
         "They differ also in": _differing(studies),
         "Training steps": f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else "".join(map(str, steps)),
     }
@@ -107,7 +108,7 @@ def _differing(studies: Sequence[Study]) -> str:
 
 def _tabs(studies: Sequence[Study]) -> str:
     several = len({study.model for study in studies}) > 1
-    names = [f"{study.model}, {study.task}" if several else study.task for study in studies]
+    names = [f"{study.model}, {study.name}" if several else study.name for study in studies]
     return tabs_html("Model and task", names, [_body(study, place) for place, study in enumerate(studies)])
 
 
@@ -145,7 +146,7 @@ def _settings_note(study: Study, table: pd.DataFrame, languages: pd.DataFrame, p
         ]
     )
     files = {"settings": tables} | ({"differences-to-none": pairs.assign(over="seeds")} if len(pairs) else {})
-    links = " ".join(csv_link(f"{name}-{study.task}", file) for name, file in files.items())
+    links = " ".join(csv_link(f"{name}-{study.name}", file) for name, file in files.items())
     tested = languages.loc[languages["quantity"] == "zero_shot", "n"]
     number = f"n = {int(tested.max())}" if len(tested) else "n = 0"
     compared = (

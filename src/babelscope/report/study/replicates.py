@@ -1,4 +1,4 @@
-"""Replicates: every run of a study, cut down to the few numbers that its page needs."""
+"""Every run of a study, cut down to the few numbers that its page needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from babelscope.report.runs import facts_of, model_of, name_of_setting, source_of, task_of
+from babelscope.report.last_steps import LastSteps, last_steps
+from babelscope.report.runs import facts_of, has_ended, model_of, name_of_setting, source_of, task_of
 from babelscope.report.study.conditions import conditions_of
+from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.summary import THIRDS, at_last_step, score_of, thirds
 from babelscope.report.table import Run
 
@@ -53,10 +55,11 @@ class Replicate:
     parts: list[dict[str, Any]]
     """The trainable map: part, parameters, trainable; empty where the manifest has none."""
     facts: dict[str, str]
+    last: LastSteps
     conditions: dict[str, str]
     """What else was configured, by key, as `conditions_of` lists it."""
     ended: bool
-    """What the manifest says of the end of the training; true where it says nothing, as older ones do."""
+    """What the manifest says of the end of the training; false without one."""
 
     @property
     def finished(self) -> bool:
@@ -73,17 +76,19 @@ class Replicate:
         return layers
 
 
-def cell_of(run: Run) -> tuple[str, str, str, str]:
-    """Name what replicates of a run have in common: model, task, source language, setting."""
-    return model_of(run), task_of(run), source_of(run), name_of_setting(run)
+def cell_of(run: Run) -> Cell:
+    """Name what replicates of a run have in common."""
+    return Cell(model_of(run), task_of(run), source_of(run), name_of_setting(run))
 
 
 def is_study(runs: Sequence[Run]) -> bool:
     """Tell whether the runs repeat a fine-tuning setting with another seed; their rows need not be read."""
+    tuned = [run for run in runs if task_of(run)]
+    cells = [cell_of(run) for run in tuned]
+    names = name_variants(cells, [conditions_of(run) for run in tuned])
     seeds: dict[tuple[str, ...], set[str]] = {}
-    for run in runs:
-        if task_of(run):
-            seeds.setdefault(cell_of(run), set()).add(_seed(run))
+    for run, cell, name in zip(tuned, cells, names, strict=True):
+        seeds.setdefault((*cell, *name), set()).add(_seed(run))
     return any(len(found) > 1 for found in seeds.values())
 
 
@@ -109,14 +114,20 @@ def reduce(run: Run) -> Replicate:
         guard=guard,
         parts=list(run.manifest.get("trainable") or []),
         facts=facts_of(run),
+        last=last_steps(rows),
         conditions=conditions_of(run),
-        ended=bool(run.manifest.get("finished", True)),
+        ended=has_ended(run),
     )
 
 
 def sort_settings(names: Sequence[str]) -> list[str]:
     """Sort distinct names of settings: `none` first, then deeper freezing, then the rest."""
-    return sorted(set(names), key=lambda name: (SETTINGS.index(name) if name in SETTINGS else len(SETTINGS), name))
+
+    def place(name: str) -> int:
+        known = name.partition(", ")[0]  # before what else differs within it
+        return SETTINGS.index(known) if known in SETTINGS else len(SETTINGS)
+
+    return sorted(set(names), key=lambda name: (place(name), name))
 
 
 def parts_of_depth(layers: Sequence[str]) -> dict[str, list[str]]:

@@ -4,14 +4,16 @@ A run is a unit of seed and source language. Intervals are over seeds: source la
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan
 
 import pandas as pd
 
+from babelscope.report.last_steps import say_last
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import Replicate, sort_settings
+from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.words import layer_metrics, words_of
 
 BASE = "none"
@@ -23,7 +25,7 @@ PRIMARY = ("mexa", "retrieval", "csls", "cka", "mutual_knn", "ilo")
 
 @dataclass(frozen=True)
 class Study:
-    """All runs of one model on one task."""
+    """All runs of one model on one task, trained and measured in one way."""
 
     model: str
     task: str
@@ -33,6 +35,13 @@ class Study:
     """Finished runs: those that count."""
     left_out: list[Replicate]
     """Unfinished runs."""
+    variant: str = ""
+    """The way, where runs of one setting were trained or measured in several, such as "pool=published"."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from other studies of its model."""
+        return ", ".join(filter(None, [self.task, self.variant]))
 
     @cached_property
     def settings(self) -> list[str]:
@@ -59,18 +68,26 @@ class Study:
 
 
 def studies_of(runs: Sequence[Replicate]) -> list[Study]:
-    """Sort runs into studies by model and task; runs without a task, and studies without a finished run, are none."""
-    groups: dict[tuple[str, str], list[Replicate]] = {}
-    for run in sorted(runs, key=lambda run: (run.model, run.task, run.source, run.setting, run.seed, str(run.folder))):
-        if run.task:
-            groups.setdefault((run.model, run.task), []).append(run)
+    """Sort runs into studies by model and task, and by what else differs between runs of one setting.
+
+    Runs without a task, and studies without a finished run, are none.
+    """
+    groups: dict[tuple[str, str, str], list[Replicate]] = {}
+    tuned = sorted(
+        (run for run in runs if run.task),
+        key=lambda run: (run.model, run.task, run.source, run.setting, run.seed, str(run.folder)),
+    )
+    cells = [Cell(run.model, run.task, run.source, run.setting) for run in tuned]
+    names = name_variants(cells, [run.conditions for run in tuned])
+    for run, (setting, variant) in zip(tuned, names, strict=True):
+        groups.setdefault((run.model, run.task, variant), []).append(replace(run, setting=setting))
     found = []
-    for (model, task), group in groups.items():
+    for (model, task, variant), group in groups.items():
         done = [run for run in group if run.finished]
         if done:
             unfinished = [run for run in group if not run.finished]
-            found.append(Study(model, task, done[0].score, done, unfinished))
-    return sorted(found, key=lambda study: (study.model, lower_is_better(study.score), study.task))
+            found.append(Study(model, task, done[0].score, done, unfinished, variant))
+    return sorted(found, key=lambda study: (study.model, lower_is_better(study.score), study.task, study.variant))
 
 
 def unit_values(study: Study) -> pd.DataFrame:
@@ -194,6 +211,11 @@ def missing_units(study: Study) -> pd.DataFrame:
         for seed in sorted({run.seed for run in runs}, key=lambda seed: (len(seed), seed))
     ]
     return pd.DataFrame([unit for unit in wanted if unit not in done], columns=["setting", "source", "seed"])
+
+
+def say_ends(study: Study) -> str:
+    """Name the runs whose scores of layers do not reach the end of their training, or that of their replicates."""
+    return say_last([(run.folder.name, (run.setting, run.source), run.last) for run in study.runs])
 
 
 def repeated_units(study: Study) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from babelscope.report.study.intervals import LEVEL
 from babelscope.report.study.replicates import sort_settings
 from babelscope.report.study.tables import PRIMARY, lower_is_better, way_of
 from babelscope.report.sweep.jobs import Job
-from babelscope.report.sweep.runs import MOMENTS, PARTS, SweepRun
+from babelscope.report.sweep.runs import MOMENTS, PARTS, SweepRun, name_settings
 from babelscope.report.words import ORDER, words_of
 
 
@@ -28,6 +28,7 @@ def describe_sweep(runs: Sequence[SweepRun], jobs: Mapping[Path, Job], page: Pat
         jobs: what the ledger says, by absolute run folder.
         page: where the page will be, from which its links start.
     """
+    runs = name_settings(runs)
     settings = sort_settings([run.setting for run in runs])
     runs = sorted(
         runs, key=lambda run: (run.model, settings.index(run.setting), run.source, run.task, run.seed, str(run.folder))

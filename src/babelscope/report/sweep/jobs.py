@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babelscope.report.table import Run, read_head
-from babelscope.sweeps.ledger import read_entries
+from babelscope.sweeps.ledger import is_gone, read_entries
+from babelscope.sweeps.submitted import submissions
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,17 @@ def read_jobs(root: Path, queue: Mapping[str, str] | None) -> list[Job]:
             found.append(Job(folder, "unreadable", entry))
             continue
         state = entry.state_now(queue)
-        if state == "done" and not (folder / "run.yaml").is_file():
+        if state == "done" and is_gone(folder):
             state = "gone"
         log = None if entry.log is None else Path(entry.folder, entry.log)
         found.append(Job(folder, state, entry.error, log, tuple(entry.overrides), entry.start))
+    known = {job.folder for job in found}
+    for folder, sent in submissions(root).items():
+        if folder not in known and sent.is_over(queue) and not sent.began(folder):
+            kept = sent.entry
+            log = None if kept is None or kept.log is None else Path(kept.log)
+            overrides = () if kept is None else tuple(kept.overrides)
+            found.append(Job(folder, "failed", sent.never_began(), log, overrides))
     return found
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import sort_settings
 from babelscope.report.study.tables import lower_is_better
-from babelscope.report.sweep.runs import SweepRun
+from babelscope.report.sweep.runs import SweepRun, name_settings
 
 GROUP = ["model", "setting", "source", "task"]
 
@@ -19,7 +19,7 @@ def means_over_seeds(runs: Sequence[SweepRun]) -> pd.DataFrame:
     Quantities are `source` and `zero_shot`, the unweighted mean over the other languages that all runs of the task
     tested. Several runs of one seed count as one, their mean.
     """
-    rows = []
+    rows, runs = [], name_settings(runs)
     for task in sorted({run.task for run in runs}):
         done = [run for run in runs if run.task == task and run.finished]
         named = sorted({score for run in done for score in run.tests}, key=lambda name: (lower_is_better(name), name))

@@ -17,7 +17,7 @@ from babelscope.report.runs import counted
 from babelscope.report.study.conditions import describe_differing, differing_conditions
 from babelscope.report.sweep.data import describe_sweep, link_to, state_of
 from babelscope.report.sweep.jobs import Job
-from babelscope.report.sweep.runs import SweepRun
+from babelscope.report.sweep.runs import SweepRun, say_ends
 from babelscope.report.table import Run
 
 SCRIPTS = ("statistics", "selection", "names", "tables", "figures", "filters", "sweep", "print")
@@ -137,9 +137,11 @@ def _differing(runs: Sequence[SweepRun]) -> str:
     for names, conditions in sorted(groups.items()):
         if said := describe_differing(differing_conditions(conditions)):
             lines.append(f"<li>{escape(', '.join(map(isolate, names)))}: {escape('. '.join(said))}.</li>")
+    early = say_ends(runs)
+    ends = f'<p class="reading gap">{escape(early)}</p>' if early else ""
     if not lines:
-        return ""
-    return (
+        return ends
+    return ends + (
         '<p class="reading gap">Differences between these runs may come from this as well. Several runs of one model, '
         f"setting, source language and seed count as one, their mean.</p><ul>{''.join(lines)}</ul>"
     )

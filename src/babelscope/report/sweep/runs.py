@@ -1,15 +1,18 @@
 """Runs of a sweep, each cut down to the numbers that the page holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from babelscope.report.last_steps import LastSteps, last_steps, say_last
+from babelscope.report.runs import has_ended
 from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.replicates import cell_of
 from babelscope.report.study.tables import speaks, way_of
+from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.summary import THIRDS, at_last_step, thirds
 from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import layer_metrics
@@ -42,7 +45,7 @@ class SweepRun:
     seed: str
     folder: Path
     ended: bool
-    """What the manifest says of the end of the training; true where it says nothing, as older ones do."""
+    """What the manifest says of the end of the training; false without one."""
     tests: dict[str, pd.Series]
     """The last test scores by name, such as "accuracy", each by language."""
     layers: tuple[str, ...]
@@ -52,6 +55,7 @@ class SweepRun:
     alignment: dict[str, Alignment]
     conditions: dict[str, str] = field(default_factory=dict)
     """What else was configured, by key."""
+    last: LastSteps | None = None
 
     @property
     def finished(self) -> bool:
@@ -74,12 +78,31 @@ def cut(run: Run) -> SweepRun:
         setting=setting,
         seed="" if seed is None else str(seed),
         folder=run.folder,
-        ended=bool(run.manifest.get("finished", True)),
+        ended=has_ended(run),
         tests={name: values for name, values in tests.items() if len(values)},
         layers=layers,
         languages=languages,
         alignment=alignment,
         conditions=conditions_of(run),
+        last=last_steps(rows),
+    )
+
+
+def name_settings(runs: Sequence[SweepRun]) -> list[SweepRun]:
+    """Call runs of one setting that were not trained and measured alike by what differs, as "none, pool=published"."""
+    cells = [Cell(run.model, run.task, run.source, run.setting) for run in runs]
+    names = name_variants(cells, [run.conditions for run in runs])
+    return [replace(run, setting=", ".join(filter(None, name))) for run, name in zip(runs, names, strict=True)]
+
+
+def say_ends(runs: Sequence[SweepRun]) -> str:
+    """Name the finished runs whose scores of layers do not reach the end of training, or that of their replicates."""
+    return say_last(
+        [
+            (run.folder.name, (run.model, run.task, run.source, run.setting), run.last)
+            for run in name_settings(runs)
+            if run.finished and run.last
+        ]
     )
 
 

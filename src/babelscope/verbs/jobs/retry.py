@@ -48,9 +48,12 @@ def run_again(jobs: Sequence[Job], n_jobs: int) -> list[Job]:
 
 
 def _refuse_elsewhere(job: Job) -> None:
-    """Refuse a job whose command is of another folder, which it would make or change."""
+    """Refuse a job whose command is not known, or is of another folder, which it would make or change."""
     entry = job.entry
-    assert entry is not None
+    if entry is None:
+        raise ValueError(
+            f"Expected the command of {job.folder.name} to be kept, but got none; give the command of the sweep again."
+        )
     if not Path(entry.folder).is_dir():
         raise ValueError(
             f"Expected {entry.folder} to be there, in which the command of {job.folder.name} was given, but it is "

@@ -9,6 +9,9 @@ from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import BEGINS
 from babelscope.verbs.launchers.planned import Planned
 
+INTERRUPTED = 130
+"""Exit code of a job that was interrupted, and the sweep was not."""
+
 
 @dataclass(frozen=True)
 class End:
@@ -22,14 +25,16 @@ class End:
 
     @property
     def is_users(self) -> bool:
-        """Whether a user can mend it; one that was killed is run again by the same command."""
-        return self.code == 2 or self.code < 0
+        """Whether a user can mend it; one that was killed or interrupted is run again by the same command."""
+        return self.code in (2, INTERRUPTED) or self.code < 0
 
 
 def end_of(job: Planned, code: int) -> End:
     """Read in its log how a job ended, or tell by its exit code if it could not say."""
     if code == 0:
         return End(job, 0, "")
+    if code == INTERRUPTED:
+        return End(job, code, "interrupted; repeat the command, which goes on from its last checkpoint.")
     if code < 0:
         name = signal.Signals(-code).name
         often = ", often for want of memory" if -code == signal.SIGKILL else ""

@@ -10,8 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
-from babelscope.sweeps.ledger import lock_of
+from babelscope.sweeps.ledger import Entry, lock_of, now
 from babelscope.sweeps.pool import Command
+from babelscope.sweeps.processes import Process
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
@@ -78,6 +79,37 @@ def command_of(job: Planned, config: DictConfig, log: Path | None = None) -> Com
     of_hydra = [one for one in config.hydra.overrides.hydra if not one.startswith(OF_SWEEP)]
     own = [part for folder in own_sources() for part in ("--config-dir", folder)]
     return Command([config.hydra.job.config_name, *own, *job.overrides, *of_hydra], job.name, log)
+
+
+def entry_of(job: Planned, config: DictConfig, slurm: str, log: Path) -> Entry:
+    """Write what the ledger would have of a job that Slurm ends before it begins: the command, to give it again.
+
+    Args:
+        job: One of `plan`.
+        config: Of the sweep.
+        slurm: The number of the job in Slurm.
+        log: Where it prints to.
+    """
+    process = Process.own()
+    return Entry(
+        verb=config.hydra.job.config_name,
+        overrides=job.overrides,
+        config=fingerprint(job.cfg),
+        state="failed",
+        start=now(),
+        end=None,
+        host=process.host,
+        pid=process.pid,
+        born=process.born,
+        exit=None,
+        error="",
+        slurm=slurm,
+        log=str(log),
+        folder=config.hydra.runtime.cwd,
+        config_dir=next(iter(own_sources()), None),
+        sweep=True,
+        attempts=0,
+    )
 
 
 def refuse_held(jobs: Sequence[Planned]) -> None:

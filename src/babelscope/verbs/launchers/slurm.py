@@ -21,7 +21,8 @@ from babelscope.sweeps import slurm_queue, submitted
 from babelscope.sweeps.slurm_end import end_of
 from babelscope.sweeps.slurm_job import SlurmCommand
 from babelscope.verbs.launchers.ends import End, tell_end, tell_failed
-from babelscope.verbs.launchers.planned import Planned, command_of, name_skipped, plan, refuse_held
+from babelscope.verbs.launchers.planned import Planned, command_of, entry_of, name_skipped, plan, refuse_held
+from babelscope.verbs.launchers.slurm_settings import check_settings
 
 TARGET = "hydra_plugins.babelscope.Slurm"
 """What the YAML calls the launcher: Hydra takes launchers from this package only."""
@@ -91,10 +92,12 @@ class Slurm(Launcher):
             ConnectionError: if the controller is silent for too long.
             SystemExit: with 2 if all that failed can be mended by the user, else with 1.
         """
-        own = {name: getattr(self, name) for name in ("max_num_timeout", "poll_s", "patience_s")}
+        own = {name: getattr(self, name) for name in ("detach", "max_num_timeout", "poll_s", "patience_s")}
+        check_settings(self.resources, {**own, "submitit_folder": self.logs})
         slurm_queue.check({**self.resources, **own})
         jobs = plan(self.context, self.config, job_overrides)
         self._check_devices(jobs)
+        slurm_queue.check_cpus(self.resources)
         name_skipped(jobs)
         left = [job for job in jobs if not job.is_done]
         queue = self._in_queue(left)
@@ -128,12 +131,12 @@ class Slurm(Launcher):
     def _in_queue(self, jobs: Sequence[Planned]) -> dict[Path, SlurmJob[None]]:
         """Find those that an earlier command submitted and Slurm has not ended."""
         known = {job.folder: found for job in jobs if (found := submitted.find(job.folder))}
-        numbers = (number for number, _ in known.values())
+        numbers = (found.job for found in known.values())
         states = slurm_queue.settled_states(numbers, poll_s=self.poll_s, patience_s=self.patience_s)
         return {
-            folder: self._job(number, logs)
-            for folder, (number, logs) in known.items()
-            if states[number][0] not in slurm_queue.OVER
+            folder: self._job(found.job, found.logs)
+            for folder, found in known.items()
+            if states[found.job][0] not in slurm_queue.OVER
         }
 
     def _submit(self, jobs: Sequence[Planned]) -> dict[Path, SlurmJob[None]]:
@@ -153,9 +156,12 @@ class Slurm(Launcher):
                 "hydra.launcher.account, partition, constraint, mem_gb or gpus_per_node."
             ) from error
         print(heard.getvalue(), end="", file=sys.stderr, flush=True)  # what a cluster tells its users
-        for job, one in zip(jobs, made, strict=True):
-            submitted.keep(job.folder, one.job_id, self.logs)
-        return {job.folder: self._job(one.job_id, self.logs) for job, one in zip(jobs, made, strict=True)}
+        own_jobs = {job.folder: self._job(one.job_id, self.logs) for job, one in zip(jobs, made, strict=True)}
+        for job in jobs:
+            one = own_jobs[job.folder]
+            entry = entry_of(job, self.config, one.job_id, one.paths.stdout)
+            submitted.keep(job.folder, one.job_id, self.logs, entry)
+        return own_jobs
 
     def _job(self, number: str, logs: str) -> SlurmJob[None]:
         return SlurmJob(logs, number, range(self.resources["nodes"] * self.resources["tasks_per_node"]))

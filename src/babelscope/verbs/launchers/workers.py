@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import run_commands
-from babelscope.verbs.launchers.ends import End, end_of, tell_end, tell_failed
+from babelscope.verbs.launchers.ends import INTERRUPTED, End, end_of, tell_end, tell_failed
 from babelscope.verbs.launchers.planned import command_of, name_skipped, plan, refuse_held
 from babelscope.verbs.terminal.console import console
 
@@ -70,7 +70,7 @@ class Workers(Launcher):
                 end = end_of(named[command.name], code)
                 ends.append(end)
                 progress.advance(bar)
-                if command.log is not None or code < 0:
+                if command.log is not None or code < 0 or code == INTERRUPTED:
                     tell_end(end, len(ends), len(left))
         tell_failed(ends)
         return []

@@ -1,18 +1,22 @@
 """What the terminal shows: results go where people look."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from babelscope.report.last_steps import say_early
 from babelscope.report.runs import counted
 from babelscope.report.study.replicates import Replicate
 from babelscope.report.study.tables import (
+    Study,
     pair_differences,
     primary_scores,
     ranked_settings,
+    say_ends,
     share_units,
     studies_of,
     summarise,
@@ -24,6 +28,9 @@ from babelscope.report.table import Run, sort_layers
 from babelscope.report.words import words_of
 from babelscope.verbs.terminal.folding import fold
 
+Key = tuple[str, str, str]
+"""Quantity, metric and part of the depth."""
+INCOMPLETE = "(incomplete)"
 console = Console() if Console().is_terminal else Console(width=120)
 
 
@@ -96,35 +103,55 @@ def print_settings(runs: Sequence[Run]) -> None:
     title = "source-language test score and mean over the others"
     title = f"ILO by thirds of the depth, before → after; {title}" if has_ilo else title.capitalize()
     show(title, ["run", *(f"ILO {third}" for third in thirds), "task", "source", "zero-shot"], lines)
+    if has_ilo and (said := say_early(runs)):
+        console.print(said, markup=False, highlight=False)
 
 
 def print_study(replicates: Sequence[Replicate]) -> None:
-    """Print one line per setting of a study: means with half their 95 % intervals, and differences to none."""
-    for study in studies_of(replicates):
-        values = unit_values(study)
-        metric, ranked, values = next(iter(primary_scores(study)), ""), ranked_settings(values), share_units(values)
-        columns = {
-            f"source {study.score}": ("source", study.score, ""),
-            f"zero-shot {study.score}": ("zero_shot", study.score, ""),
-        }
-        columns |= {f"early {words_of(metric).name}, change": ("kept", metric, "early")} if metric else {}
-        means, pairs = summarise(values), summarise(pair_differences(values))
-        lines = []
-        for setting in study.settings:
-            found = [_select(means, setting, key) for key in columns.values()]
-            units = max((int(row["n"]) for row in found if row is not None), default=0)
-            gain = _select(pairs, setting, ("zero_shot", study.score, ""))
-            name = setting if setting in ranked else f"{setting} (incomplete)"
-            lines.append([name, str(units), *map(_mean, found), _mean(gain, sign=True)])
-        title = f"{study.model}, {study.task}: mean ± half of the 95 % interval over {units_of(study)} (n)"
-        show(title, ["setting", "n", *columns, "zero-shot minus none"], lines)
-        if set(study.settings) - set(ranked):
+    """Print one line per setting of a study: means with half their 95 % intervals, and differences to none.
+
+    Studies of one model and task that were trained or measured in several ways are one table, and each line says which.
+    """
+    for (title, columns), group in groupby(studies_of(replicates), key=lambda study: (_title(study), _columns(study))):
+        studies = [*group]
+        lines = [line for study in studies for line in _lines(study, columns)]
+        show(title, ["setting", "n", *(name for name, _ in columns), "zero-shot minus none"], lines)
+        if any(INCOMPLETE in name for name, *_ in lines):
             console.print("Incomplete settings lack runs that the others share: they are not to be compared.")
-        if study.left_out:
-            console.print(f"Left out: {counted(len(study.left_out), 'unfinished run')}.")
+        if left := sum(len(study.left_out) for study in studies):
+            console.print(f"Left out: {counted(left, 'unfinished run')}.")
+        for said in filter(None, map(say_ends, studies)):
+            console.print(said, markup=False, highlight=False)
 
 
-def _select(table: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> pd.Series | None:
+def _title(study: Study) -> str:
+    return f"{study.model}, {study.task}: mean ± half of the 95 % interval over {units_of(study)} (n)"
+
+
+def _columns(study: Study) -> list[tuple[str, Key]]:
+    """Choose what is shown of a study: the head of each column, and what it is of."""
+    metric, score = next(iter(primary_scores(study)), ""), study.score
+    scored = [(f"source {score}", ("source", score, "")), (f"zero-shot {score}", ("zero_shot", score, ""))]
+    kept = [(f"early {words_of(metric).name}, change", ("kept", metric, "early"))] if metric else []
+    return [*scored, *kept]
+
+
+def _lines(study: Study, columns: Sequence[tuple[str, Key]]) -> list[list[str]]:
+    values = unit_values(study)
+    ranked, values = ranked_settings(values), share_units(values)
+    means, pairs = summarise(values), summarise(pair_differences(values))
+    lines = []
+    for setting in study.settings:
+        found = [_select(means, setting, key) for _, key in columns]
+        units = max((int(row["n"]) for row in found if row is not None), default=0)
+        gain = _select(pairs, setting, ("zero_shot", study.score, ""))
+        name = ", ".join(filter(None, [setting, study.variant]))
+        name = name if setting in ranked else f"{name} {INCOMPLETE}"
+        lines.append([name, str(units), *map(_mean, found), _mean(gain, sign=True)])
+    return lines
+
+
+def _select(table: pd.DataFrame, setting: str, key: Key) -> pd.Series | None:
     rows = table[(table["setting"] == setting) & (table[["quantity", "metric", "part"]] == list(key)).all(axis=1)]
     return None if rows.empty else rows.iloc[0]
 

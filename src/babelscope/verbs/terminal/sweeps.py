@@ -8,7 +8,7 @@ import pandas as pd
 from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.means import GROUP, means_over_seeds
 from babelscope.report.sweep.page import TROUBLE
-from babelscope.report.sweep.runs import SweepRun
+from babelscope.report.sweep.runs import SweepRun, say_ends
 from babelscope.verbs.terminal.console import console, show
 
 MOST = 40
@@ -33,6 +33,8 @@ def print_sweep(runs: Sequence[SweepRun]) -> None:
         console.print(f"{len(groups) - MOST} more are on the page.")
     if unfinished := sum(not run.finished for run in runs):
         console.print(f"{unfinished} runs are not finished and count in no mean.")
+    if said := say_ends(runs):
+        console.print(said, markup=False, highlight=False)
 
 
 def print_trouble(jobs: Sequence[Job]) -> None:

@@ -1,0 +1,83 @@
+"""A run whose last scores of layers are of an earlier step than its tests is named wherever they are shown."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.report.study_runs import make_run, make_study
+from tests.report.sweep.sweep_runs import make_sweep
+
+from babelscope.report.last_steps import LastSteps, last_steps, say_early, say_last
+from babelscope.report.page import render
+from babelscope.report.study.page import render_study
+from babelscope.report.study.replicates import reduce
+from babelscope.report.sweep.page import render_sweep
+from babelscope.report.sweep.runs import cut
+from babelscope.verbs.terminal.console import console, print_settings, print_study
+from babelscope.verbs.terminal.sweeps import print_sweep
+
+SAID = "Scores of layers end before the training in"
+
+
+def early(run):
+    """The same run after the rows of its last measurement were removed."""
+    last = run.rows["step"].max()
+    return replace(run, rows=run.rows[(run.rows["layer"] == "") | (run.rows["step"] < last)])
+
+
+def printed(show, *arguments):
+    with console.capture() as heard:
+        show(*arguments)
+    return " ".join(heard.get().split())
+
+
+def test_the_last_steps_of_a_run():
+    assert last_steps(make_run("none").rows) == (80, 80)
+    assert last_steps(early(make_run("none")).rows) == (40, 80)
+    assert last_steps(make_run("none", tested=False).rows) == (80, None)
+    assert last_steps(make_run("guard").rows) == (80, 80)  # the guard has steps of its own
+
+
+def test_runs_are_named_whose_scores_end_early():
+    runs = [make_run("none"), early(make_run("early"))]
+    said = f"{SAID} freeze=early (step 40 of 80): later rows are missing."
+    assert say_early(runs) == said
+    assert say_early(runs[:1]) == ""
+    assert said in render(runs)
+    many = [(name, None, LastSteps(1, 2)) for name in "abcde"]
+    assert (
+        say_last(many)
+        == f"{SAID} a (step 1 of 2); b (step 1 of 2); c (step 1 of 2) and 2 more: later rows are missing."
+    )
+
+
+def test_replicates_that_end_at_several_steps_are_named():
+    runs = [("a", "none", LastSteps(80, 80)), ("b", "none", LastSteps(40, None)), ("c", "early", LastSteps(60, 60))]
+    assert say_last(runs) == "Runs of one setting end at several steps: b at step 40, a at step 80."
+    assert say_last(runs[::2]) == ""
+
+
+def test_a_comparison_says_so_in_the_terminal():
+    runs = [make_run("none", metrics=("ilo",)), early(make_run("early", metrics=("ilo",)))]
+    assert f"{SAID} freeze=early (step 40 of 80)" in printed(print_settings, runs)
+    assert SAID not in printed(print_settings, runs[:1])
+
+
+def test_a_study_says_so_in_the_terminal_and_on_the_page():
+    runs = make_study(("none", "early"), (0, 1))
+    whole = [reduce(run) for run in runs]
+    assert SAID not in printed(print_study, whole) + render_study(whole)
+    torn = [reduce(run) for run in [early(runs[0]), *runs[1:]]]
+    said = f"{SAID} none-eng_Latn-topic-0 (step 40 of 80)"
+    assert said in printed(print_study, torn)
+    assert said in render_study(torn)
+
+
+def test_a_sweep_says_so_in_the_terminal_and_on_the_page():
+    runs = make_sweep(("lab_xlmr", "lab_mt5"), ("none",), (0, 1), steps=3)
+    whole = [cut(run) for run in runs]
+    page = Path("/pages/report.html")
+    assert SAID not in printed(print_sweep, whole) + render_sweep(whole, [], page)
+    torn = [cut(run) for run in [early(runs[0]), *runs[1:]]]
+    said = f"{SAID} lab_xlmr-topic-eng_Latn-none-0 (step 40 of 80)"
+    assert said in printed(print_sweep, torn)
+    assert said in render_sweep(torn, [], page)
