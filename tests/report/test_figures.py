@@ -155,3 +155,10 @@ def test_labels_at_line_ends_do_not_overlap():
     placed = style.end_labels([("a", 0.5, "#000000"), ("b", 0.5, "#000000"), ("c", float("nan"), "#000000")], 1, 1.0)
     assert [label["text"] for label in placed] == ["a", "b"]
     assert placed[1]["yshift"] - placed[0]["yshift"] >= 14
+
+
+def test_labels_at_the_top_are_moved_down():
+    ends = [(name, y, "#000000") for name, y in (("a", 0.99), ("b", 0.98), ("c", 1.0), ("d", 0.2))]
+    placed = style.end_labels(ends, 1, 1.0, height=300, top=1.0)
+    at = {label["text"]: label["y"] + label["yshift"] / 300 for label in placed}
+    assert at == pytest.approx({"c": 1.0, "a": 0.95, "b": 0.9, "d": 0.2})

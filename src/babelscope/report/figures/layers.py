@@ -106,7 +106,7 @@ def draw_curves(rows: pd.DataFrame, metric: str, step: int, *, source: str = "")
             "range": [-0.2, len(layers) - 0.8],
         },
         yaxis={"title": {"text": plain(words.name)}, "range": [low, high]},
-        annotations=end_labels(ends, len(layers) - 1, high - low, height=378),
+        annotations=end_labels(ends, len(layers) - 1, high - low, height=378, top=high),
     )
 
 

@@ -53,7 +53,7 @@ def moments(rows: pd.DataFrame) -> tuple[str, dict[int, str]]:
 
 
 def end_labels(
-    ends: Sequence[tuple[str, float, str]], x: Any, span: float, *, height: int = 300
+    ends: Sequence[tuple[str, float, str]], x: Any, span: float, *, height: int = 300, top: float = float("inf")
 ) -> list[dict[str, Any]]:
     """Label lines at their right ends, moved apart where they would overlap.
 
@@ -62,24 +62,21 @@ def end_labels(
         x: where the lines end.
         span: how much of the y axis is seen.
         height: pixels that the span takes.
+        top: the highest place for a label, in units of y.
     """
     gap = span * 15 / height
-    placed: list[dict[str, Any]] = []
-    previous = float("-inf")
-    for text, y, colour in sorted((end for end in ends if not isnan(end[1])), key=lambda end: end[1]):
-        at = max(y, previous + gap)
-        previous = at
-        font = {"color": colour, "size": 12}
-        place = {
-            "x": x,
-            "y": y,
-            "yshift": (at - y) / span * height,
-            "xanchor": "left",
-            "xshift": 8,
-            "yanchor": "middle",
-        }
-        placed.append({"text": text, "showarrow": False, "font": font, **place})
-    return placed
+    shown = sorted((end for end in ends if not isnan(end[1])), key=lambda end: end[1])
+    places: list[float] = []
+    for _, y, _ in shown:  # upwards, each above the one before
+        places.append(max(y, places[-1] + gap) if places else y)
+    for i in reversed(range(len(places))):  # and back down, where that went beyond the top
+        places[i] = min(places[i], top)
+        top = places[i] - gap
+    beside = {"x": x, "xanchor": "left", "xshift": 8, "yanchor": "middle", "showarrow": False}
+    return [
+        {**beside, "text": text, "y": y, "yshift": (at - y) / span * height, "font": {"color": colour, "size": 12}}
+        for (text, y, colour), at in zip(shown, places, strict=True)
+    ]
 
 
 def fit_beside(names: Sequence[str]) -> bool:

@@ -47,7 +47,7 @@ def draw_task(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
             "range": [-0.03 * last, 1.03 * last],
         },
         yaxis={"range": [0, high], "title": {"text": "accuracy" if accuracy else "loss"}},
-        annotations=end_labels(ends if beside else [], last, high, height=238),
+        annotations=end_labels(ends if beside else [], last, high, height=238, top=high),
     )
 
 
