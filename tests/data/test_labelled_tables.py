@@ -102,7 +102,16 @@ def test_an_unknown_language_or_split_is_named(news):
     file = news / "{language}" / "{split}.tsv"
     with pytest.raises(ValueError, match=r"got 'hau_Latn'; nearest.*'task.corpus.codes={hau_Latn:NAME}'"):
         labelled(["eng_Latn", "hau_Latn"], "test", file=file, **OPTIONS)
-    with pytest.raises(ValueError, match=r"`split` of corpus task.corpus to be one of train, dev, test.*got 'gold'"):
+    with pytest.raises(
+        ValueError, match=r"`split` of corpus task.corpus .*eng/.* to be one of train, dev, test.*got 'gold'"
+    ):
         labelled(["eng_Latn"], "gold", file=file, **OPTIONS)
     with pytest.raises(ValueError, match=r"got 'swh_Latn'; nearest.*'task.corpus.codes={swh_Latn:NAME}'"):
         labelled(["swh_Latn"], "all", file=news / "eng" / "test.tsv", language="lang", **OPTIONS)
+
+
+def test_a_split_without_rows_is_refused(tmp_path):
+    pd.DataFrame(rows("en", "x", 6)).to_csv(tmp_path / "few.csv", index=False)
+    with pytest.raises(ValueError, match=r"examples of eng_Latn in split dev, but .*few.csv has too few rows for one"):
+        labelled(["eng_Latn"], "dev", file=tmp_path / "few.csv", **OPTIONS)
+    assert len(labelled(["eng_Latn"], "train", file=tmp_path / "few.csv", **OPTIONS)) == 4

@@ -127,7 +127,7 @@ def test_empty_cells_and_lost_rows(tmp_path, long):
     frame.loc[3, "sentence"] = None
     for name, row in (("gaps.csv", 5), ("gaps.parquet", 4)):
         (frame.to_csv if name.endswith("csv") else frame.to_parquet)(tmp_path / name, index=False)
-        with pytest.raises(ValueError, match=rf"'sentence' of .*lang de, row {row} is; remove"):
+        with pytest.raises(ValueError, match=rf"'sentence' of .*lang de, row {row} is; fill it, or remove"):
             table(["deu_Latn"], "all", file=tmp_path / name, **options)
 
 

@@ -65,8 +65,8 @@ def test_blank_lines_at_the_end(tmp_path, content):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "x", "end in one of .csv, .tsv, .json, .jsonl, .ndjson, .parquet, or to be a folder"),
-        ("a", "x", "end in one of"),
+        ("a.txt", "x", "ends in one of .csv, .tsv, .json, .jsonl, .ndjson, .parquet, or a folder"),
+        ("a", "x", "ends in one of"),
         ("a.csv", "", "Expected rows in"),
         ("a.csv", "en,de\n", "Expected rows in"),
         ("a.csv", "en,de\nOne, or more,Eins\n", "2 cells separated by commas, .* got 3 in .*a.csv, row 2"),
@@ -94,8 +94,8 @@ def test_folders_that_are_no_table(tmp_path):
     part = datasets.Dataset.from_list(ROWS)
     datasets.DatasetDict({"train": part, "test": part}).save_to_disk(tmp_path / "both")
     with pytest.raises(
-        ValueError, match=r"one split in .*both, but got train, test; write corpus.file='.*both/\{split\}'"
+        ValueError, match=r"one split in .*both, but got train, test; write '.*both/\{split\}' as its file"
     ):
         read_rows(tmp_path / "both")
-    with pytest.raises(FileNotFoundError, match=r"`corpus.file`"):
+    with pytest.raises(FileNotFoundError, match=r"a table, but found no file at"):
         read_rows(tmp_path / "none.csv")

@@ -36,6 +36,8 @@ def at(step, epoch, *, validates=True, sanity=False, fn="fit"):
         strategy=SimpleNamespace(broadcast=lambda told: told),
         check_val_every_n_epoch=1,
         max_epochs=9,
+        max_steps=-1,
+        callbacks=[],
         val_dataloaders=[],
         num_val_batches=[2],
         is_global_zero=True,
@@ -139,6 +141,19 @@ def test_other_callbacks_decide_by_scores_of_layers(tmp_path):
     assert len(sizes) == 3
     assert float(best.best_model_score) == pytest.approx(min(sizes.values()), rel=1e-6)
     assert f"step={min(sizes, key=sizes.get)}." in best.best_model_path
+
+
+def test_the_last_checkpoint_is_chosen_by_the_last_measurement(tmp_path):
+    scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512)
+    best = ModelCheckpoint(tmp_path / "best", monitor="size/layer_04", save_top_k=-1, filename="{step}")
+    make_trainer(tmp_path, scores, best, max_steps=6, enable_checkpointing=True).fit(
+        make_module(tiny_model("xlm-roberta", "topic")), make_data()
+    )
+    means = {
+        r["step"]: r["value"] for r in scores.rows if (r["metric"], r["layer"], r["language"]) == ("size", "4", "")
+    }
+    kept = {int(path.split("step=")[1][0]): float(score) for path, score in best.best_k_models.items()}
+    assert kept == pytest.approx({step: means[step] for step in (4, 6)}, rel=1e-6)
 
 
 def test_rows_of_a_training_before_it_in_the_same_folder_go(tmp_path, caplog):

@@ -186,8 +186,3 @@ def test_the_home_folder_needs_no_quotes(small, tmp_path):
     assert (tmp_path / "x" / "report.html").is_file()
     assert (tmp_path / "c" / "states").is_dir()
     assert written(Path()) == []
-
-
-def test_languages_that_are_too_few_for_ilo_are_known_before_anything_is_read(somewhere):
-    line = refused("probe", "model.checkpoint=./nowhere", "languages.codes=[eng_Latn,deu_Latn]", "metrics=ilo")
-    says(line, "`threshold`", "got 3 with 2 languages", "lower metrics.ilo.threshold or add languages")

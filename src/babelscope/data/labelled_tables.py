@@ -63,7 +63,7 @@ def labelled(
         place = Path(places[code])
         apart = "{split}" in str(place)
         files = files_of_splits(place) if apart else dict.fromkeys(PARTS, place)
-        splits = parse_split(split, files, corpus=name, aliases=aliases_of(files))
+        splits = parse_split(split, files, corpus=f"{name} ({place})", aliases=aliases_of(files))
         kept = []
         for path in dict.fromkeys(files[part] for part in splits):
             rows = read[path] = read.get(path) or numbered_rows(path)
@@ -73,6 +73,11 @@ def labelled(
             examples = examples_of(rows, path, text=text, second=second, label=label)
             kept.append(examples if apart else _cut(examples, splits))
         found[code] = _join(kept, splits if apart else ["row"])
+        if not found[code].ids:
+            raise ValueError(
+                f"Expected examples of {code} in split {split}, but {place} has too few rows for one; give more, or a "
+                "table of its own for each split, with {split} in `task.corpus.file`"
+            )
     return Labelled(name, found)
 
 

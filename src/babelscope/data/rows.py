@@ -28,13 +28,12 @@ def read_rows(path: Path) -> Sequence[Row]:
         ValueError: if its format is none of these, it cannot be read, or has no rows.
     """
     if not path.exists():
-        raise FileNotFoundError(f"Expected `corpus.file` to be a table, but found none at {path}; correct the path")
+        raise FileNotFoundError(f"Expected a table, but found no file at {path}; correct the path")
     kind = "folder" if path.is_dir() else path.suffix.lower()
     if kind not in READERS:
         kinds = ", ".join(kind for kind in READERS if kind != "folder")
         raise ValueError(
-            f"Expected `corpus.file` to end in one of {kinds}, or to be a folder that datasets saved, but got {path}; "
-            "convert it"
+            f"Expected a table that ends in one of {kinds}, or a folder that datasets saved, but got {path}; convert it"
         )
     rows = READERS[kind](path)
     if not rows:
@@ -126,7 +125,7 @@ def _read_saved(path: Path) -> Sequence[Row]:
         ) from error
     if isinstance(found, datasets.DatasetDict):
         raise ValueError(
-            f"Expected one split in {path}, but got {', '.join(found)}; write corpus.file='{path}/{{split}}'"
+            f"Expected one split in {path}, but got {', '.join(found)}; write '{path}/{{split}}' as its file"
         )
     return list(found)
 

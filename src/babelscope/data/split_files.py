@@ -23,7 +23,7 @@ def files_of_splits(pattern: Path) -> dict[str, Path]:
         if match is not None and Path(path).is_dir() != (pattern.suffix.lower() in READERS):
             found[match[1]] = Path(path)
     if not found:
-        raise FileNotFoundError(f"Expected `corpus.file` to name a table for each split, but found none at {pattern}")
+        raise FileNotFoundError(f"Expected a table for each split, but found none at {pattern}; correct the path")
     usual = ("train", *VALIDATION, "test")
     return {part: found[part] for part in sorted(found, key=lambda part: ([*usual, part].index(part), part))}
 

@@ -95,7 +95,7 @@ def table_of_rows(
         if empty:
             raise ValueError(
                 f"Expected no empty cell, but {empty[0]!r} of {place}, row {number} is; "
-                f"remove this sentence from every language"
+                f"fill it, or remove this row, from every language of parallel text"
             )
         if not isinstance(row[text], str):
             raise ValueError(

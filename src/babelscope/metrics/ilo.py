@@ -15,15 +15,12 @@ from babelscope.metrics.search.rerank import Distance
 Search = Callable[..., tuple[Tensor, Tensor]]
 """Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
 
-THRESHOLD = 3
-"""Other languages that make a point a bridge, as published."""
-
 
 def ilo(
     sample: LayerSample,
     *,
     k: int = 5,
-    threshold: int = THRESHOLD,
+    threshold: int = 3,
     distance: Distance = "cosine",
     search: Search = nearest_neighbours,
     strict: bool = False,
@@ -52,8 +49,11 @@ def ilo(
     """
     languages, points = sample.languages, len(sample.x)
     _check(k, threshold, points)
-    if strict:
-        refuse_unreachable(threshold, languages)
+    if strict and threshold > languages - 1:
+        raise ValueError(
+            f"Expected argument `threshold` to be at most the number of other languages, but got {threshold} with "
+            f"{languages} languages; lower metrics.ilo.threshold or add languages"
+        )
     _, neighbours = search(sample.x, k, distance=distance)
     theirs = sample.language[neighbours]
     met = torch.zeros(points, languages, dtype=torch.bool, device=theirs.device).scatter_(1, theirs, True)
@@ -138,17 +138,4 @@ def _check(k: int, threshold: int, points: int) -> None:
         raise ValueError(
             f"Expected argument `threshold` to be from 1 to k, but got {threshold} with k={k}; "
             f"change metrics.ilo.threshold"
-        )
-
-
-def refuse_unreachable(threshold: int, languages: int) -> None:
-    """Refuse a threshold that this many languages cannot meet.
-
-    Raises:
-        ValueError: With the number of languages and the remedy.
-    """
-    if threshold > languages - 1:
-        raise ValueError(
-            f"Expected argument `threshold` to be at most the number of other languages, but got {threshold} with "
-            f"{languages} languages; lower metrics.ilo.threshold or add languages"
         )

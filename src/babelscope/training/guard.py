@@ -22,7 +22,7 @@ from babelscope.training.measuring import first_decides
 from babelscope.training.probe import Probe
 from babelscope.training.restore import RestorableParts
 from babelscope.training.scalars import layer_scalars
-from babelscope.training.validation import validates
+from babelscope.training.validation import ends_here, validates
 from babelscope.training.wrapped import model_in
 
 
@@ -169,8 +169,8 @@ class AlignmentGuard(WritesRows):
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Check at the end of an epoch of a training without validation."""
-        if not validates(trainer):
+        """Check at the end of an epoch of a training without validation, and of the last one, before it is measured."""
+        if not validates(trainer) or ends_here(trainer):
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

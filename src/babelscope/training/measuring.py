@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.utilities import rank_zero_warn
 
 from babelscope.training.folder import WritesRows
-from babelscope.training.validation import validates
+from babelscope.training.validation import ends_here, validates
 
 
 class OncePerStep(WritesRows):
@@ -99,17 +99,20 @@ class Measuring(OncePerStep, ABC):
             self._measure_if_due(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure every n-th epoch of a training without validation."""
-        super().on_train_epoch_end(trainer, pl_module)
-        if not validates(trainer):
-            self._measure_if_due(trainer, pl_module)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure what came of the training, if no validation did.
+        """Measure every n-th epoch of a training without validation, and the last one before others decide by it.
 
         Averaged weights are an exception: they are swapped in for validations, and at the end in no certain order.
         """
-        if not any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+        super().on_train_epoch_end(trainer, pl_module)
+        if ends_here(trainer) and not _averages(trainer):
+            if self._measure_once(trainer, pl_module, epoch=trainer.current_epoch + 1):
+                self.log_measured(pl_module)
+        elif not validates(trainer):
+            self._measure_if_due(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure what came of a training that was stopped within an epoch."""
+        if not _averages(trainer):
             self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
@@ -126,3 +129,8 @@ class Measuring(OncePerStep, ABC):
         self.measure(trainer, pl_module, epoch=epoch)
         self.measured = trainer.global_step
         return True
+
+
+def _averages(trainer: pl.Trainer) -> bool:
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return any(isinstance(callback, WeightAveraging) for callback in callbacks)

@@ -17,7 +17,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.lab import LANGUAGES, lab_text, tiers
-from babelscope.metrics.ilo import THRESHOLD, ilo, refuse_unreachable
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.models.load import Loaded, Task, load
@@ -70,8 +69,6 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
                 f"Expected `metrics.{name}` to be a metric, but got {metric!r} alone; choose it as well, by "
                 f"metrics=[...,{name}], or remove it by '~metrics.{name}'."
             )
-        if _is_ours(metric) and metric.func is ilo and metric.keywords.get("strict"):
-            refuse_unreachable(metric.keywords.get("threshold", THRESHOLD), len(languages_of(cfg)))
         pivot = metric.keywords.get("pivot") if _is_ours(metric) else None
         if pivot is not None and pivot not in (codes := languages_of(cfg)):
             raise ValueError(
