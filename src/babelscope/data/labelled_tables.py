@@ -57,7 +57,7 @@ def labelled(
             f"read {len(languages)} languages, but got {pattern}; give one of them, or fewer as task.languages"
         )
     places = _places(languages, pattern, codes)
-    read: dict[Path, list[Numbered]] = {}
+    read: dict[Path, Mapping[str, Sequence[Numbered]]] = {}
     found = {}
     for code in languages:
         place = Path(places[code])
@@ -66,11 +66,10 @@ def labelled(
         splits = parse_split(split, files, corpus=f"{name} ({place})", aliases=aliases_of(files))
         kept = []
         for path in dict.fromkeys(files[part] for part in splits):
-            rows = read[path] = read.get(path) or numbered_rows(path)
-            if language is not None:
-                options = {"language": language, "text": text, "remedy": TASK_REMEDY}
-                rows = list(own_rows(rows, path, [code], codes, **options)[code][0])
-            examples = examples_of(rows, path, text=text, second=second, label=label)
+            if path not in read:  # one file may hold several languages
+                inside = [other for other in languages if places[other] == places[code]]
+                read[path] = _by_language(path, inside, codes, language=language, text=text)
+            examples = examples_of(read[path][code], path, text=text, second=second, label=label)
             kept.append(examples if apart else _cut(examples, splits))
         found[code] = _join(kept, splits if apart else ["row"])
         if not found[code].ids:
@@ -91,6 +90,17 @@ def _places(languages: Sequence[str], pattern: str, codes: Mapping[str, str] | N
     known = {match["language"] for match in (re.fullmatch(whole, path) for path in paths) if match}
     called = find_names(languages, known, pattern, codes, remedy=TASK_REMEDY)
     return {code: pattern.replace("{language}", name) for code, name in called.items()}
+
+
+def _by_language(
+    path: Path, languages: Sequence[str], codes: Mapping[str, str] | None, *, language: str | None, text: str
+) -> Mapping[str, Sequence[Numbered]]:
+    """Read a table, and find the rows of every language that it holds."""
+    rows = numbered_rows(path)
+    if language is None:
+        return dict.fromkeys(languages, rows)
+    own = own_rows(rows, path, languages, codes, language=language, text=text, remedy=TASK_REMEDY)
+    return {code: found for code, (found, _, _) in own.items()}
 
 
 def examples_of(rows: Sequence[Numbered], place: str | Path, *, text: str, second: str | None, label: str) -> Examples:

@@ -104,11 +104,9 @@ class Measuring(OncePerStep, ABC):
         Averaged weights are an exception: they are swapped in for validations, and at the end in no certain order.
         """
         super().on_train_epoch_end(trainer, pl_module)
-        if ends_here(trainer) and not _averages(trainer):
-            if self._measure_once(trainer, pl_module, epoch=trainer.current_epoch + 1):
-                self.log_measured(pl_module)
-        elif not validates(trainer):
-            self._measure_if_due(trainer, pl_module)
+        last = ends_here(trainer) and not _averages(trainer)
+        if last or not validates(trainer):
+            self._measure_if_due(trainer, pl_module, last=last)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure what came of a training that was stopped within an epoch."""
@@ -118,9 +116,10 @@ class Measuring(OncePerStep, ABC):
     def log_measured(self, pl_module: pl.LightningModule) -> None:
         """Let other callbacks of the Trainer decide by what was just measured; by default there is nothing."""
 
-    def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, last: bool = False) -> None:
         epoch = trainer.current_epoch + 1
-        if epoch % self.every_n_epochs == 0 and self._measure_once(trainer, pl_module, epoch=epoch):
+        due = last or epoch % self.every_n_epochs == 0
+        if due and self._measure_once(trainer, pl_module, epoch=epoch):
             self.log_measured(pl_module)
 
     def _measure_once(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> bool:

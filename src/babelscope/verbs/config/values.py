@@ -24,6 +24,20 @@ class Value:
     fits: Callable[[Any], bool]
     remedy: str
 
+    def check(self, found: Any, *, below: str = "") -> None:
+        """Refuse what breaks the contract.
+
+        Args:
+            found: What stands at the key.
+            below: What the key begins with, where that is left out of it, such as "hydra.launcher.".
+
+        Raises:
+            ValueError: naming the key, its contract, the value and the remedy.
+        """
+        if not self.fits(found):
+            shown = "null" if found is None else repr(found)
+            raise ValueError(f"Expected `{below}{self.key}` to be {self.contract}, but got {shown}; {self.remedy}.")
+
 
 def check_values(cfg: DictConfig, values: Sequence[Value]) -> None:
     """Refuse what breaks its contract; a key that this configuration does not have is passed over.
@@ -33,9 +47,8 @@ def check_values(cfg: DictConfig, values: Sequence[Value]) -> None:
     """
     for value in values:
         found = OmegaConf.select(cfg, value.key, default=ABSENT)
-        if found is not ABSENT and not value.fits(found):
-            shown = "null" if found is None else repr(found)
-            raise ValueError(f"Expected `{value.key}` to be {value.contract}, but got {shown}; {value.remedy}.")
+        if found is not ABSENT:
+            value.check(found)
 
 
 def is_number(value: Any) -> bool:

@@ -30,10 +30,8 @@ def check_settings(settings: Mapping[str, Any], own: Mapping[str, Any]) -> None:
             )
     given = {**settings, **own}
     for value in VALUES:
-        if value.key in given and not value.fits(given[value.key]):
-            found = given[value.key]
-            shown = "null" if found is None else repr(found)
-            raise ValueError(f"Expected `{KEY}.{value.key}` to be {value.contract}, but got {shown}; {value.remedy}.")
+        if value.key in given:
+            value.check(given[value.key], below=f"{KEY}.")
 
 
 def _text(key: str) -> Value:
