@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
+from babelscope.files import write_json
 from babelscope.report import table
 
 LANGUAGES = [
@@ -53,7 +54,7 @@ def write_run(folder, *, freeze="none", languages=LANGUAGES, steps=6, task=True,
             rows += [keys | {"layer": "", "other": ""} | row for row in task_rows(freeze, languages, tier, step, steps)]
         table.write(folder, f"step_{step * 40:08d}", rows)
     if manifest:
-        table.write_json(folder, "manifest", manifest_of(freeze, languages))
+        write_json(folder, "manifest", manifest_of(freeze, languages))
     return folder
 
 

@@ -1,11 +1,12 @@
 import errno
-import json
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from babelscope.report import files, table
+from babelscope import files
+from babelscope.files import write_json
+from babelscope.report import table
 
 
 def row(**changes):
@@ -128,7 +129,7 @@ def test_runs_are_found_at_any_depth(tmp_path):
     make_run(tmp_path / "sweep" / "b")
     make_run(tmp_path / "a", config="freeze: {blocks: [[0, 2]]}\n")
     (tmp_path / "sweep" / "other").mkdir()
-    table.write_json(tmp_path / "a", "manifest", {"model": "lab", "layers": ["0"]})
+    write_json(tmp_path / "a", "manifest", {"model": "lab", "layers": ["0"]})
     first, second = table.find_runs(tmp_path)
     assert [first.folder, second.folder] == [tmp_path / "a", tmp_path / "sweep" / "b"]
     assert first.config["freeze"]["blocks"] == [[0, 2]]
@@ -159,15 +160,6 @@ def test_torn_config_or_manifest_is_named(tmp_path, name, text):
 
 def test_layers_are_sorted_by_depth():
     assert table.sort_layers(["final", "10", "", "9", "0", "9"]) == ["0", "9", "10", "final"]
-
-
-def test_json_and_text_are_whole(tmp_path):
-    path = table.write_json(tmp_path / "new", "manifest", {"b": 1, "a": "ʒ"})
-    assert list(json.loads(path.read_text(encoding="utf-8"))) == ["b", "a"]
-    with pytest.raises(TypeError):
-        table.write_json(tmp_path / "new", "manifest", {"b": object()})
-    assert table.write_text(tmp_path / "new" / "run.yaml", "x: é\n").read_text(encoding="utf-8") == "x: é\n"
-    assert names(tmp_path / "new") == ["manifest.json", "run.yaml"]
 
 
 @pytest.mark.parametrize(("step", "left", "begins"), [(0, [0], "begins anew"), (5, [0, 5], "goes on from step 5")])

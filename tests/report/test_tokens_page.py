@@ -5,6 +5,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 from tests.report.test_page import browse, needs_browser, panels, parse
 
+from babelscope.files import write_json
 from babelscope.report import table
 from babelscope.report.tokens.page import is_of_tokens, render_tokens, write_tokens_page
 from babelscope.report.tokens.panels import compare_tables
@@ -62,7 +63,7 @@ def explorer(piece):
 def write_run(folder, rows, manifest, **config):
     table.write(folder, "tokens", [{"run": folder.name, **one} for one in rows])
     (folder / "run.yaml").write_text(json.dumps(config))
-    table.write_json(folder, "manifest", manifest)
+    write_json(folder, "manifest", manifest)
     return folder
 
 
@@ -72,7 +73,7 @@ def runs(tmp_path):
     for name in ("one", "two"):
         manifest = {"token_table": name, "tensor": {"rows": 100, "width": 8, "tied": None}, "labels": "script"}
         folder = write_run(tmp_path / name, table_rows(), manifest, published=published)
-        table.write_json(folder, "explorer", explorer(HOSTILE))
+        write_json(folder, "explorer", explorer(HOSTILE))
     write_run(tmp_path / "pairs", pair_rows("one", "two"), {"token_tables": ["one", "two"]})
     return [table.read_run(tmp_path / name) for name in ("one", "two", "pairs")]
 
@@ -166,7 +167,7 @@ def twin(runs, name, **manifest):
     described = {**runs[0].manifest, **manifest}
     folder = runs[0].folder.parent / name
     write_run(folder, [one for one in table_rows() if one["metric"] != "script_probe"], described)
-    table.write_json(folder, "explorer", explorer("x"))
+    write_json(folder, "explorer", explorer("x"))
     return table.read_run(folder)
 
 

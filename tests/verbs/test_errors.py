@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from babelscope.report.files import write_text
+from babelscope.files import write_text
 from babelscope.verbs.errors import one_line
 from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
 from tests.verbs.command import FIVE, babelscope, refused, says, written

@@ -4,7 +4,8 @@ import os
 import pytest
 import yaml
 
-from babelscope.report.table import write, write_json
+from babelscope.files import write_json
+from babelscope.report.table import write
 from babelscope.sweeps.ledger import write_entry
 from tests.report.study_runs import make_evaluation, make_study
 from tests.report.sweep.sweep_runs import make_run, make_sweep, write_run

@@ -1,13 +1,13 @@
 """Linguistic regions on disk: one safetensors file with one mask per language."""
 
 import json
-import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from babelscope.analyses.regions import Regions
+from babelscope.files import whole_file
 from babelscope.models.parts import Parts
 
 FORMAT = 1
@@ -33,13 +33,8 @@ def save(regions: Regions, file: Path) -> Path:
     # masks may be views of one tensor, which safetensors does not write
     masks = {language: mask.cpu().clone().contiguous() for language, mask in regions.masks.items()}
     whole = to_bytes(masks, {"regions": json.dumps(about)})
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(file) as temporary:
         temporary.write_bytes(whole)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
     return file
 
 

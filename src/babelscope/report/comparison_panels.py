@@ -12,8 +12,8 @@ from babelscope.report.figures.style import fit_beside
 from babelscope.report.figures.task import draw_task, draw_transfer
 from babelscope.report.panels import Choice, Panel, metric_choice
 from babelscope.report.runs import gather, labels, scores_of, source_of
-from babelscope.report.summary import THIRDS, by_third, score_of, transfer_table
-from babelscope.report.table import Run
+from babelscope.report.summary import by_third, score_of, transfer_table
+from babelscope.report.table import THIRDS, Run
 from babelscope.report.words import layer_metrics, words_of
 
 

@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 import yaml
 from plotly.utils import PlotlyJSONEncoder
 
+from babelscope.files import write_text
 from babelscope.report.cards import Card, key_numbers
 from babelscope.report.comparable import say_alone, say_differing
 from babelscope.report.comparison_panels import compare_runs
 from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.marks import legend_html
-from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.panels import Choice, Figure, Panel, show_run
 from babelscope.report.runs import baseline_first, facts_of, gather, labels

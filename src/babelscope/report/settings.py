@@ -7,8 +7,8 @@ import pandas as pd
 
 from babelscope.report.comparable import say_differing, targets_of
 from babelscope.report.last_steps import say_early
-from babelscope.report.summary import THIRDS, by_layer, settings_table
-from babelscope.report.table import Run
+from babelscope.report.summary import by_layer, settings_table
+from babelscope.report.table import THIRDS, Run
 
 HEADS = {"ilo": "ILO", "separability": "Separability"}
 

@@ -9,17 +9,13 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from babelscope.report.runs import labels, setting_of, source_of
-from babelscope.report.table import Run, sort_layers
-
-THIRDS = ("early", "middle", "last")
+from babelscope.report.table import THIRDS, Run, cut_in_thirds, sort_layers
 
 
 def thirds(layers: Iterable[str]) -> dict[str, list[str]]:
     """Cut numbered layers into early, middle and last; fewer than three layers leave the later ones empty."""
     numbered = [layer for layer in sort_layers(layers) if layer.isdecimal()]
-    size, longer = divmod(len(numbered), 3)
-    ends = [0, *(size * (i + 1) + min(i + 1, longer) for i in range(3))]
-    return {third: numbered[ends[i] : ends[i + 1]] for i, third in enumerate(THIRDS)}
+    return {third: numbered[place.start : place.stop] for third, place in cut_in_thirds(len(numbered)).items()}
 
 
 def by_layer(rows: pd.DataFrame, metric: str) -> pd.DataFrame:

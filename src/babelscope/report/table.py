@@ -19,12 +19,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from babelscope.report.files import replace, write_json, write_text
+from babelscope.files import whole_file
 from babelscope.report.manifest import check_manifest
 
 __all__ = [
     "COLUMNS",
+    "THIRDS",
     "Run",
+    "cut_in_thirds",
     "drop_later",
     "find_runs",
     "layer_key",
@@ -34,9 +36,7 @@ __all__ = [
     "run_folders",
     "sort_layers",
     "write",
-    "write_json",
     "write_step",
-    "write_text",
 ]
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ _FIELDS = [
 ]
 SCHEMA = pa.schema(_FIELDS)
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
+THIRDS = ("early", "middle", "last")
 KEYS = ["run", "step", "layer", "metric", "language", "other"]
 STRINGS = ["run", "layer", "metric", "language", "other"]
 CODED = pa.schema([(name, pa.dictionary(pa.int32(), kind) if name in STRINGS else kind) for name, kind in _FIELDS])
@@ -88,7 +89,10 @@ def write(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
                 f"{', '.join(map(str, row))}; use '' for a layer, language or other that does not apply."
             )
     table = pa.table({column: [_PLAIN[column](row[column]) for row in rows] for column in COLUMNS}, schema=SCHEMA)
-    return replace(folder / "results" / f"{name}.parquet", lambda file: pq.write_table(table, file, compression="zstd"))
+    part = folder / "results" / f"{name}.parquet"
+    with whole_file(part) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return part
 
 
 _PLAIN = {**dict.fromkeys(COLUMNS, str), "step": int, "epoch": int, "value": float}  # also unpacks 0-d tensors
@@ -238,6 +242,16 @@ def find_runs(root: Path) -> list[Run]:
         ValueError: there is none, or one cannot be read.
     """
     return [read_run(folder) for folder in run_folders(root)]
+
+
+def cut_in_thirds(n: int) -> dict[str, range]:
+    """Cut 0 to n - 1 into early, middle and last as evenly as possible, the earlier ones longer.
+
+    Fewer than three leave the later thirds empty.
+    """
+    size, longer = divmod(n, 3)
+    ends = [0, *(size * (i + 1) + min(i + 1, longer) for i in range(3))]
+    return {third: range(ends[i], ends[i + 1]) for i, third in enumerate(THIRDS)}
 
 
 def layer_key(layer: str) -> float:

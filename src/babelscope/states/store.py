@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from babelscope.data.folders import whole_folder
+from babelscope.files import whole_folder
 from babelscope.models.parts import Parts
 from babelscope.states.embed import Pooled, Prepared, Progress, Put, embed_into, measuring_device
 from babelscope.states.finite import refuse_non_finite

@@ -8,7 +8,7 @@ from os import walk
 from pathlib import Path
 from typing import Any, get_args
 
-from babelscope.report.files import write_json
+from babelscope.files import write_json
 from babelscope.sweeps.processes import Process
 
 PLACE = ".jobs"

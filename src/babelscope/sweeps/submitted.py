@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from babelscope.report.files import write_text
+from babelscope.files import write_text
 from babelscope.sweeps.ledger import Entry, folder_of, parse_entry, path_of, places
 
 SETTLES_S = 5.0

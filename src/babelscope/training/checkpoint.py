@@ -3,7 +3,6 @@
 import pickle
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
 
-from babelscope.report.files import replace
+from babelscope.files import whole_file
 from babelscope.training.interrupt import Interrupts
 from babelscope.training.within_epoch import count_batch, go_on, is_within, random_states, set_random_states
 
@@ -152,7 +151,8 @@ class WholeFiles(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Replace a checkpoint by a whole new one."""
         try:
-            replace(Path(path), partial(torch.save, checkpoint))
+            with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
+                torch.save(checkpoint, file)
         except RuntimeError as error:
             if isinstance(error.__context__, OSError):  # torch hides a full disk behind what its zip file says of it
                 raise error.__context__ from None

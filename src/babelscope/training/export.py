@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from peft import PeftModel
 
-from babelscope.data.folders import whole_folder
+from babelscope.files import whole_folder
 from babelscope.models.adapters import save_adapted
 from babelscope.training.wrapped import model_in
 

@@ -16,6 +16,7 @@ from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
+from babelscope.report.table import cut_in_thirds
 from babelscope.states.pool import Pool, mean
 from babelscope.training.folder import WritesRows
 from babelscope.training.measuring import first_decides
@@ -211,7 +212,7 @@ class AlignmentGuard(WritesRows):
         return range(max(self._held.start, self.frozen + 1), stop)
 
     def _watched(self, layers: int) -> range:
-        watch = (0, -(-layers // 3)) if self.watch is None else tuple(self.watch)
+        watch = (0, cut_in_thirds(layers)["early"].stop) if self.watch is None else tuple(self.watch)
         if len(watch) != 2:
             raise ValueError(f"Expected argument `watch` to be two layer numbers, but got {list(watch)}; write [0, 5].")
         first, stop = (

@@ -5,9 +5,9 @@ from pathlib import Path
 import yaml
 from torch import nn
 
+from babelscope.files import write_json, write_text
 from babelscope.models.parts import parts_of
 from babelscope.models.trainable import trainable_map
-from babelscope.report.files import write_json, write_text
 from babelscope.training.probe import Probe
 
 MARK = "# Written by a callback of Babelscope.\n"

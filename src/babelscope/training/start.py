@@ -8,6 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from babelscope.files import whole_file
 from babelscope.states.embed import Pooled
 
 
@@ -31,14 +32,9 @@ class StartStates:
             return
         about = {"layers": list(pooled.layers), "names": pooled.names, "ids": pooled.ids}
         about |= {"tokens": self.tokens, "pool": self.pool}
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_name(f".{self.file.name}")
-        try:
-            whole = {layer: x.contiguous() for layer, x in pooled.layers.items()}
+        whole = {layer: x.contiguous() for layer, x in pooled.layers.items()}
+        with whole_file(self.file) as temporary:
             save_file(whole, temporary, metadata={"about": json.dumps(about)})
-            temporary.replace(self.file)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def read(self) -> Pooled:
         """Give back the states of step 0.

@@ -8,6 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from babelscope.files import whole_file
+
 
 class StartMasks:
     """One mask (L, F) of neurons per language: in a file of the run folder, or in memory where there is none.
@@ -26,14 +28,9 @@ class StartMasks:
         if self.file is None:
             self.masks = masks
             return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_name(f".{self.file.name}")
-        try:
-            whole = {language: mask.contiguous() for language, mask in masks.items()}
+        whole = {language: mask.contiguous() for language, mask in masks.items()}
+        with whole_file(self.file) as temporary:
             save_file(whole, temporary, metadata={"origin": json.dumps(self.origin)})
-            temporary.replace(self.file)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def read(self) -> Mapping[str, Tensor]:
         """Give back the masks of step 0.

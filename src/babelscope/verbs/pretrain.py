@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from babelscope.report.files import write_text
+from babelscope.files import write_text
 from babelscope.training.pretraining.pretrain import pretrain
 from babelscope.verbs.config.building import begin, build, languages_of, pretrain_once
 from babelscope.verbs.config.signature import check_arguments

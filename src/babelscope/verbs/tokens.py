@@ -14,7 +14,8 @@ from babelscope.analyses.tokens.rows import TokenRows, token_rows
 from babelscope.analyses.tokens.study import TokenStudy, least_tokens, study_tokens
 from babelscope.analyses.tokens.translations import words_in
 from babelscope.analyses.tokens.vocabulary import keep_shared
-from babelscope.report.table import read_run, write, write_json, write_text
+from babelscope.files import write_json, write_text
+from babelscope.report.table import read_run, write
 from babelscope.report.tokens.page import write_tokens_page
 from babelscope.verbs.config.building import begin, build
 from babelscope.verbs.config.token_conf import check_token_settings

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelscope.analyses.neurons.region_rows import between_rows, kept_rows, region_rows, thirds
+from babelscope.analyses.neurons.region_rows import between_rows, kept_rows, region_rows
 from babelscope.analyses.regions import Regions
 from babelscope.report import summary
 from babelscope.report import table as rows_on_disk
@@ -126,12 +126,6 @@ def test_criteria_compare_the_languages_that_both_have():
     masks = random_masks(4, 3, 20)
     found = values(between_rows(regions_of(masks), regions_of(masks[1:3], "published", codes=("hin_Deva", "eng_Latn"))))
     assert {language for _, _, language, _ in found} == {"", "eng_Latn", "hin_Deva"}
-
-
-@pytest.mark.parametrize("blocks", range(1, 40))
-def test_thirds_are_cut_as_the_report_cuts_its_layers(blocks):
-    cut = {third: [str(i + 1) for i in place] for third, place in thirds(blocks).items()}
-    assert cut == summary.thirds(map(str, range(1, blocks + 1)))
 
 
 def test_rows_go_to_disk(tmp_path):

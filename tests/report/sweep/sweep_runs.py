@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from babelscope.report.table import COLUMNS, Run, write, write_json
+from babelscope.files import write_json
+from babelscope.report.table import COLUMNS, Run, write
 
 LANGUAGES = (
     "eng_Latn",

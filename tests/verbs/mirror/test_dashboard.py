@@ -8,7 +8,8 @@ from unittest.mock import patch
 import pytest
 from omegaconf import OmegaConf
 
-from babelscope.report.table import write, write_text
+from babelscope.files import write_text
+from babelscope.report.table import write
 from babelscope.verbs.config.conf import conf_folder
 from babelscope.verbs.mirror.dashboard import Panel, group_of, logged_keys, make_dashboard
 from babelscope.verbs.mirror.workspace import make_workspace

@@ -12,7 +12,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import CSVLogger
 
-from babelscope.report.table import read, read_run, write_text
+from babelscope.files import write_text
+from babelscope.report.table import read, read_run
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.task_scores import TaskScores
 from babelscope.verbs.config.conf import conf_folder

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from babelscope.analyses.regions import Regions
 from babelscope.analyses.rows import Rows, row
-
-THIRDS = ("early", "middle", "last")
+from babelscope.report.table import cut_in_thirds
 
 
 def region_rows(regions: Regions) -> Rows:
@@ -84,21 +83,11 @@ def kept_rows(now: Regions, start: Regions) -> Rows:
     return _paired_rows(f"{now.criterion}_kept", now, start)
 
 
-def thirds(blocks: int) -> dict[str, range]:
-    """Cut blocks 0 to L - 1 into early, middle and last as evenly as possible, the earlier ones longer.
-
-    The report cuts its curves by the same rule. Fewer than three blocks leave the later thirds empty.
-    """
-    size, longer = divmod(blocks, 3)
-    ends = [0, *(size * (i + 1) + min(i + 1, longer) for i in range(3))]
-    return {third: range(ends[i], ends[i + 1]) for i, third in enumerate(THIRDS)}
-
-
 def _share_rows(regions: Regions) -> Rows:
     c, rows = regions.criterion, []
     sizes = regions.counts.sum(1)
     blocks = regions.shape[0]
-    for third, place in thirds(blocks).items():
+    for third, place in cut_in_thirds(blocks).items():
         inside = regions.counts[:, place.start : place.stop].sum(1)
         shares = {
             language: part / size

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from babelscope.analyses.tokens.neighbours import TokenNeighbours
 from babelscope.analyses.tokens.rows import TokenRows
-from babelscope.data.folders import whole_folder
+from babelscope.files import whole_folder
 from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
 
 Found = tuple[Tensor, Tensor, Tensor]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from babelscope.report.files import write_text
+from babelscope.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.neurons.cards import neuron_cards
 from babelscope.report.neurons.growth import compare_models

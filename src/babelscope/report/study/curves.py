@@ -9,7 +9,7 @@ from babelscope.report.panels import Choice, Panel
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import parts_of_depth
 from babelscope.report.study.tables import UNIT, Study, by_seed, units_of
-from babelscope.report.summary import THIRDS
+from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
 
 

@@ -22,7 +22,7 @@ from babelscope.report.study.tables import (
     tested_languages,
     way_of,
 )
-from babelscope.report.summary import THIRDS
+from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from babelscope.files import write_text
 from babelscope.report.downstream import downstream_html
-from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.page import cards_html, panel_html, section_html
 from babelscope.report.runs import counted

@@ -28,7 +28,7 @@ from babelscope.report.study.tables import (
     units_of,
     way_of,
 )
-from babelscope.report.summary import THIRDS
+from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
 
 Tables = Mapping[tuple[str, str, str], pd.DataFrame]

@@ -12,8 +12,8 @@ from babelscope.report.last_steps import LastSteps, last_steps
 from babelscope.report.runs import facts_of, has_ended, model_of, name_of_setting, source_of, task_of
 from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.variants import Cell, name_variants
-from babelscope.report.summary import THIRDS, at_last_step, score_of, thirds
-from babelscope.report.table import Run
+from babelscope.report.summary import at_last_step, score_of, thirds
+from babelscope.report.table import THIRDS, Run
 
 SETTINGS = (
     "none",

@@ -8,9 +8,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from babelscope.files import write_text
 from babelscope.report.bidi import isolate
 from babelscope.report.downstream import downstream_html
-from babelscope.report.files import write_text
 from babelscope.report.frame import header_html
 from babelscope.report.page import embed_json, section_html
 from babelscope.report.runs import counted

@@ -13,8 +13,8 @@ from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.replicates import cell_of
 from babelscope.report.study.tables import speaks, way_of
 from babelscope.report.study.variants import Cell, name_variants
-from babelscope.report.summary import THIRDS, at_last_step, thirds
-from babelscope.report.table import Run, sort_layers
+from babelscope.report.summary import at_last_step, thirds
+from babelscope.report.table import THIRDS, Run, sort_layers
 from babelscope.report.words import layer_metrics
 
 MOMENTS = ("before fine-tuning", "after fine-tuning")

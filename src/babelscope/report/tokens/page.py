@@ -6,8 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from babelscope.files import write_text
 from babelscope.report.bidi import isolate
-from babelscope.report.files import write_text
 from babelscope.report.frame import fill_page, header_html, tabs_html
 from babelscope.report.page import details_html, embed_json, panel_html, section_html
 from babelscope.report.table import Run

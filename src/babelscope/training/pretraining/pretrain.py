@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerBase, get_linear_schedule_with_warmu
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.encoding import pad_id
-from babelscope.data.folders import whole_folder
 from babelscope.data.objectives import collator_for
+from babelscope.files import whole_folder
 from babelscope.models.families import family_of
 from babelscope.models.parts import parts_of
 from babelscope.training.contrast import collate_pairs, contrast

@@ -17,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.lab import LANGUAGES, lab_text, tiers
+from babelscope.files import write_json, write_text
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.models.load import Loaded, Task, load
-from babelscope.report.files import write_json, write_text
 from babelscope.training.pretraining.pretrain import Recipe, pretrain
 from babelscope.verbs.config.conf import conf_folder
 from babelscope.verbs.config.signature import check_arguments, check_model, check_texts

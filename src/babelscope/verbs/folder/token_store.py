@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from babelscope.report.table import write_text
+from babelscope.files import write_text
 
 FORMAT = 2
 """Raised when the meaning of a stored study changes: it is part of the key."""

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 from pytorch_lightning.loggers.logger import rank_zero_experiment
 
-from babelscope.report.files import write_text
+from babelscope.files import write_text
 
 
 class CsvMirror(CSVLogger):

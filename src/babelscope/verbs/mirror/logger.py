@@ -13,8 +13,8 @@ import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from babelscope.report.summary import THIRDS, settings_table
-from babelscope.report.table import Run, read
+from babelscope.report.summary import settings_table
+from babelscope.report.table import THIRDS, Run, read
 from babelscope.verbs.errors import exit_code
 from babelscope.verbs.mirror.picture import draw_all_heat_maps
 

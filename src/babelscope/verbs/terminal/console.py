@@ -23,8 +23,8 @@ from babelscope.report.study.tables import (
     unit_values,
     units_of,
 )
-from babelscope.report.summary import THIRDS, by_layer, change_by_layer, settings_table
-from babelscope.report.table import Run, sort_layers
+from babelscope.report.summary import by_layer, change_by_layer, settings_table
+from babelscope.report.table import THIRDS, Run, sort_layers
 from babelscope.report.words import words_of
 from babelscope.verbs.terminal.folding import fold
 

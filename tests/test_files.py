@@ -1,8 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from babelscope.data.folders import whole_folder
+from babelscope.files import whole_folder, write_json, write_text
 
 
 def test_a_folder_appears_when_it_is_whole_and_replaces_the_old_one(tmp_path):
@@ -56,3 +57,12 @@ def test_a_folder_without_the_file_is_replaced(tmp_path):
     with whole_folder(tmp_path / "states", keep="manifest.json") as temporary:
         (temporary / "manifest.json").write_text("ours")
     assert (tmp_path / "states" / "manifest.json").read_text() == "ours"
+
+
+def test_json_and_text_are_whole(tmp_path):
+    path = write_json(tmp_path / "new", "manifest", {"b": 1, "a": "ʒ"})
+    assert list(json.loads(path.read_text(encoding="utf-8"))) == ["b", "a"]
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "new", "manifest", {"b": object()})
+    assert write_text(tmp_path / "new" / "run.yaml", "x: é\n").read_text(encoding="utf-8") == "x: é\n"
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["manifest.json", "run.yaml"]
