@@ -2,11 +2,12 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from plotly.offline import get_plotlyjs
-from tests.report.conftest import write_run
+from tests.report.conftest import LANGUAGES, write_run
 
 from babelscope.report import page, table
 from babelscope.report.runs import facts_of, labels
@@ -111,6 +112,29 @@ def test_a_probe_without_manifest_leaves_sections_out(make_run):
     for text in ("zero-shot mean", "Whose sentences", "What was trained", "manifest.json", "What training did"):
         assert text not in html
     assert "highest ILO" in html
+
+
+def test_accuracies_and_losses_are_shown_apart(tmp_path):
+    runs = [table.read_run(write_run(tmp_path / name, languages=LANGUAGES[:4], pairs=False)) for name in ("a", "b")]
+    runs[1].config["task"]["name"] = "lm"
+    runs[1].rows["metric"] = runs[1].rows["metric"].replace("test_accuracy", "test_loss")
+    of_lm = runs[1].rows["metric"] == "test_loss"
+    runs[1].rows.loc[of_lm, "value"] += 6
+    runs[1] = replace(runs[1], rows=runs[1].rows[runs[1].rows["metric"] != "validation_accuracy"])
+    assert labels(runs) == ["topic", "lm"]
+    html = page.render(runs)
+    heads = re.findall(r'<th colspan="\d">(.*?)</th>', html)
+    assert heads[-2:] == ["Accuracy", "Loss"]
+    figures = [figure for panel in panels(html) for view in panel["views"].values() for figure in view]
+    shown = {figure["caption"]: figure for figure in figures if figure["caption"].startswith("Test ")}
+    accuracy, loss = (
+        shown[f"Test {score} in every language, at the last tested step"] for score in ("accuracy", "loss")
+    )
+    assert accuracy["layout"]["xaxis"]["range"] == [0, 1.02]
+    assert "range" not in loss["layout"]["xaxis"]
+    for figure, run in ((accuracy, "topic"), (loss, "lm")):
+        known = [trace["name"] for trace in figure["data"][1:] if any(x is not None for x in trace["x"])]
+        assert known == [run]
 
 
 def test_a_run_with_only_task_rows_is_shown(runs):

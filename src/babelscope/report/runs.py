@@ -144,6 +144,7 @@ def _traits(run: Run) -> dict[str, str]:
     return {
         "model": model_of(run),
         "revision": str(run.manifest.get("revision") or ""),
+        "task": task_of(run),
         "source": source_of(run),
         "freeze": _named(run) or (f"freeze={setting['freeze']}" if setting["freeze"] else ""),
         "adapter": f"adapter={setting['adapter']}" if setting["adapter"] else "",
