@@ -5,11 +5,12 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 from tests.report.conftest import LANGUAGES, write_run
 
-from babelscope.report import page, table
+from babelscope.report import cards, page, table
 from babelscope.report.runs import facts_of, labels
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -135,6 +136,14 @@ def test_accuracies_and_losses_are_shown_apart(tmp_path):
     for figure, run in ((accuracy, "topic"), (loss, "lm")):
         known = [trace["name"] for trace in figure["data"][1:] if any(x is not None for x in trace["x"])]
         assert known == [run]
+
+
+def test_a_card_says_no_negative_zero(make_run):
+    run = make_run(steps=1, task=False, pairs=False)
+    ends = [run.rows[(run.rows["metric"] == "ilo") & (run.rows["layer"] == "3")].assign(value=0.5)]
+    ends.append(ends[0].assign(value=0.497, step=40))
+    (card,) = cards.key_numbers([replace(run, rows=pd.concat(ends))])
+    assert (card.value, card.what) == ("0.00", "change of ILO")
 
 
 def test_a_run_with_only_task_rows_is_shown(runs):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from babelscope.report.comparable import say_differing, targets_of
 from babelscope.report.last_steps import say_early
+from babelscope.report.numbers import number
 from babelscope.report.summary import by_layer, settings_table
 from babelscope.report.table import THIRDS, Run
 
@@ -36,11 +37,12 @@ def settings_html(runs: Sequence[Run]) -> str:
     moved = [{metric for metric in HEADS if by_layer(run.rows, metric)["step"].nunique() > 1} for run in runs]
     rows = [_row(row, groups, scores, of) for of, (_, row) in zip(moved, table.iterrows(), strict=True)]
     heads = [head for head, names in groups.items() if names]
+    zero_shot = any("zero_shot" in names for names in scores.values())
     return (
         '<div class="scroll"><table><thead>'
         f'<tr><th rowspan="2">Setting</th>{top}</tr><tr>{second}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-        f'<p class="reading">{" ".join(_notes(runs, heads, zero_shot=any("zero_shot" in names for names in scores.values()), moved=any(moved)))}</p>'
+        f'<p class="reading">{" ".join(_notes(runs, heads, zero_shot=zero_shot, moved=any(moved)))}</p>'
     )
 
 
@@ -67,7 +69,7 @@ def _row(row: pd.Series, groups: dict[str, list[str]], scores: dict[str, list[st
         for third in groups[head]
     ]
     cells += [
-        f'<td class="score">{_number(row[name]) if row["score"] == score else ""}</td>'
+        f'<td class="score">{number(row[name], ".2f") if row["score"] == score else ""}</td>'
         for score, names in scores.items()
         for name in names
     ]
@@ -78,12 +80,8 @@ def _change(first: float, last: float, *, moved: bool) -> str:
     if pd.isna(last):
         return "<td></td>"
     if not moved:
-        return f"<td>{_number(last)}</td>"
+        return f"<td>{number(last, '.2f')}</td>"
     change = last - first
-    way = "up" if change > 0.005 else "down" if change < -0.005 else "even"
-    shown = "0.00" if way == "even" else f"{change:+.2f}".replace("-", "−")
-    return f'<td>{_number(first)} <i>→</i> {_number(last)}<small class="{way}">{shown}</small></td>'
-
-
-def _number(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.2f}"
+    shown = number(change, "+.2f")
+    way = {"+": "up", "−": "down"}.get(shown[:1], "even")
+    return f'<td>{number(first, ".2f")} <i>→</i> {number(last, ".2f")}<small class="{way}">{shown}</small></td>'

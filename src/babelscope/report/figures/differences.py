@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from babelscope.report.figures.style import MUTED, STRONG, clean, draw
+from babelscope.report.numbers import plus_minus
 from babelscope.report.runs import counted
 from babelscope.report.words import plain
 
@@ -43,7 +44,7 @@ def draw_differences(
         },
         marker={"size": 11, "color": STRONG, "symbol": "diamond"},
         text=[
-            ("no interval" if pd.isna(half) else f"± {half:.3f}") + f", {counted(n, 'seed')}"
+            f"{plus_minus(half) or 'no interval'}, {counted(n, 'seed')}"
             for half, n in zip(table["half"], table["n"], strict=True)
         ],
         hovertemplate="<b>%{y}</b><br>%{x:+.3f} (%{text})<extra></extra>",

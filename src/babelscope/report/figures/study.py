@@ -1,7 +1,6 @@
 """A study in pictures: layers over steps with bands, and every language in every setting."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from babelscope.report.figures.style import (
     rgba,
     sketch,
 )
+from babelscope.report.numbers import plus_minus
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain, words_of
 
@@ -146,9 +146,7 @@ def _band(line: pd.DataFrame, colour: str, name: str, symbol: str = "circle", da
                 "hoverinfo": "skip",
             }
         )
-    tail = [
-        ("" if isnan(half) else f" ± {half:.3f}") + f" (n = {count})" for half, count in zip(halves, n, strict=True)
-    ]
+    tail = [f"{plus_minus(half)} (n = {count})".lstrip() for half, count in zip(halves, n, strict=True)]
     traces.append(
         {
             "type": "scatter",
@@ -158,7 +156,7 @@ def _band(line: pd.DataFrame, colour: str, name: str, symbol: str = "circle", da
             "line": {"color": colour, "width": 2, "dash": dash},
             "marker": {"symbol": symbol, "size": 5},
             "text": tail,
-            "hovertemplate": f"{plain(name)}, step %{{x}}: %{{y:.3f}}%{{text}}<extra></extra>",
+            "hovertemplate": f"{plain(name)}, step %{{x}}: %{{y:.3f}} %{{text}}<extra></extra>",
         }
     )
     return traces
