@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from babelscope.report.config_keys import SEARCH
 from babelscope.report.runs import labels, scores_of, source_of, task_of
 from babelscope.report.summary import at_last_step, score_of
 from babelscope.report.table import Run
 
-NO_MATTER = ("search", "seed", "strict")
+NO_MATTER = (*SEARCH, "seed")
 """Arguments of a metric that leave its values alone, or only draw them anew."""
 LANGUAGES = "which languages"
 MOST = 3
