@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.matrices import draw_matrix, largest
 from babelscope.report.figures.names import BESIDE_POINTS, aliases
-from babelscope.report.figures.style import ACCENT, MUTED, STRONG, clean, draw
-from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.figures.style import ACCENT, CATEGORIES, MUTED, STRONG, clean, draw, upright
 from babelscope.report.neurons.numbers import in_brackets
 from babelscope.report.neurons.summary import by_pair, effects
 from babelscope.report.table import Run
@@ -89,7 +88,6 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
                 hovertemplate=f"%{{customdata}}, {said}: %{{x:+.3f}}%{{text}} {UNITS[unit]}<extra></extra>",
             )
         )
-    zero = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0, "line": {"color": MUTED, "width": 1}}
     return draw(
         traces,
         f"Change of loss without the region of the row ({UNITS[unit]})",
@@ -104,7 +102,7 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
             "autorange": "reversed",
             "labelalias": aliases(table.index, BESIDE_POINTS),
         },
-        shapes=[zero],
+        shapes=[upright(0)],
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from babelscope.report.figures.style import ACCENT, MUTED, SEQUENTIAL, clean, sketch
+from babelscope.report.figures.style import ACCENT, MUTED, SEQUENTIAL, clean, level, sketch
 from babelscope.report.numbers import number, plus_minus
 from babelscope.report.words import plain
 
@@ -93,8 +93,7 @@ def draw_frontier(
         "meta": "labelled",
     }
     x_range, y_range = (_range(points, axis, flip) for axis, flip in (("x", flip_x), ("y", flip_y)))
-    kept = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0}
-    shapes = [{**kept, "line": {"color": MUTED, "width": 1, "dash": "dash"}}] if min(y_range) < 0 < max(y_range) else []
+    shapes = [level(0, dash="dash")] if min(y_range) < 0 < max(y_range) else []
     return sketch(
         [joined, marks],
         f"{plain(y_title[:1].upper() + y_title[1:])} against {plain(x_title)}, every setting",

@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.marks import mark_of
 from babelscope.report.figures.matrices import draw_matrix, largest
-from babelscope.report.figures.style import MUTED, SEQUENTIAL, clean, draw
-from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.figures.style import CATEGORIES, MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.neurons.numbers import in_brackets
 from babelscope.report.neurons.summary import Checkpoint, distinct, over_layers, shape_of, whole
 from babelscope.report.table import Run

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.cells import tell_cells
 from babelscope.report.figures.names import BESIDE_CELLS, aliases
-from babelscope.report.figures.style import DIVERGING, MUTED, SEQUENTIAL, clean, draw
-from babelscope.report.figures.tokens import BAR, CATEGORIES
+from babelscope.report.figures.style import BAR, CATEGORIES, DIVERGING, MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.numbers import number
 from babelscope.report.words import plain
 

@@ -1,7 +1,6 @@
 """One model's neurons: alignment by layer with chance, regions by layer and language, and how far criteria agree."""
 
 from math import isnan, log10
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,14 +9,16 @@ from babelscope.report.figures.matrices import draw_matrix
 from babelscope.report.figures.names import BESIDE_POINTS, aliases
 from babelscope.report.figures.style import (
     ACCENT,
+    BAR,
+    CATEGORIES,
     MUTED,
     STRONG,
     clean,
     draw,
     end_labels,
+    level,
     rgba,
 )
-from babelscope.report.figures.tokens import BAR, CATEGORIES
 from babelscope.report.neurons.numbers import in_brackets, number
 from babelscope.report.neurons.summary import by_language, by_layer_and, over_layers, said, shape_of, whole
 from babelscope.report.table import Run
@@ -52,9 +53,9 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
         )
         if name:
             ends.append((name, float(line.iloc[-1]), colour))
-    shapes = [_level(0.0, "solid")]
+    shapes = [level(0)]
     if not isnan(of_model := whole(run, metric)):
-        shapes.append(_level(of_model, "dot"))
+        shapes.append(level(of_model, dash="dot"))
         ends.append((f"whole model {number(of_model, digits=2)}", of_model, MUTED))
     drawn = pd.concat([pd.Series([0.0]), *(pd.Series(trace.y, dtype=float) for trace in traces if trace.y)])
     low, high = float(drawn.min()), float(drawn.max())
@@ -65,7 +66,7 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
         words.title,
         height=340,
         margin={"r": 118 if ends else 16},
-        shapes=shapes,
+        shapes=[{**shape, "layer": "below"} for shape in shapes],
         annotations=[note | {"xref": "paper"} for note in notes],  # beside the dotted line, not on it
         xaxis={
             **CATEGORIES,
@@ -88,11 +89,6 @@ def _band(low: pd.Series, high: pd.Series, colour: str) -> go.Scatter:
         line={"width": 0},
         hoverinfo="skip",
     )
-
-
-def _level(y: float, dash: str) -> dict[str, Any]:
-    line = {"color": MUTED, "width": 1, "dash": dash}
-    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line, "layer": "below"}
 
 
 def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:

@@ -11,6 +11,7 @@ from babelscope.report.figures.cells import tell_cells, write_cells
 from babelscope.report.figures.marks import mark_of
 from babelscope.report.figures.names import BESIDE_BARS, aliases, shorten
 from babelscope.report.figures.style import (
+    BAR,
     DIVERGING,
     MUTED,
     SEQUENTIAL,
@@ -108,7 +109,7 @@ def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool 
         hoverongaps=False,
         **({"text": write_cells(cells, f"{sign}.2f"), "texttemplate": "%{text}"} if grid.shape[1] <= 12 else {}),
         **tell_cells(f"%{{y}}, %{{x}}<br>{score} %{{z:{sign}.3f}}", cells, names, grid.columns, most=BESIDE_BARS),
-        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+        colorbar=BAR,
         **colours,
     )
     return draw(

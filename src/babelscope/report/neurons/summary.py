@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from babelscope.report.figures.style import by_script
 from babelscope.report.neurons.words import CRITERIA
 from babelscope.report.runs import facts_of, model_of
 from babelscope.report.study.intervals import ROUNDING, Interval, fisher_interval, t_interval
@@ -71,7 +72,7 @@ def by_language(run: Run, metric: str) -> pd.Series:
     """Values of the whole model by language."""
     rows = run.rows[(run.rows["metric"] == metric) & (run.rows["layer"] == "") & (run.rows["other"] == "")]
     values = rows[rows["language"] != ""].set_index("language")["value"]
-    return values.reindex(_in_order(values.index))
+    return values.reindex(by_script(values.index))
 
 
 def by_pair(run: Run, metric: str) -> pd.DataFrame:
@@ -79,7 +80,7 @@ def by_pair(run: Run, metric: str) -> pd.DataFrame:
     rows = run.rows[(run.rows["metric"] == metric) & (run.rows["layer"] == "")]
     rows = rows[(rows["language"] != "") & (rows["other"] != "")]
     grid = rows.pivot(index="language", columns="other", values="value")
-    return grid.reindex(index=_in_order(grid.index), columns=_in_order(grid.columns))
+    return grid.reindex(index=by_script(grid.index), columns=by_script(grid.columns))
 
 
 def by_layer_and(run: Run, metric: str, column: str) -> pd.DataFrame:
@@ -87,12 +88,7 @@ def by_layer_and(run: Run, metric: str, column: str) -> pd.DataFrame:
     rows = run.rows[(run.rows["metric"] == metric) & (run.rows["layer"] != "") & (run.rows[column] != "")]
     rows = rows[rows["other" if column == "language" else "language"] == ""]
     grid = rows.pivot(index="layer", columns=column, values="value")
-    return grid.reindex(index=sort_layers(grid.index), columns=_in_order(grid.columns))
-
-
-def _in_order(codes: pd.Index) -> list[str]:
-    """Group languages by writing system, as all figures do."""
-    return sorted(map(str, codes), key=lambda code: (code.rpartition("_")[2], code))
+    return grid.reindex(index=sort_layers(grid.index), columns=by_script(grid.columns))
 
 
 def criteria_of(run: Run) -> list[str]:
