@@ -9,7 +9,7 @@ import pandas as pd
 
 from babelscope.files import write_text
 from babelscope.report.downstream import downstream_html
-from babelscope.report.frame import fill_page, header_html, tabs_html
+from babelscope.report.frame import fill_page, footer_html, header_html, tabs_html
 from babelscope.report.page import cards_html, panel_html, section_html
 from babelscope.report.runs import counted
 from babelscope.report.study.answer import answer_of, key_numbers_of
@@ -73,8 +73,7 @@ def render_study(runs: Sequence[Replicate], downstream: Sequence[Run] = ()) -> s
         _tabs(studies),
         _ignored(ignored),
         section_html("downstream", "Downstream tasks", downstream_html(downstream)),
-        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
-        "in these runs. How intervals and verdicts are made: <code>docs/methods.md</code>.</footer>",
+        footer_html(". How intervals and verdicts are made: <code>docs/methods.md</code>."),
     ]
     return fill_page(title, sections, styles=("style", "study"), scripts=("page", "labels"))
 
