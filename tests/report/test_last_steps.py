@@ -9,9 +9,9 @@ from tests.report.sweep.sweep_runs import make_sweep
 from babelscope.report.last_steps import LastSteps, last_steps, say_early, say_last
 from babelscope.report.page import render
 from babelscope.report.study.page import render_study
-from babelscope.report.study.replicates import reduce
+from babelscope.report.study.replicates import replicate_of
 from babelscope.report.sweep.page import render_sweep
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 from babelscope.verbs.terminal.console import console, print_settings, print_study
 from babelscope.verbs.terminal.sweeps import print_sweep
 
@@ -64,9 +64,9 @@ def test_a_comparison_says_so_in_the_terminal():
 
 def test_a_study_says_so_in_the_terminal_and_on_the_page():
     runs = make_study(("none", "early"), (0, 1))
-    whole = [reduce(run) for run in runs]
+    whole = [replicate_of(run) for run in runs]
     assert SAID not in printed(print_study, whole) + render_study(whole)
-    torn = [reduce(run) for run in [early(runs[0]), *runs[1:]]]
+    torn = [replicate_of(run) for run in [early(runs[0]), *runs[1:]]]
     said = f"{SAID} none-eng_Latn-topic-0 (step 40 of 80)"
     assert said in printed(print_study, torn)
     assert said in render_study(torn)
@@ -74,10 +74,10 @@ def test_a_study_says_so_in_the_terminal_and_on_the_page():
 
 def test_a_sweep_says_so_in_the_terminal_and_on_the_page():
     runs = make_sweep(("lab_xlmr", "lab_mt5"), ("none",), (0, 1), steps=3)
-    whole = [cut(run) for run in runs]
+    whole = [sweep_run_of(run) for run in runs]
     page = Path("/pages/report.html")
     assert SAID not in printed(print_sweep, whole) + render_sweep(whole, [], page)
-    torn = [cut(run) for run in [early(runs[0]), *runs[1:]]]
+    torn = [sweep_run_of(run) for run in [early(runs[0]), *runs[1:]]]
     said = f"{SAID} lab_xlmr-topic-eng_Latn-none-0 (step 40 of 80)"
     assert said in printed(print_sweep, torn)
     assert said in render_sweep(torn, [], page)

@@ -20,7 +20,14 @@ from babelscope.report.figures.style import (
     rgba,
 )
 from babelscope.report.neurons.numbers import in_brackets, number
-from babelscope.report.neurons.summary import by_language, by_layer_and, over_layers, said, shape_of, whole
+from babelscope.report.neurons.summary import (
+    by_language,
+    by_layer_and,
+    criterion_label,
+    model_value,
+    over_layers,
+    shape_of,
+)
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 
@@ -54,7 +61,7 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
         if name:
             ends.append((name, float(line.iloc[-1]), colour))
     shapes = [level(0)]
-    if not isnan(of_model := whole(run, metric)):
+    if not isnan(of_model := model_value(run, metric)):
         shapes.append(level(of_model, dash="dot"))
         ends.append((f"whole model {number(of_model, digits=2)}", of_model, MUTED))
     drawn = pd.concat([pd.Series([0.0]), *(pd.Series(trace.y, dtype=float) for trace in traces if trace.y)])
@@ -98,7 +105,7 @@ def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:
     notes = counts.map("{:,.0f} neurons, ".format) + notes
     chance = over_layers(run, f"{criterion}_neurons_null").reindex(counts.index)
     notes = notes.add(chance.map(lambda value: f"<br>shuffled languages: {value:,.1f}" if value >= 0 else ""), axis=0)
-    hover, title = "%{x}, layer %{y}<br>%{customdata}", f"Neurons of every language by {said(criterion)}"
+    hover, title = "%{x}, layer %{y}<br>%{customdata}", f"Neurons of every language by {criterion_label(criterion)}"
     if share:
         return draw_matrix(
             counts / counts.sum(),
@@ -153,7 +160,8 @@ def draw_agreement(run: Run, first: str, second: str) -> go.Figure:
     )
     return draw(
         [crosses, dots],
-        f"Neurons that {said(first)} and {said(second)} both give a language (share of the neurons of either)",
+        f"Neurons that {criterion_label(first)} and {criterion_label(second)} both give a language "
+        "(share of the neurons of either)",
         height=90 + 20 * max(len(names), 5),
         margin={"l": 96},
         xaxis={"tickformat": ".1%" if top < 0.05 else ".0%", "range": [-0.03 * top, 1.06 * top]},

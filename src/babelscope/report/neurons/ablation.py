@@ -15,10 +15,10 @@ from babelscope.report.neurons.summary import (
     by_layer_and,
     by_pair,
     contrast,
+    criterion_label,
     effects,
-    facts,
+    neuron_manifest,
     over_layers,
-    said,
 )
 from babelscope.report.panels import Choice, Panel
 from babelscope.report.table import Run
@@ -29,7 +29,7 @@ def deactivation(run: Run) -> Panel | None:
     """Make the panel of the matrix of languages by regions that are off."""
     units = [unit for unit in UNITS if not by_pair(run, f"ablated_{unit}").empty]
     criterion = (run.config.get("ablation") or {}).get("criterion")
-    by = f" by {said(criterion)}" if criterion else ""
+    by = f" by {criterion_label(criterion)}" if criterion else ""
     return Panel(
         "Life without a region",
         f"Each column switches the region of one language{by} off; each row is a language in which the model is then "
@@ -45,7 +45,7 @@ def deactivation(run: Run) -> Panel | None:
 def _left_out(run: Run) -> str:
     """Say which languages' regions were not switched off, and why."""
     reasons: dict[str, list[str]] = {}
-    for code, reason in (facts(run).get("left_out") or {}).items():
+    for code, reason in (neuron_manifest(run).get("left_out") or {}).items():
         reasons.setdefault(str(reason), []).append(str(code))
     told = "; ".join(f"{', '.join(codes)} ({reason})" for reason, codes in reasons.items())
     return f" Left out: {told}." if told else ""

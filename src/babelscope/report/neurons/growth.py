@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from babelscope.report.figures.growth import draw_depths, draw_growth, draw_growth_layers
 from babelscope.report.neurons.measures import measure_choice, measures
-from babelscope.report.neurons.summary import Checkpoint, distinct, over_layers, whole
+from babelscope.report.neurons.summary import Checkpoint, distinct, model_value, over_layers
 from babelscope.report.panels import Choice, Panel
 
 
@@ -17,7 +17,7 @@ def compare_models(lines: Mapping[str, Sequence[Checkpoint]]) -> list[Panel]:
 
 def _growth(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
     runs = [point.run for line in lines.values() for point in line]
-    metrics = [name for name in measures(runs) if any(whole(run, name) == whole(run, name) for run in runs)]
+    metrics = [name for name in measures(runs) if any(model_value(run, name) == model_value(run, name) for run in runs)]
     if not metrics:
         return None
     repeated = any(point.same_as for line in lines.values() for point in line)

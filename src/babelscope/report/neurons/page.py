@@ -8,7 +8,7 @@ from babelscope.report.frame import fill_page, footer_html, header_html, joined,
 from babelscope.report.neurons.cards import neuron_cards
 from babelscope.report.neurons.growth import compare_models
 from babelscope.report.neurons.panels import show_neurons
-from babelscope.report.neurons.summary import Checkpoint, facts, lines_of, shape_of, without_reading
+from babelscope.report.neurons.summary import Checkpoint, lines_of, neuron_manifest, shape_of, without_reading
 from babelscope.report.neurons.table import numbers_html, trends_html
 from babelscope.report.page import cards_html, details_html, panel_html, section_html
 from babelscope.report.runs import facts_of, labels, model_of
@@ -68,7 +68,7 @@ def _header(points: Sequence[Checkpoint], title: str) -> str:
 
 
 def _facts(run: Run) -> dict[str, str]:
-    known, of = facts_of(run), facts(run)
+    known, of = facts_of(run), neuron_manifest(run)
     layers, neurons = shape_of(run)
     found, measured = of.get("found_on"), of.get("measured_on")
     return {

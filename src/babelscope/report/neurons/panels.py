@@ -14,9 +14,9 @@ from babelscope.report.neurons.summary import (
     by_layer_and,
     by_pair,
     criteria_of,
+    criterion_label,
     highest_shared,
     over_layers,
-    said,
     shares_nothing,
     threshold_of,
 )
@@ -117,7 +117,7 @@ def _overlaps(run: Run) -> Panel | None:
             grid.at[code, code] = float("nan")
         beside = chance.map(lambda value: f"by chance {value:.2%}" if value >= 0 else "")
         hover = "%{y} and %{x}: %{z:.1%} in common<br>%{customdata}"
-        head = f"Neurons in common by {said(name)} (share of the neurons of either"
+        head = f"Neurons in common by {criterion_label(name)} (share of the neurons of either"
         views[f"{place},0"] = [draw_matrix(grid, f"{head})", hover, notes=beside, colours="other", digits=".1%")]
         views[f"{place},1"] = [
             draw_matrix(
@@ -166,4 +166,4 @@ def _agreement(run: Run) -> Panel | None:
 
 def _criterion_choice(criteria: Sequence[str]) -> Choice:
     notes = [words_of(f"{name}_neurons").reading for name in criteria]
-    return Choice("Criterion", [said(name) for name in criteria], notes=notes)
+    return Choice("Criterion", [criterion_label(name) for name in criteria], notes=notes)

@@ -4,7 +4,7 @@ from typing import Any
 
 CRITERIA = {"z": "z-score", "lape": "LAPE", "published": "published"}
 """How a region was found, in short."""
-THIRDS_WORDS = {"early": "first", "middle": "middle", "last": "last"}
+THIRD_LABELS = {"early": "first", "middle": "middle", "last": "last"}
 
 _RULES = {
     "z": "A key neuron of a language carries far more of that language's mean cosine than of the other languages'.",
@@ -119,7 +119,7 @@ for _c, _said in CRITERIA.items():
         "reading": "Near 1, a language is where it was before training; chance is two regions placed at random.",
         "null": f"{_c}_kept_chance",
     }
-    for _third, _word in THIRDS_WORDS.items():
+    for _third, _word in THIRD_LABELS.items():
         NEURON_WORDS[f"{_c}_share_{_third}"] = {
             "name": f"{_said}, {_word} third",
             "title": f"Neurons of a language that lie in the {_word} third of the blocks by {_said} (share, 0 to 1)",

@@ -15,12 +15,12 @@ from babelscope.report.study.tables import (
     BASE,
     Study,
     by_seed,
+    direction_of,
     lower_is_better,
     pair_differences,
     ranked_settings,
     share_units,
     sources_words,
-    way_of,
 )
 from babelscope.report.table import sort_layers
 from babelscope.report.words import words_of
@@ -72,7 +72,7 @@ def key_numbers_of(study: Study, values: pd.DataFrame, metric: str, claims: Sequ
     if BASE in kept:
         note = "since step 0, mean over the early third of the layers"
         cards.append(Card(number(kept[BASE].value, "+.2f"), f"change of early {words.name} without freezing", note))
-    way = way_of(metric)
+    way = direction_of(metric)
     ranked = set(kept) & set(zero_shot) - {BASE}
     if frozen := sorted(ranked, key=lambda name: (-way * kept[name].value, study.settings.index(name))):
         note = "the setting that keeps most early alignment"

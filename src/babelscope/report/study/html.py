@@ -16,12 +16,12 @@ from babelscope.report.study.conditions import describe_differing, differing_con
 from babelscope.report.study.tables import (
     BASE,
     Study,
+    direction_of,
     lower_is_better,
     missing_units,
     repeated_units,
     say_ends,
     tested_languages,
-    way_of,
 )
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
@@ -208,7 +208,7 @@ def _difference_cell(table: pd.DataFrame, setting: str, key: tuple[str, str, str
     row = _select(table, setting, key)
     if row is None:
         return f'<td class="even">{"baseline" if setting == BASE else ""}</td>'
-    better = way_of(key[1]) if key[0] == "kept" else -1 if down else 1
+    better = direction_of(key[1]) if key[0] == "kept" else -1 if down else 1
     low, high = sorted(better * (row["mean"] + side * row["half"]) for side in (-1, 1))
     way = "up" if low > 0 else "down" if high < 0 else "even"
     pairs = f"<small>{counted(row['n'], 'seed')}</small>"

@@ -18,15 +18,15 @@ from babelscope.report.study.tables import (
     KEYS,
     Study,
     by_seed,
+    directed_metrics,
+    direction_of,
     lower_is_better,
     pair_differences,
-    ranked_settings,
-    scores_of,
+    ranked_values,
     share_units,
     summarise,
     transfer_by_language,
     units_of,
-    way_of,
 )
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
@@ -37,7 +37,7 @@ _NONE = pd.DataFrame({"mean": [], "half": [], "n": []}, dtype=float)
 
 def frontier(study: Study, values: pd.DataFrame) -> Panel | None:
     """Make the panel of the freezing frontier, on the units that all ranked settings share."""
-    views, metrics = {}, scores_of(study)
+    views, metrics = {}, directed_metrics(study)
     if not metrics:
         return None
     sources, values = _source_choice(study), _of_frontier(values, metrics)
@@ -74,7 +74,9 @@ def frontier_settings(study: Study, values: pd.DataFrame, metric: str, part: str
     """List the settings on the frontier of zero-shot score and kept alignment, best transfer last."""
     table = by_quantity(summarise(ranked_values(_of_frontier(values, [metric]))))
     points = _points(table, {}, ("kept", metric, part), score=study.score, quantity="zero_shot")
-    return best_of_both(-points["x"] if lower_is_better(study.score) else points["x"], way_of(metric) * points["y"])
+    return best_of_both(
+        -points["x"] if lower_is_better(study.score) else points["x"], direction_of(metric) * points["y"]
+    )
 
 
 def differences(study: Study, values: pd.DataFrame) -> Panel | None:
@@ -83,7 +85,7 @@ def differences(study: Study, values: pd.DataFrame) -> Panel | None:
         f"zero-shot {study.score}": ("zero_shot", study.score, ""),
         f"source {study.score}": ("source", study.score, ""),
     }
-    quantities |= {f"early {words_of(name).name} kept": ("kept", name, "early") for name in scores_of(study)}
+    quantities |= {f"early {words_of(name).name} kept": ("kept", name, "early") for name in directed_metrics(study)}
     every = pair_differences(share_units(values))
     known = every.dropna().set_index(KEYS).index
     quantities = {name: key for name, key in quantities.items() if key in known}
@@ -113,7 +115,7 @@ def _differences(study: Study, seeds: pd.DataFrame, name: str, key: tuple[str, s
     seeds = seeds.sort_values(
         ["setting", "seed"], key=lambda column: column.map(order) if column.name == "setting" else column
     )
-    down = lower_is_better(study.score) if key[0] != "kept" else way_of(key[1]) < 0
+    down = lower_is_better(study.score) if key[0] != "kept" else direction_of(key[1]) < 0
     return draw_differences(
         seeds,
         t_intervals(seeds, ["setting"]),
@@ -189,7 +191,7 @@ def _frontier(study: Study, points: pd.DataFrame, metric: str, part: str, quanti
     points = points.reindex([name for name in study.settings if name in points.index])
     if points.empty:
         return None
-    down, apart = lower_is_better(study.score), way_of(metric) < 0
+    down, apart = lower_is_better(study.score), direction_of(metric) < 0
     best = best_of_both(-points["x"] if down else points["x"], -points["y"] if apart else points["y"])
     names = {"zero_shot": f"zero-shot {study.score}", "source": f"source {study.score}"}
     return draw_frontier(
@@ -231,12 +233,6 @@ def _points(tables: Tables, pairs: Tables, y: tuple[str, str, str], *, score: st
         x = pd.concat([base, gain]) if len(gain) else base
     columns = {"x": x["mean"], "x_half": x["half"], "n": x["n"], "y": kept["mean"], "y_half": kept["half"]}
     return pd.DataFrame({**columns, "colour": colour["mean"]}).dropna(subset=["x", "y"])
-
-
-def ranked_values(values: pd.DataFrame) -> pd.DataFrame:
-    """Select the ranked settings, on the units that they all have."""
-    shared = share_units(values)
-    return shared[shared["setting"].isin(ranked_settings(values))]
 
 
 def _of_source(values: pd.DataFrame, source: str | None) -> pd.DataFrame:
