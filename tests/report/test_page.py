@@ -96,7 +96,12 @@ def test_two_runs_are_compared_and_tabbed_with_the_baseline_first(runs, two):
     tabs = [attributes for tag, attributes in parse(two).tags if attributes.get("role") == "tab"]
     assert len(tabs) == 2
     assert two.index("freeze=none</button>") < two.index("freeze=early</button>")
-    for text in ("24 languages inside lab_xlmr", "Before and after", "Where the settings differ", "120 sentences"):
+    for text in (
+        "lab_xlmr: how 24 languages align, layer by layer",
+        "Before and after",
+        "Where the settings differ",
+        "120 sentences",
+    ):
         assert text in two
 
 
@@ -110,7 +115,13 @@ def test_one_run_has_no_tabs_and_no_differences(runs):
 def test_a_probe_without_manifest_leaves_sections_out(make_run):
     html = page.render([make_run(steps=1, task=False, pairs=False, manifest=False)])
     assert len(panels(html)) == 2
-    for text in ("zero-shot mean", "Whose sentences", "What was trained", "manifest.json", "What training did"):
+    for text in (
+        "zero-shot mean",
+        "Languages of the nearest",
+        "What was trained",
+        "manifest.json",
+        "What training did",
+    ):
         assert text not in html
     assert "highest ILO" in html
 
@@ -151,7 +162,7 @@ def test_a_run_with_only_task_rows_is_shown(runs):
     bare = table.Run(run.folder, run.config, {}, run.rows[run.rows["layer"] == ""])
     html = page.render([bare])
     assert "How the task was learnt" in html
-    assert "Every layer at every step" not in html
+    assert "Scores by layer and training step" not in html
 
 
 def test_no_rows_are_refused(runs):

@@ -60,7 +60,7 @@ def say_differing(runs: Sequence[Run], metrics: Iterable[str] | None = None) -> 
         f"{name} ({', '.join(f'{value} in {shorten([names[place] for place in of])}' for value, of in groups.items())})"
         for name, groups in found.items()
     )
-    return f"Scores of these runs are not comparable where they depend on {said}."
+    return f"Layer scores are not comparable between these runs where they depend on: {said}."
 
 
 def say_alone(runs: Sequence[Run], metrics: Iterable[str | None] = (None,)) -> str:

@@ -99,7 +99,7 @@ def _differing(runs: Sequence[Run]) -> str:
         return ""
     return (
         '<p class="reading">Not to be compared: documents, prompts or right answers differ in '
-        f"{escape('; '.join(found))} (rows of one side of | were asked alike).</p>"
+        f"{escape('; '.join(found))} (folders separated by | received different ones).</p>"
     )
 
 

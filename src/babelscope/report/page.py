@@ -74,7 +74,9 @@ def _title(runs: Sequence[Run]) -> str:
     models = list(dict.fromkeys(fact["Model"] for fact in facts if "Model" in fact))
     number = max(int(fact.get("Languages", "0")) for fact in facts)
     where = models[0] if len(models) == 1 else f"{len(models)} models" if models else "one model"
-    return f"{number} language{'s' if number > 1 else ''} inside {where}" if number else f"Training of {where}"
+    if not any((run.rows["layer"] != "").any() for run in runs):
+        return f"Training of {where}"
+    return f"{where}: how {number} languages align, layer by layer" if number > 1 else f"{where}, layer by layer"
 
 
 def _steps(runs: Sequence[Run]) -> int:

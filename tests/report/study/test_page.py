@@ -119,7 +119,7 @@ def test_the_page_is_written_whole(runs, tmp_path):
 def test_a_single_run_shows_the_guards_decisions():
     html = render([make_run("guard")])
     assert "At step 40 it put inputs and blocks 0-2 back to the weights of step 0 and froze them." in html
-    assert "What the guard saw" not in render([make_run("none")])
+    assert "Alignment guard" not in render([make_run("none")])
 
 
 def test_incomplete_settings_are_shown_and_not_ranked():

@@ -1,4 +1,4 @@
-"""What the guard saw and did: the fall of every watched layer, and its decisions."""
+"""What the guard saw and did: the drop of every watched layer, and its decisions."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -37,7 +37,7 @@ def draw_guard(rows: pd.DataFrame, title: str) -> go.Figure:
             mode="lines+markers",
             line={"color": shade, "width": 2},
             marker={"size": 5},
-            hovertemplate=f"layer {plain(layer)}, step %{{x}}: fell by %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"layer {plain(layer)}, step %{{x}}: dropped by %{{y:.3f}}<extra></extra>",
         )
         for layer, shade in zip(layers, depth_colours(len(layers)), strict=True)
     ]

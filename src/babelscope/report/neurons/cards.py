@@ -28,7 +28,7 @@ def neuron_cards(lines: Mapping[str, Sequence[Checkpoint]]) -> list[Card]:
             {name: _alignment(run, "sads", _at_start(lines[name])) for name, run in last.items()},
         ),
         _card(
-            "nats per target, in a language whose own region is off",
+            "nats per target, in a language whose own neurons are ablated",
             {name: float(effects(run)["own"].mean()) for name, run in last.items()},
             {name: _own(run) for name, run in last.items()},
             sign=True,

@@ -1,4 +1,4 @@
-"""The page of neurons: alignment, regions, life without them and their growth, in one file without a network."""
+"""The page of neurons: alignment, regions, their ablation and their growth, in one file without a network."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +50,7 @@ def render_neurons(runs: Sequence[Run]) -> str:
         cards_html(neuron_cards(lines)),
         section_html("numbers", "In numbers", numbers_html(names, points) + trends_html(lines)),
         section_html("growth", "Growth", "".join(map(panel_html, compare_models(lines)))),
-        section_html("runs", "Run by run" if len(runs) > 1 else "In pictures", _tabs(names, runs)),
+        section_html("runs", "Run by run" if len(runs) > 1 else "Figures", _tabs(names, runs)),
         footer_html(
             ". Scores and regions after Zeng et al. 2025, LAPE after Tang et al. 2024; how they are made: "
             "<code>docs/methods.md</code>."

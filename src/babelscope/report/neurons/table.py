@@ -33,7 +33,7 @@ def numbers_html(names: Sequence[str], points: Sequence[Checkpoint]) -> str:
     criteria = list(dict.fromkeys(name for point in points for name in criteria_of(point.run)))
     main = {
         "Whole model": ["LRDS", "SADS", "SADS, released stride"],
-        "Loss without its own region": ["own language", "above random", "minus random", "minus others"],
+        "Loss when its neurons are ablated": ["own language", "above random", "minus random", "minus others"],
     }
     regions = {f"Regions by {criterion_label(name)}": ["neurons", "overlap", "by thirds"] for name in criteria}
     measured = any(not effects(point.run).empty for point in points)
@@ -49,9 +49,9 @@ _MAIN = (
     "relabelled sentences."
 )
 _LOSSES = (
-    " Loss: change in nats per target, mean over languages, with the median, random neurons off "
-    "and other languages below; in how many languages that is above random neurons; minus those, with the interval "
-    "over languages."
+    " Own language: mean loss increase (nats per target) when a language's own neurons are ablated; below: median, "
+    "random neurons, other languages. Above random: languages whose own neurons cost more than random ones. "
+    "Minus random, minus others: mean difference with its 95 % interval over languages."
 )
 _REGIONS = (
     "Regions: mean over languages, and, by z-score, of languages shuffled within every sentence. Overlap: of two "

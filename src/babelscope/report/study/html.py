@@ -84,7 +84,7 @@ def claims_html(claims: Sequence[Claim]) -> str:
         )
     return (
         '<div class="scroll"><table class="claims"><thead><tr><th>Claim</th><th>Verdict</th>'
-        "<th>Effect, right of the line speaks for the claim</th><th>Effect, 95 % interval</th><th>n</th></tr></thead>"
+        "<th>Effect (right of the line supports the claim)</th><th>Effect, 95 % interval</th><th>n</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 

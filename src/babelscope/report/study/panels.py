@@ -172,8 +172,8 @@ def guard(study: Study) -> Panel | None:
     figures: list[list[go.Figure]] = [[draw_guard(rows, name)] for name, rows in watched.items()]
     kind = "buttons" if len(figures) <= 6 else "slider"
     return Panel(
-        "What the guard saw",
-        "Each line is a watched layer, orange near the input: how far its score has fallen since step 0. A dotted "
+        "Alignment guard: score drop per layer and freezing decisions",
+        "Each line is a watched layer, orange near the input: how far its score has dropped since step 0. A dotted "
         "vertical line is a decision: the named blocks went back to their last good weights and were frozen.",
         {str(place): figure for place, figure in enumerate(figures)},
         [Choice("Run", list(watched), kind)],
@@ -242,7 +242,7 @@ def _of_source(values: pd.DataFrame, source: str | None) -> pd.DataFrame:
 def _source_choice(study: Study) -> dict[str, str | None]:
     if len(study.sources) == 1:
         return {study.sources[0]: None}
-    return {"all, each": None, **{source: source for source in study.sources}}
+    return {"all source languages (mean)": None, **{source: source for source in study.sources}}
 
 
 def _run_name(study: Study, setting: str, source: str, seed: str) -> str:

@@ -42,16 +42,17 @@ def render_tokens(runs: Sequence[Run]) -> str:
     if not tables:
         raise ValueError("Expected argument `runs` to hold a run of babelscope tokens, but got none; run that first.")
     explorers = [_read_explorer(run) for run in tables]
-    title = f"What {name_of(tables[0]) if len(tables) == 1 else f'{len(tables)} token tables'} know of scripts"
-    if len(tables) == 1:
-        title = title.replace(" know ", " knows ")
+    several = len(tables) > 1
+    where = f"{len(tables)} tables of token embeddings" if several else f"{name_of(tables[0])}'s token embeddings"
+    title = f"Script and translation structure in {where}"
+    compared = "Tables compared" if several else "Script probe and neighbours"
     between = "".join(_table(pair_table(run), _between(run, several=len(pairs) > 1)) for run in pairs)
     sections = [
         _header(tables, title),
         cards_html(_cards(tables)),
         section_html("explorer", "Neighbour explorer", _explorer(tables, explorers)),
         section_html("numbers", "In numbers", _table(token_table(tables), _NOTE) + between),
-        section_html("comparison", "Pictures", "".join(map(panel_html, compare_tables(tables, pairs)))),
+        section_html("comparison", compared, "".join(map(panel_html, compare_tables(tables, pairs)))),
         section_html("runs", "Table by table", _tabs(tables, explorers)),
         footer_html(", but for those marked as published (Wen-Yi &amp; Mimno 2023)."),
     ]
