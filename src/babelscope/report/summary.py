@@ -39,7 +39,7 @@ def by_third(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
         for layer in layers
     }
     of_third = [place.get(key) for key in zip(values["run"], values["layer"], strict=True)]
-    values = values.assign(third=of_third).dropna(subset="third")
+    values = values.assign(third=pd.Series(of_third, values.index, dtype=object)).dropna(subset="third")
     return values.groupby(["run", "step", "epoch", "third"], sort=False)["value"].mean().reset_index()
 
 

@@ -97,8 +97,8 @@ def draw_counts(runs: Sequence[Run], k: int) -> go.Figure:
             )
         )
         for metric, dash in (("neighbour_scripts", "solid"), ("neighbour_scripts_null", "dash")):
-            value = value_of(run, f"{metric}@{k}")
-            shapes.append(upright(value, color=colour, dash=dash, width=1.5))
+            if (value := value_of(run, f"{metric}@{k}")) is not None:
+                shapes.append(upright(value, color=colour, dash=dash, width=1.5))
     if len(runs) == 1:
         for metric, text in (("neighbour_scripts", "mean"), ("neighbour_scripts_null", "random neighbours")):
             x = value_of(runs[0], f"{metric}@{k}")
