@@ -75,7 +75,7 @@ def test_arguments_matter_to_their_own_metric(runs):
     assert comparable.say_differing(pair, ["ilo", "separability"]) == ""
     html = page.render(pair)
     assert "Where the settings differ" in html
-    assert html.count("not comparable where they depend on mexa.pivot") == 1
+    assert html.count("not comparable between these runs where they depend on: mexa.pivot") == 1
     assert "No difference to another run" not in html  # that of ILO is
     layers = [
         measured(run, metrics={"mine": {"layers": value}}) for run, value in zip(runs, (["2"], ["3", "4"]), strict=True)
@@ -98,7 +98,7 @@ def test_the_page_says_so_and_leaves_differences_out(runs):
     like = page.render(runs)
     assert "not comparable" not in like
     html = page.render([none, measured(early, sentences=20)])
-    assert html.count("Scores of these runs are not comparable") == 2
+    assert html.count("Layer scores are not comparable between these runs") == 2
     assert "No difference to another run is shown for freeze=none; freeze=early." in html
     assert "Where the settings differ" in like
     assert "Where the settings differ" not in html

@@ -9,13 +9,13 @@ from tests.report.sweep.sweep_runs import make_sweep
 from babelscope.report.last_steps import LastSteps, last_steps, say_early, say_last
 from babelscope.report.page import render
 from babelscope.report.study.page import render_study
-from babelscope.report.study.replicates import reduce
+from babelscope.report.study.replicates import replicate_of
 from babelscope.report.sweep.page import render_sweep
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 from babelscope.verbs.terminal.console import console, print_settings, print_study
 from babelscope.verbs.terminal.sweeps import print_sweep
 
-SAID = "Scores of layers end before the training in"
+SAID = "Layer scores stop at step"
 
 
 def early(run):
@@ -39,14 +39,14 @@ def test_the_last_steps_of_a_run():
 
 def test_runs_are_named_whose_scores_end_early():
     runs = [make_run("none"), early(make_run("early"))]
-    said = f"{SAID} freeze=early (step 40 of 80): later rows are missing."
+    said = f"{SAID} 40 of 80 in freeze=early. Later rows are missing."
     assert say_early(runs) == said
     assert say_early(runs[:1]) == ""
     assert said in render(runs)
     many = [(name, None, LastSteps(1, 2)) for name in "abcde"]
     assert (
         say_last(many)
-        == f"{SAID} a (step 1 of 2); b (step 1 of 2); c (step 1 of 2) and 2 more: later rows are missing."
+        == f"{SAID} 1 of 2 in a; at step 1 of 2 in b; at step 1 of 2 in c and 2 more. Later rows are missing."
     )
 
 
@@ -58,26 +58,26 @@ def test_replicates_that_end_at_several_steps_are_named():
 
 def test_a_comparison_says_so_in_the_terminal():
     runs = [make_run("none", metrics=("ilo",)), early(make_run("early", metrics=("ilo",)))]
-    assert f"{SAID} freeze=early (step 40 of 80)" in printed(print_settings, runs)
+    assert f"{SAID} 40 of 80 in freeze=early" in printed(print_settings, runs)
     assert SAID not in printed(print_settings, runs[:1])
 
 
 def test_a_study_says_so_in_the_terminal_and_on_the_page():
     runs = make_study(("none", "early"), (0, 1))
-    whole = [reduce(run) for run in runs]
+    whole = [replicate_of(run) for run in runs]
     assert SAID not in printed(print_study, whole) + render_study(whole)
-    torn = [reduce(run) for run in [early(runs[0]), *runs[1:]]]
-    said = f"{SAID} none-eng_Latn-topic-0 (step 40 of 80)"
+    torn = [replicate_of(run) for run in [early(runs[0]), *runs[1:]]]
+    said = f"{SAID} 40 of 80 in none-eng_Latn-topic-0"
     assert said in printed(print_study, torn)
     assert said in render_study(torn)
 
 
 def test_a_sweep_says_so_in_the_terminal_and_on_the_page():
     runs = make_sweep(("lab_xlmr", "lab_mt5"), ("none",), (0, 1), steps=3)
-    whole = [cut(run) for run in runs]
+    whole = [sweep_run_of(run) for run in runs]
     page = Path("/pages/report.html")
     assert SAID not in printed(print_sweep, whole) + render_sweep(whole, [], page)
-    torn = [cut(run) for run in [early(runs[0]), *runs[1:]]]
-    said = f"{SAID} lab_xlmr-topic-eng_Latn-none-0 (step 40 of 80)"
+    torn = [sweep_run_of(run) for run in [early(runs[0]), *runs[1:]]]
+    said = f"{SAID} 40 of 80 in lab_xlmr-topic-eng_Latn-none-0"
     assert said in printed(print_sweep, torn)
     assert said in render_sweep(torn, [], page)

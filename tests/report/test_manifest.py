@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 from tests.report.conftest import write_run
 
-from babelscope.report.table import find_runs, read_head
+from babelscope.report.table import read_head
 
 HELD = {"corpus": {"name": "lab", "sentences": 9, "languages": ["eng_Latn"]}, "tensor": {"rows": 3, "width": 2}}
 PART = {"part": "inputs", "parameters": 3, "trainable": 0}
@@ -58,7 +58,7 @@ def test_a_field_of_another_kind_is_named(folder, key, value):
 def test_a_file_of_another_kind_is_named(folder, value):
     (folder / "manifest.json").write_text(json.dumps(value))
     with pytest.raises(ValueError, match="to be mappings"):
-        find_runs(folder)
+        read_head(folder)
 
 
 @pytest.mark.parametrize("key", ["trainable", "setting", "corpus", "corpus.languages", "layers", "tensor"])

@@ -38,9 +38,9 @@ def test_a_metric_measured_more_rarely_has_a_panel_of_its_own(run, steps):
         assert len(panel["views"]) == number
     found = by_title(rare)
     often = next(
-        panel for title, panel in found.items() if title.startswith("Every language through the layers: ILO, ")
+        panel for title, panel in found.items() if title.startswith("Scores by layer, one line per language: ILO, ")
     )
-    own = found["Every language through the layers: language by neighbours"]
+    own = found["Scores by layer, one line per language: language by neighbours"]
     assert often.choices[1].options == ["0", "1", "2"]
     assert own.choices[0].options == ["language by neighbours"]
     assert own.choices[1].options == [str(step // 40) for step in steps]
@@ -50,9 +50,10 @@ def test_metrics_measured_equally_often_at_other_steps_have_titles_of_their_own(
     apart = keep(keep(run, "knn_lid", (0, 80)), "ilo", (0, 40))
     titles = [panel.title for panel in show_run(apart)]
     assert len(set(titles)) == len(titles)
-    assert {"Every language through the layers: ILO", "Every language through the layers: language by neighbours"} <= {
-        *titles
-    }
+    assert {
+        "Scores by layer, one line per language: ILO",
+        "Scores by layer, one line per language: language by neighbours",
+    } <= {*titles}
 
 
 def test_notes_are_of_what_the_table_shows(run):
@@ -66,10 +67,10 @@ def test_moments_are_named_alike_on_the_whole_page(run):
     # measured twice in an epoch, so steps are counted, also where a metric was measured once per epoch
     run.rows.loc[run.rows["step"] == 40, "epoch"] = 2
     found = by_title(keep(run, "knn_lid", (0, 80)))
-    own = found["Every language through the layers: language by neighbours"]
+    own = found["Scores by layer, one line per language: language by neighbours"]
     assert (own.choices[1].label, own.choices[1].options) == ("Training steps", ["0", "80"])
     assert "training steps: 80" in own.views["0,1"][0]["layout"]["title"]["text"]
-    heat_maps = found["Every layer at every step"].views["0"]
+    heat_maps = found["Scores by layer and training step"].views["0"]
     assert {figure["layout"]["xaxis"]["title"]["text"] for figure in heat_maps} == {"training steps"}
     assert list(heat_maps[-1]["data"][0]["x"]) == ["0", "80"]
 
@@ -83,7 +84,7 @@ def test_a_difference_of_runs_names_moments_as_their_pages_do(run):
 
 def test_what_was_measured_once_has_not_changed_by_0(run):
     once = keep(run, "knn_lid", (0,))
-    heat_maps = by_title(once)["Every layer at every step"].views
+    heat_maps = by_title(once)["Scores by layer and training step"].views
     assert len(heat_maps["1"]) == len(heat_maps["0"]) - 1
     assert "→" in settings_html([run])
     alone = run.rows[(run.rows["layer"] == "") | (run.rows["step"] == 0)]
@@ -95,10 +96,10 @@ def test_pairs_measured_more_rarely_have_a_panel_of_their_own(run):
     whole = run.rows[(run.rows["other"] != "") & (run.rows["layer"] == "3")].assign(layer="", metric="z_overlap")
     rows = pd.concat([run.rows, again.assign(metric="rare"), whole], ignore_index=True)
     found = by_title(Run(run.folder, run.config, run.manifest, rows))
-    assert found["Whose sentences are the neighbours: share of neighbours"].choices[0].options == [
+    assert found["Languages of the nearest neighbours: share of neighbours"].choices[0].options == [
         "share of neighbours"
     ]
-    rare = found["Whose sentences are the neighbours: rare"]
+    rare = found["Languages of the nearest neighbours: rare"]
     assert (rare.choices[0].options, rare.choices[1].options) == (["rare"], ["3"])
     for figures in rare.views.values():
         assert any(value is not None for line in figures[0]["data"][0]["z"] for value in line)

@@ -12,7 +12,7 @@ from babelscope.report.figures.neurons import draw_agreement, draw_alignment, dr
 from babelscope.report.figures.places import draw_places
 from babelscope.report.neurons.ablation import under_ablation
 from babelscope.report.neurons.panels import show_neurons
-from babelscope.report.neurons.summary import lines_of, whole
+from babelscope.report.neurons.summary import lines_of, model_value
 
 
 def test_deactivation_diverges_at_zero_and_shares_its_colours_with_the_control():
@@ -55,7 +55,7 @@ def test_alignment_has_interval_null_and_the_released_stride():
     sads = draw_alignment(run, "sads")
     assert len(sads.data) == 4
     assert [note.text for note in sads.layout.annotations if "stride" in note.text] == ["released stride"]
-    assert f"whole model {whole(run, 'sads'):.2f}" in {note.text for note in sads.layout.annotations}
+    assert f"whole model {model_value(run, 'sads'):.2f}" in {note.text for note in sads.layout.annotations}
     bare = draw_alignment(without(run, "sads_"), "sads")
     assert len(bare.data) == 1
 

@@ -68,9 +68,18 @@ def test_every_figure_parses_and_every_choice_has_a_view(grown, runs):
 def test_one_run_has_no_tabs_and_no_growth(one):
     assert "The neurons of lab_bloom, language by language" in one
     assert "6 × 256, down input" in one
-    for text in ('role="tab"', "How it grew", "Model beside model", "rank correlation of SADS"):
+    for text in (
+        'role="tab"',
+        "Scores over pre-training checkpoints",
+        "Models compared by relative depth",
+        "rank correlation of SADS",
+    ):
         assert text not in one
-    for text in ("First, middle or last?", "Life without a region", "Do the criteria find the same neurons?"):
+    for text in (
+        "Depth of each language&#x27;s neurons",
+        "Loss change when one language&#x27;s neurons are ablated",
+        "Do the criteria find the same neurons?",
+    ):
         assert text in one
 
 
@@ -84,14 +93,7 @@ def test_several_runs_have_tabs_with_the_last_checkpoint_first(grown):
 
 def test_sections_without_rows_are_left_out():
     html = render_neurons([make_neurons(ablated=False, layered=False, criteria=("z",))])
-    for text in (
-        "Life without",
-        "Does a region",
-        "Every layer without",
-        "The task without",
-        "Do the criteria",
-        "LAPE n",
-    ):
+    for text in ("neurons are ablated", "Does ablation harm", "Do the criteria", "LAPE n"):
         assert text not in html
     assert "Where each language has its neurons" in html
     bare = without(make_neurons(ablated=False, layered=False, criteria=()), "sads", "lrds_")
@@ -186,7 +188,7 @@ def test_regions_of_some_languages_only():
     assert sorted(effects(run).index) == sorted(LANGUAGES[:2])
     left, _ = draw_deactivation(run, "loss")
     assert (len(left.data[0].x), len(left.data[0].y), len(left.layout.shapes)) == (2, 6, 2)
-    assert "Life without a region" in render_neurons([run])
+    assert "Loss change when one language&#x27;s neurons are ablated" in render_neurons([run])
 
 
 def test_many_languages_and_layers_make_a_page():
@@ -222,7 +224,7 @@ def test_cards_of_several_models_pick_none(runs):
     cards = {re.split(r":| \(", card.what)[0]: card for card in neuron_cards(lines_of(runs))}
     assert " to " in cards["SADS"].value
     assert all(name in cards["SADS"].note for name in ("lab_bloom_small", "step 0: "))
-    assert "of 6 above random" in cards["nats per target, in a language whose own region is off"].note
+    assert "of 6 above random" in cards["nats per target, in a language whose own neurons are ablated"].note
     assert "distinct checkpoints" in cards["rank correlation of SADS with training step"].note
     (one, *_) = neuron_cards(lines_of([make_neurons()]))
     assert " to " not in one.value

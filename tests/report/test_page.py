@@ -2,13 +2,15 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
-from tests.report.conftest import write_run
+from tests.report.conftest import LANGUAGES, write_run
 
-from babelscope.report import page, table
+from babelscope.report import cards, page, table
 from babelscope.report.runs import facts_of, labels
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -94,7 +96,12 @@ def test_two_runs_are_compared_and_tabbed_with_the_baseline_first(runs, two):
     tabs = [attributes for tag, attributes in parse(two).tags if attributes.get("role") == "tab"]
     assert len(tabs) == 2
     assert two.index("freeze=none</button>") < two.index("freeze=early</button>")
-    for text in ("24 languages inside lab_xlmr", "Before and after", "Where the settings differ", "120 sentences"):
+    for text in (
+        "lab_xlmr: how 24 languages align, layer by layer",
+        "Before and after",
+        "Where the settings differ",
+        "120 sentences",
+    ):
         assert text in two
 
 
@@ -108,9 +115,46 @@ def test_one_run_has_no_tabs_and_no_differences(runs):
 def test_a_probe_without_manifest_leaves_sections_out(make_run):
     html = page.render([make_run(steps=1, task=False, pairs=False, manifest=False)])
     assert len(panels(html)) == 2
-    for text in ("zero-shot mean", "Whose sentences", "What was trained", "manifest.json", "What training did"):
+    for text in (
+        "zero-shot mean",
+        "Languages of the nearest",
+        "What was trained",
+        "manifest.json",
+        "What training did",
+    ):
         assert text not in html
     assert "highest ILO" in html
+
+
+def test_accuracies_and_losses_are_shown_apart(tmp_path):
+    runs = [table.read_run(write_run(tmp_path / name, languages=LANGUAGES[:4], pairs=False)) for name in ("a", "b")]
+    runs[1].config["task"]["name"] = "lm"
+    runs[1].rows["metric"] = runs[1].rows["metric"].replace("test_accuracy", "test_loss")
+    of_lm = runs[1].rows["metric"] == "test_loss"
+    runs[1].rows.loc[of_lm, "value"] += 6
+    runs[1] = replace(runs[1], rows=runs[1].rows[runs[1].rows["metric"] != "validation_accuracy"])
+    assert labels(runs) == ["topic", "lm"]
+    html = page.render(runs)
+    heads = re.findall(r'<th colspan="\d">(.*?)</th>', html)
+    assert heads[-2:] == ["Accuracy", "Loss"]
+    figures = [figure for panel in panels(html) for view in panel["views"].values() for figure in view]
+    shown = {figure["caption"]: figure for figure in figures if figure["caption"].startswith("Test ")}
+    accuracy, loss = (
+        shown[f"Test {score} in every language, at the last tested step"] for score in ("accuracy", "loss")
+    )
+    assert accuracy["layout"]["xaxis"]["range"] == [0, 1.02]
+    assert "range" not in loss["layout"]["xaxis"]
+    for figure, run in ((accuracy, "topic"), (loss, "lm")):
+        known = [trace["name"] for trace in figure["data"][1:] if any(x is not None for x in trace["x"])]
+        assert known == [run]
+
+
+def test_a_card_says_no_negative_zero(make_run):
+    run = make_run(steps=1, task=False, pairs=False)
+    ends = [run.rows[(run.rows["metric"] == "ilo") & (run.rows["layer"] == "3")].assign(value=0.5)]
+    ends.append(ends[0].assign(value=0.497, step=40))
+    (card,) = cards.key_numbers([replace(run, rows=pd.concat(ends))])
+    assert (card.value, card.what) == ("0.00", "change of ILO")
 
 
 def test_a_run_with_only_task_rows_is_shown(runs):
@@ -118,7 +162,7 @@ def test_a_run_with_only_task_rows_is_shown(runs):
     bare = table.Run(run.folder, run.config, {}, run.rows[run.rows["layer"] == ""])
     html = page.render([bare])
     assert "How the task was learnt" in html
-    assert "Every layer at every step" not in html
+    assert "Scores by layer and training step" not in html
 
 
 def test_no_rows_are_refused(runs):

@@ -8,7 +8,7 @@ from tests.report.test_page import browse, needs_browser
 
 from babelscope.report.page import render
 from babelscope.report.study.page import render_study
-from babelscope.report.study.replicates import reduce
+from babelscope.report.study.replicates import replicate_of
 
 LONG = "x" * 100
 AS_PRINTED = """
@@ -43,7 +43,7 @@ def pages():
     runs = make_study(("none", LONG), range(2))
     for run in runs:
         run.manifest["model"] = LONG
-    return {"comparison": render(runs[::2]), "study": render_study([reduce(run) for run in runs])}
+    return {"comparison": render(runs[::2]), "study": render_study([replicate_of(run) for run in runs])}
 
 
 @needs_browser

@@ -56,6 +56,14 @@ def test_thirds_cut_the_depth_evenly_and_leave_final_out(number, sizes):
     assert [layer for layers in cut.values() for layer in layers] == [str(i) for i in range(number)]
 
 
+def test_every_run_is_cut_by_its_own_depth():
+    shallow, deep = ({str(i): float(i) for i in range(layers)} for layers in (7, 13))
+    rows = pd.DataFrame(layer_rows(shallow, run="shallow") + layer_rows(deep, run="deep"))
+    together = summary.by_third(rows, "ilo").set_index(["run", "third"])["value"]
+    assert together["shallow"].to_dict() == {"early": 1.0, "middle": 3.5, "last": 5.5}
+    assert together["deep"].to_dict() == {"early": 2.0, "middle": 6.5, "last": 10.5}
+
+
 def test_the_table_of_settings_by_hand(run):
     row = summary.settings_table([run]).iloc[0]
     assert row["ilo_early_first"] == pytest.approx((0.1 + 0.2) / 2)

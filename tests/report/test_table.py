@@ -108,7 +108,7 @@ def test_an_unreadable_part_is_named(tmp_path):
     make_run(tmp_path / "run")
     (tmp_path / "run" / "results" / "torn.parquet").write_bytes(b"PAR1 torn")
     with pytest.raises(ValueError, match=r"torn\.parquet to be a readable") as error:
-        table.find_runs(tmp_path)
+        table.read_run(tmp_path / "run")
     assert "\n" not in str(error.value)
 
 
@@ -130,20 +130,20 @@ def test_runs_are_found_at_any_depth(tmp_path):
     make_run(tmp_path / "a", config="freeze: {blocks: [[0, 2]]}\n")
     (tmp_path / "sweep" / "other").mkdir()
     write_json(tmp_path / "a", "manifest", {"model": "lab", "layers": ["0"]})
-    first, second = table.find_runs(tmp_path)
+    first, second = map(table.read_run, table.run_folders(tmp_path))
     assert [first.folder, second.folder] == [tmp_path / "a", tmp_path / "sweep" / "b"]
     assert first.config["freeze"]["blocks"] == [[0, 2]]
     assert first.manifest["model"] == "lab"
     assert second.manifest == {}
     assert len(second.rows) == 1
-    assert table.find_runs(tmp_path / "a")[0].folder == tmp_path / "a"
+    assert table.run_folders(tmp_path / "a") == [tmp_path / "a"]
 
 
 def test_what_is_no_run_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"run folders .* an empty folder"):
-        table.find_runs(tmp_path)
+        table.run_folders(tmp_path)
     with pytest.raises(ValueError, match="no such folder"):
-        table.find_runs(tmp_path / "nowhere")
+        table.run_folders(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(ValueError, match=r"run folder .* notes\.txt"):
         table.read_run(tmp_path)

@@ -84,7 +84,12 @@ def test_the_page_is_whole_and_loads_nothing_from_elsewhere(runs, tmp_path):
     rest = html.replace(get_plotlyjs(), "")
     assert not re.search(r"https?://|url\(|@import", rest)
     assert rest.rstrip().endswith("</html>")
-    for text in ("2 token tables know of scripts", "Neighbour explorer", "Do two tables span", "Are neighbours"):
+    for text in (
+        "structure in 2 tables of token embeddings",
+        "Neighbour explorer",
+        "Do two tables span",
+        "Are neighbours",
+    ):
         assert text in html
 
 
@@ -140,7 +145,7 @@ def test_pairs_are_lines(runs):
 
 def test_one_table_alone(runs):
     html = render_tokens(runs[:1])
-    assert "What one knows of scripts" in html
+    assert "structure in one&#x27;s token embeddings" in html
     assert 'role="tab"' not in html
     (runs[0].folder / "explorer.json").unlink()
     assert 'class="explorer"' not in render_tokens(runs[:1])

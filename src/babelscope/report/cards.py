@@ -8,6 +8,7 @@ import pandas as pd
 
 from babelscope.report.bidi import isolate
 from babelscope.report.comparable import differing, shorten, tested_as
+from babelscope.report.numbers import number
 from babelscope.report.runs import gather, labels
 from babelscope.report.summary import best_layers, change_by_layer, settings_table
 from babelscope.report.table import Run
@@ -57,12 +58,13 @@ def _layers(rows: pd.DataFrame, metric: str, *, several: bool, apart: str) -> li
     if len(changes):
         most = changes.iloc[int(changes["change"].abs().to_numpy().argmax())]
         where = f"layer {most['layer']}, {isolate(most['run'])}" if several else f"layer {most['layer']}"
-        note = f"from {most['first']:.2f} to {most['last']:.2f}: the layer that moved most ({where}){apart}"
-        return [Card(f"{most['change']:+.2f}".replace("-", "−"), f"change of {name}", note)]
+        first, last = number(most["first"], ".2f"), number(most["last"], ".2f")
+        note = f"from {first} to {last}: the layer that moved most ({where}){apart}"
+        return [Card(number(most["change"], "+.2f"), f"change of {name}", note)]
     best = best_layers(rows, metric)
     if best.empty:
         return []
     top = best.iloc[int(best["highest"].to_numpy().argmax())]
     whose = f"{isolate(top['run'])}: " if apart else ""
-    note = f"{whose}lowest is {top['lowest']:.2f} in layer {top['lowest_layer']}{apart}"
-    return [Card(f"{top['highest']:.2f}", f"highest {name}, in layer {top['highest_layer']}", note)]
+    note = f"{whose}lowest is {number(top['lowest'], '.2f')} in layer {top['lowest_layer']}{apart}"
+    return [Card(number(top["highest"], ".2f"), f"highest {name}, in layer {top['highest_layer']}", note)]

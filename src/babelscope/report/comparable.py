@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from babelscope.report.config_keys import SEARCH
 from babelscope.report.runs import labels, scores_of, source_of, task_of
 from babelscope.report.summary import at_last_step, score_of
 from babelscope.report.table import Run
 
-NO_MATTER = ("search", "seed", "strict")
+NO_MATTER = (*SEARCH, "seed")
 """Arguments of a metric that leave its values alone, or only draw them anew."""
 LANGUAGES = "which languages"
 MOST = 3
@@ -59,7 +60,7 @@ def say_differing(runs: Sequence[Run], metrics: Iterable[str] | None = None) -> 
         f"{name} ({', '.join(f'{value} in {shorten([names[place] for place in of])}' for value, of in groups.items())})"
         for name, groups in found.items()
     )
-    return f"Scores of these runs are not comparable where they depend on {said}."
+    return f"Layer scores are not comparable between these runs where they depend on: {said}."
 
 
 def say_alone(runs: Sequence[Run], metrics: Iterable[str | None] = (None,)) -> str:

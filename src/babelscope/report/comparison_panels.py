@@ -96,13 +96,20 @@ def _transfer(runs: Sequence[Run]) -> Panel | None:
     table = transfer_table(runs)
     if table.empty:
         return None
-    sources = {label: source_of(run) for label, run in zip(labels(runs), runs, strict=True)}
-    score = next(filter(None, (score_of(run.rows) for run in runs)))
+    by_score: dict[str, dict[str, str]] = {}
+    for label, run in zip(labels(runs), runs, strict=True):
+        if label in table:
+            by_score.setdefault(score_of(run.rows), {})[label] = source_of(run)
+    # every figure has all columns, so that a run has the mark that the legend gives it
+    figures = [
+        draw_transfer(table[list(sources)].dropna(how="all").reindex(columns=table.columns), sources, score)
+        for score, sources in by_score.items()
+    ]
     return Panel(
         "How far the task carries into other languages",
         "Only the source language was seen in training: every other language is tested as it is (zero-shot). "
         "Languages are sorted by their mean over the runs, and a stem joins the runs of one language.",
-        {"": [draw_transfer(table, sources, score)]},
+        {"": figures},
         legend=list(table.columns),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from babelscope.report.numbers import plus_minus
 from babelscope.report.runs import counted, model_of, name_of_setting
 from babelscope.report.table import Run
 
@@ -98,7 +99,7 @@ def _differing(runs: Sequence[Run]) -> str:
         return ""
     return (
         '<p class="reading">Not to be compared: documents, prompts or right answers differ in '
-        f"{escape('; '.join(found))} (rows of one side of | were asked alike).</p>"
+        f"{escape('; '.join(found))} (folders separated by | received different ones).</p>"
     )
 
 
@@ -127,6 +128,6 @@ def _cell(found: tuple[float, float | None, float | None] | None, asked: Sequenc
     if found is None:
         return "<td></td>"
     value, error, null = found
-    small = [f"± {error:.3f}"] if error is not None else []
+    small = [plus_minus(error)] if error is not None else []
     small += [f"guessing {null:.3f}"] if null is not None else []
     return f"<td>{value:.3f}{''.join(f'<small>{text}</small>' for text in [*small, *asked])}</td>"

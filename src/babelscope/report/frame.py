@@ -1,6 +1,6 @@
 """The frame of every page: one HTML file with its styles, its scripts and plotly inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -32,6 +32,23 @@ def header_html(title: str, facts: Mapping[str, str]) -> str:
     toggle = '<button id="theme" type="button" title="Switch between light and dark">light / dark</button>'
     brand = f'<p class="brand">Babelscope {toggle}</p>'
     return f'<header>{brand}<h1>{escape(title)}</h1><dl class="facts">{items}</dl></header>'
+
+
+def joined(facts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Join each fact over runs; what several say alike is said once."""
+    named: dict[str, dict[str, None]] = {}
+    for known in facts:
+        for name, value in known.items():
+            named.setdefault(name, {})[value] = None
+    return {name: "; ".join(filter(None, values)) for name, values in named.items()}
+
+
+def footer_html(rest: str = ".") -> str:
+    """Say at the foot of a page where its numbers are from; `rest` is HTML that ends the sentence."""
+    return (
+        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured in "
+        f"these runs{rest}</footer>"
+    )
 
 
 def tabs_html(what: str, names: Sequence[str], bodies: Sequence[str]) -> str:

@@ -38,11 +38,11 @@ def say_last(runs: Sequence[tuple[str, Hashable, LastSteps]]) -> str:
         runs: Name of each, what it has in common with its replicates (None: it has none), and its last steps.
     """
     early = [
-        f"{name} (step {last.layers} of {last.task})"
+        f"at step {last.layers} of {last.task} in {name}"
         for name, _, last in runs
         if last.layers is not None and last.task is not None and last.layers < last.task
     ]
-    said = f"Scores of layers end before the training in {shorten(early)}: later rows are missing." if early else ""
+    said = f"Layer scores stop {shorten(early)}. Later rows are missing." if early else ""
     ends: dict[Hashable, dict[int, str]] = {}
     for name, cell, last in runs:
         if cell is not None and last.layers is not None and (last.task is None or last.layers >= last.task):

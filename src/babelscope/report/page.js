@@ -176,10 +176,21 @@ document.querySelectorAll(".panel").forEach((panel) => {
   if (height && top < innerHeight) reveal(panel); // what is seen first does not wait for the watcher
   watcher.observe(panel);
 });
+
+// Figures keep the width they have on the screen, so on paper no column is narrower.
+function keepWidths() {
+  document.querySelectorAll(".figures").forEach((place) => {
+    const width = place.querySelector(".plot")?.clientWidth;
+    if (width) place.style.gridTemplateColumns = `repeat(auto-fit, minmax(min(100%, ${width}px), 1fr))`;
+  });
+  const free = () => document.querySelectorAll(".figures").forEach((place) => (place.style.gridTemplateColumns = ""));
+  window.addEventListener("afterprint", free, { once: true });
+}
+
 window.addEventListener("beforeprint", () => {
   const { open } = root.dataset;
-  if (open === "all") return drawAll();
-  window.addEventListener("afterprint", () => openRun(open), { once: true });
+  if (open !== "all") window.addEventListener("afterprint", () => openRun(open), { once: true });
   drawAll();
+  keepWidths();
 });
 if (location.hash === "#all") drawAll();

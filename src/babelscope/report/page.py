@@ -15,7 +15,7 @@ from babelscope.report.comparable import say_alone, say_differing
 from babelscope.report.comparison_panels import compare_runs
 from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.marks import legend_html
-from babelscope.report.frame import fill_page, header_html, tabs_html
+from babelscope.report.frame import fill_page, footer_html, header_html, joined, tabs_html
 from babelscope.report.panels import Choice, Figure, Panel, show_run
 from babelscope.report.runs import baseline_first, facts_of, gather, labels
 from babelscope.report.settings import settings_html
@@ -48,8 +48,7 @@ def render(runs: Sequence[Run], downstream: Sequence[Run] = ()) -> str:
         _header(runs, title),
         *(_sections(runs) if runs else []),
         tasks,
-        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; "
-        "every number here was measured in these runs.</footer>",
+        footer_html(),
     ]
     return fill_page(title, sections, styles=("style",), scripts=("page",))
 
@@ -75,7 +74,9 @@ def _title(runs: Sequence[Run]) -> str:
     models = list(dict.fromkeys(fact["Model"] for fact in facts if "Model" in fact))
     number = max(int(fact.get("Languages", "0")) for fact in facts)
     where = models[0] if len(models) == 1 else f"{len(models)} models" if models else "one model"
-    return f"{number} language{'s' if number > 1 else ''} inside {where}" if number else f"Training of {where}"
+    if not any((run.rows["layer"] != "").any() for run in runs):
+        return f"Training of {where}"
+    return f"{where}: how {number} languages align, layer by layer" if number > 1 else f"{where}, layer by layer"
 
 
 def _steps(runs: Sequence[Run]) -> int:
@@ -83,11 +84,7 @@ def _steps(runs: Sequence[Run]) -> int:
 
 
 def _header(runs: Sequence[Run], title: str) -> str:
-    facts: dict[str, list[str]] = {}
-    for run in runs:
-        for name, value in facts_of(run).items():
-            facts.setdefault(name, []).append(value)
-    named = {name: "; ".join(dict.fromkeys(values)) for name, values in facts.items()}
+    named = joined(map(facts_of, runs))
     if len(runs) > 1:
         named["Runs"] = f"{len(runs)}: {', '.join(labels(runs)[:6])}{', ...' if len(runs) > 6 else ''}"
     return header_html(title, named)

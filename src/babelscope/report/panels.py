@@ -66,10 +66,10 @@ def _guard(run: Run) -> Panel | None:
         return None
     decisions = [describe_decision(row) for _, row in rows[rows["metric"] == "guard_freeze"].iterrows()]
     return Panel(
-        "What the guard saw and decided",
-        "Each line is a watched layer, orange near the input: how far its score has fallen since step 0. "
-        + (" ".join(decisions) or "It fell nowhere by more than the tolerance, so nothing was put back or frozen."),
-        {"": [draw_guard(rows, "Fall of the guard's score, layer by layer")]},
+        "Alignment guard: score drop per layer and freezing decisions",
+        "Each line is a watched layer, orange near the input: how far its score has dropped since step 0. "
+        + (" ".join(decisions) or "No drop exceeded the tolerance, so nothing was put back or frozen."),
+        {"": [draw_guard(rows, "Drop of the guard's score, layer by layer")]},
         shape="narrow",
     )
 
@@ -84,7 +84,7 @@ def _heat_maps(run: Run) -> Panel | None:
         choices = [Choice("Show", ["value", "change since the first measurement"])]
     views = views if choices else {"": views["0"]} if views else {}
     return Panel(
-        "Every layer at every step",
+        "Scores by layer and training step",
         "The network's input is at the bottom, its output at the top; training goes from left to right. "
         "Green-blue scales are alignment (more overlap is darker), orange ones separability (languages further apart "
         "are darker).",
@@ -107,7 +107,7 @@ def _curves(run: Run) -> list[Panel]:
         }
         panels.append(
             Panel(
-                "Every language through the layers" + (_which(metrics) if len(offered) > 1 else ""),
+                "Scores by layer, one line per language" + (_which(metrics) if len(offered) > 1 else ""),
                 "The bold line is the mean over languages, the band their middle 80 %, each thin line one language "
                 "(point at it for its name). The dotted line is the first measurement, the dashed one what chance "
                 "gives.",
@@ -138,10 +138,10 @@ def _pairs(run: Run) -> list[Panel]:
         }
         panels.append(
             Panel(
-                "Whose sentences are the neighbours" + (_which(metrics) if len(offered) > 1 else ""),
-                "Row by row: the share of a language's nearest neighbours that are sentences of each other language, "
-                "grouped by writing system. An even row is a shared space, dark blocks are islands; neighbours need "
-                "not be translations.",
+                "Languages of the nearest neighbours" + (_which(metrics) if len(offered) > 1 else ""),
+                "Rows: a language, grouped by writing system. Columns: the languages in which the nearest neighbours "
+                "of its sentences lie, as shares. An even row is a shared space, dark blocks are islands; neighbours "
+                "need not be translations.",
                 views,
                 [
                     Choice("Metric", [words_of(metric).name for metric in metrics]),

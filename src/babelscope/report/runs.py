@@ -67,6 +67,12 @@ def source_of(run: Run) -> str:
     return str(run.manifest.get("source_language") or _at(run.config, "task", "language") or "")
 
 
+def seed_of(run: Run) -> str:
+    """Name the seed; "" for a run without one."""
+    seed = run.config.get("seed")
+    return "" if seed is None else str(seed)
+
+
 def has_ended(run: Run) -> bool:
     """Tell whether a training came to its end, as its manifest says; an older one was written only then."""
     return bool(run.manifest) and bool(run.manifest.get("finished", True))
@@ -140,14 +146,15 @@ def gather(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _traits(run: Run) -> dict[str, str]:
-    setting, seed = setting_of(run), run.config.get("seed")
+    setting, seed = setting_of(run), seed_of(run)
     return {
         "model": model_of(run),
         "revision": str(run.manifest.get("revision") or ""),
+        "task": task_of(run),
         "source": source_of(run),
         "freeze": _named(run) or (f"freeze={setting['freeze']}" if setting["freeze"] else ""),
         "adapter": f"adapter={setting['adapter']}" if setting["adapter"] else "",
-        "seed": f"seed={seed}" if seed is not None else "",
+        "seed": f"seed={seed}" if seed else "",
     }
 
 

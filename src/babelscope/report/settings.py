@@ -7,6 +7,7 @@ import pandas as pd
 
 from babelscope.report.comparable import say_differing, targets_of
 from babelscope.report.last_steps import say_early
+from babelscope.report.numbers import number
 from babelscope.report.summary import by_layer, settings_table
 from babelscope.report.table import THIRDS, Run
 
@@ -20,33 +21,37 @@ def settings_html(runs: Sequence[Run]) -> str:
         head: [third for third in THIRDS if table[f"{metric}_{third}_last"].notna().any()]
         for metric, head in HEADS.items()
     }
-    scores = [name for name in ("validation", "test", "zero_shot") if table[name].notna().any()]
+    scores = {
+        str(score): [name for name in ("validation", "test", "zero_shot") if of_score[name].notna().any()]
+        for score, of_score in table[table["score"] != ""].groupby("score")
+    }
+    scores = {score: names for score, names in scores.items() if names}
     if not scores and not any(groups.values()):
         return ""
-    score = next(filter(None, table["score"]), "").capitalize()
     top = "".join(f'<th colspan="{len(names)}">{head}</th>' for head, names in groups.items() if names)
-    top += f'<th colspan="{len(scores)}">{escape(score)}</th>' if scores else ""
+    top += "".join(f'<th colspan="{len(names)}">{escape(score.capitalize())}</th>' for score, names in scores.items())
     words = {"validation": "source, validation", "test": "source, test", "zero_shot": "zero-shot mean"}
     second = "".join(f"<th>{third}</th>" for names in groups.values() for third in names)
-    second += "".join(f"<th>{words[name]}</th>" for name in scores)
+    second += "".join(f"<th>{words[name]}</th>" for names in scores.values() for name in names)
     # what was measured once has not changed by 0
     moved = [{metric for metric in HEADS if by_layer(run.rows, metric)["step"].nunique() > 1} for run in runs]
     rows = [_row(row, groups, scores, of) for of, (_, row) in zip(moved, table.iterrows(), strict=True)]
     heads = [head for head, names in groups.items() if names]
+    zero_shot = any("zero_shot" in names for names in scores.values())
     return (
         '<div class="scroll"><table><thead>'
         f'<tr><th rowspan="2">Setting</th>{top}</tr><tr>{second}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-        f'<p class="reading">{" ".join(_notes(runs, heads, scores, moved=any(moved)))}</p>'
+        f'<p class="reading">{" ".join(_notes(runs, heads, zero_shot=zero_shot, moved=any(moved)))}</p>'
     )
 
 
-def _notes(runs: Sequence[Run], heads: Sequence[str], scores: Sequence[str], *, moved: bool) -> Iterator[str]:
+def _notes(runs: Sequence[Run], heads: Sequence[str], *, zero_shot: bool, moved: bool) -> Iterator[str]:
     if heads:
         named = " and ".join([heads[0], *map(str.lower, heads[1:])])
         twice = ", at the first and at the last measured step, with the change below" if moved else ""
         yield f"{named}: mean over a third of the layers (the final norm left out) and all languages{twice}."
-    if "zero_shot" in scores:
+    if zero_shot:
         yield "Zero-shot is the unweighted mean over all languages but the source."
         if len({tuple(found) for run in runs if (found := targets_of(run))}) > 1:
             yield "The runs were not all tested in the same languages, so these means do not rank them."
@@ -56,14 +61,18 @@ def _notes(runs: Sequence[Run], heads: Sequence[str], scores: Sequence[str], *, 
         yield f"<b>{escape(said)}</b>"
 
 
-def _row(row: pd.Series, groups: dict[str, list[str]], scores: list[str], moved: set[str]) -> str:
+def _row(row: pd.Series, groups: dict[str, list[str]], scores: dict[str, list[str]], moved: set[str]) -> str:
     cells = [f'<th scope="row">{escape(str(row["label"]))}</th>']
     cells += [
         _change(row[f"{metric}_{third}_first"], row[f"{metric}_{third}_last"], moved=metric in moved)
         for metric, head in HEADS.items()
         for third in groups[head]
     ]
-    cells += [f'<td class="score">{_number(row[name])}</td>' for name in scores]
+    cells += [
+        f'<td class="score">{number(row[name], ".2f") if row["score"] == score else ""}</td>'
+        for score, names in scores.items()
+        for name in names
+    ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -71,12 +80,8 @@ def _change(first: float, last: float, *, moved: bool) -> str:
     if pd.isna(last):
         return "<td></td>"
     if not moved:
-        return f"<td>{_number(last)}</td>"
+        return f"<td>{number(last, '.2f')}</td>"
     change = last - first
-    way = "up" if change > 0.005 else "down" if change < -0.005 else "even"
-    shown = "0.00" if way == "even" else f"{change:+.2f}".replace("-", "−")
-    return f'<td>{_number(first)} <i>→</i> {_number(last)}<small class="{way}">{shown}</small></td>'
-
-
-def _number(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.2f}"
+    shown = number(change, "+.2f")
+    way = {"+": "up", "−": "down"}.get(shown[:1], "even")
+    return f'<td>{number(first, ".2f")} <i>→</i> {number(last, ".2f")}<small class="{way}">{shown}</small></td>'

@@ -25,12 +25,21 @@ def by_layer(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def by_third(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Average one metric over early, middle and last layers, per run and step: run, step, epoch, third, value."""
+    """Average one metric over early, middle and last layers, per run and step: run, step, epoch, third, value.
+
+    Every run is cut by its own depth.
+    """
     values = by_layer(rows, metric)
     if values.empty:
         return pd.DataFrame({"run": [], "step": [], "epoch": [], "third": [], "value": []})
-    place = {layer: third for third, layers in thirds(values["layer"].unique()).items() for layer in layers}
-    values = values.assign(third=values["layer"].map(place)).dropna(subset="third")
+    place = {
+        (run, layer): third
+        for run, known in values.groupby("run")["layer"]
+        for third, layers in thirds(known.unique()).items()
+        for layer in layers
+    }
+    of_third = [place.get(key) for key in zip(values["run"], values["layer"], strict=True)]
+    values = values.assign(third=pd.Series(of_third, values.index, dtype=object)).dropna(subset="third")
     return values.groupby(["run", "step", "epoch", "third"], sort=False)["value"].mean().reset_index()
 
 

@@ -28,7 +28,6 @@ __all__ = [
     "Run",
     "cut_in_thirds",
     "drop_later",
-    "find_runs",
     "layer_key",
     "read",
     "read_head",
@@ -233,15 +232,6 @@ def run_folders(root: Path) -> list[Path]:
             f"Expected run folders (run.yaml and results/) under {root}, but got {_contents(root)}; give {remedy}."
         )
     return found
-
-
-def find_runs(root: Path) -> list[Run]:
-    """Read every run folder at or under `root`.
-
-    Raises:
-        ValueError: there is none, or one cannot be read.
-    """
-    return [read_run(folder) for folder in run_folders(root)]
 
 
 def cut_in_thirds(n: int) -> dict[str, range]:

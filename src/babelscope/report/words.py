@@ -34,8 +34,8 @@ WORDS = {
         "ILO",
         "Interlingual Local Overlap (ILO, 0 to 1)",
         "ILO is the harmonic mean of bridge and reach: near 1, sentences have neighbours in many other languages. "
-        "It does not check that those neighbours are translations: points without any structure score the mixing "
-        "null.",
+        "It does not check that those neighbours are translations: if neighbours' languages were random, ILO would "
+        "equal the mixing null (dashed line).",
         "alignment",
         "ilo_null",
     ),
@@ -217,7 +217,7 @@ WORDS = {
     ),
     "token_mean_cosine": Words(
         "cosine of tokens",
-        "Mean cosine of two tokens in the token table (-1 to 1)",
+        "Mean cosine of all pairs of tokens in the token table (-1 to 1)",
         "Near 0 in a table that uses all directions; near 1, all tokens point the same way.",
         unit_interval=False,
     ),
@@ -229,7 +229,7 @@ WORDS = {
     ),
     "random_cosine": Words(
         "random cosine",
-        "Mean cosine of two random sentences (-1 to 1)",
+        "Mean cosine of all pairs of sentences (-1 to 1)",
         "Near 0 in a space that uses all directions; near 1, all sentences point the same way, and cosines say little.",
         unit_interval=False,
     ),
@@ -240,12 +240,14 @@ WORDS = {
         unit_interval=False,
     ),
     "guard_fall": Words(
-        "fall",
-        "What the guard saw: fall of its score since step 0",
+        "drop",
+        "Alignment guard: drop of its score since step 0",
         "Above the guard's tolerance, a layer and all below it go back to their last good weights and are frozen.",
         unit_interval=False,
     ),
-    "neighbour_share": Words("share of neighbours", "Whose sentences are the neighbours (share of neighbours, 0 to 1)"),
+    "neighbour_share": Words(
+        "share of neighbours", "Languages of the nearest neighbours (share of neighbours, 0 to 1)"
+    ),
     "accuracy": Words("accuracy", "accuracy (0 to 1)"),
     "loss": Words("loss", "loss (nats)", unit_interval=False),
 }

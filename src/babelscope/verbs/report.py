@@ -13,11 +13,11 @@ from babelscope.report.neurons.page import is_of_neurons, write_neurons_page
 from babelscope.report.page import write_page
 from babelscope.report.runs import counted, model_of, task_of
 from babelscope.report.study.page import write_study_page
-from babelscope.report.study.replicates import is_study, reduce
+from babelscope.report.study.replicates import is_study, replicate_of
 from babelscope.report.study.tables import studies_of
 from babelscope.report.sweep.jobs import Job, read_heads, read_jobs
 from babelscope.report.sweep.page import write_sweep_page
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens.page import is_of_tokens, write_tokens_page
 from babelscope.sweeps.slurm_queue import queued
@@ -73,7 +73,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         return
     print_trouble(jobs)
     if is_study(runs):  # hundreds of runs: each is cut down before the next is read
-        replicates = [reduce(read_run(head.folder, pairs=False)) for head in track_runs(runs)]
+        replicates = [replicate_of(read_run(head.folder, pairs=False)) for head in track_runs(runs)]
         if studies_of(replicates):
             with _writing(path):
                 page = write_study_page(replicates, path, downstream=tasks)
@@ -110,8 +110,8 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
         except (ValueError, OSError) as error:
             jobs.append(Job(head.folder, "unreadable", str(error)))
             continue
-        found.append(cut(run))
-        replicates += [reduce(run)] if study else []
+        found.append(sweep_run_of(run))
+        replicates += [replicate_of(run)] if study else []
     beside = path.with_name(f"{path.stem}_study{path.suffix}") if studies_of(replicates) else None
     with _writing(path):
         if beside is not None:

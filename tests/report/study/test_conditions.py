@@ -22,6 +22,16 @@ def test_settings_seeds_places_and_what_follows_the_source_do_not_count():
     assert not differing(("eng_Latn", {"data": {"seed": 0}, "limit": None}), ("eng_Latn", {"data": {"seed": 1}}))
 
 
+def test_how_numbers_are_computed_and_shown_does_not_count():
+    assert not differing(
+        (
+            "eng_Latn",
+            {"device": "cpu", "neighbours": {"_target_": "a.torch"}, "trainer": {"enable_bar": True}},
+        ),
+        ("eng_Latn", {"device": "cuda", "neighbours": {"_target_": "a.faiss"}, "metrics": {"ilo": {"search": 2}}}),
+    )
+
+
 def test_everything_else_is_listed_with_its_values():
     found = differing(
         ("eng_Latn", {"trainer": {"max_epochs": 5}, "languages": {"codes": ["deu_Latn"]}}),

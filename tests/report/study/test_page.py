@@ -12,14 +12,14 @@ from tests.report.test_page import browse, needs_browser, panels, parse
 
 from babelscope.report.page import render
 from babelscope.report.study.page import render_study, write_study_page
-from babelscope.report.study.replicates import reduce
+from babelscope.report.study.replicates import replicate_of
 
 SETTINGS = ("none", "early", "early_half", "last", "guard")
 HOSTILE = 'x"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 
 def page_of(runs):
-    return render_study([reduce(run) for run in runs])
+    return render_study([replicate_of(run) for run in runs])
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +112,14 @@ def test_hostile_names_stay_text():
 
 
 def test_the_page_is_written_whole(runs, tmp_path):
-    path = write_study_page([reduce(run) for run in runs[:2]], tmp_path / "new" / "report.html")
+    path = write_study_page([replicate_of(run) for run in runs[:2]], tmp_path / "new" / "report.html")
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
 def test_a_single_run_shows_the_guards_decisions():
     html = render([make_run("guard")])
     assert "At step 40 it put inputs and blocks 0-2 back to the weights of step 0 and froze them." in html
-    assert "What the guard saw" not in render([make_run("none")])
+    assert "Alignment guard" not in render([make_run("none")])
 
 
 def test_incomplete_settings_are_shown_and_not_ranked():
@@ -189,7 +189,7 @@ def test_the_guard_is_said_to_freeze_during_training():
 
 
 def test_downstream_tasks_are_a_table_of_their_own():
-    html = render_study([reduce(run) for run in make_study(("none", "early"), range(2))], [make_evaluation()])
+    html = render_study([replicate_of(run) for run in make_study(("none", "early"), range(2))], [make_evaluation()])
     section = html.partition('<section id="downstream">')[2]
     assert "xcopa/acc" in section
     assert "± 0.020" in section

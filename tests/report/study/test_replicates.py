@@ -5,7 +5,7 @@ import pytest
 from tests.report.study_runs import make_run, make_study
 
 from babelscope.report.runs import name_of_setting
-from babelscope.report.study.replicates import is_study, reduce, sort_settings
+from babelscope.report.study.replicates import is_study, replicate_of, sort_settings
 from babelscope.report.summary import by_third
 
 
@@ -20,7 +20,7 @@ def test_repeated_seeds_of_one_setting_are_a_study():
 
 def test_ends_are_the_thirds_of_the_first_and_last_step():
     run = make_run("none", 3)
-    ends = reduce(run).ends.set_index(["metric", "language", "part"])
+    ends = replicate_of(run).ends.set_index(["metric", "language", "part"])
     thirds = by_third(run.rows, "mexa").set_index(["step", "third"])["value"]
     for part in ("early", "middle", "last"):
         assert ends.loc[("mexa", "", part), "first"] == pytest.approx(thirds[0, part])
@@ -31,7 +31,7 @@ def test_ends_are_the_thirds_of_the_first_and_last_step():
 
 
 def test_what_was_measured_once_has_not_changed():
-    ends = reduce(make_run("none", steps=1)).ends
+    ends = replicate_of(make_run("none", steps=1)).ends
     assert ends["first"].notna().all()
     assert ends["last"].isna().all()
 
@@ -40,22 +40,22 @@ def test_drift_starts_at_one():
     run = make_run("none", metrics=("drift_knn",))
     late = replace(run, rows=run.rows[(run.rows["step"] > 0) | ~run.rows["metric"].str.startswith("drift")])
     extra = pd.DataFrame([{**run.rows.iloc[0].to_dict(), "metric": "ilo", "step": 0}])
-    ends = reduce(replace(run, rows=pd.concat([late.rows, extra], ignore_index=True))).ends
+    ends = replicate_of(replace(run, rows=pd.concat([late.rows, extra], ignore_index=True))).ends
     assert (ends.loc[ends["metric"] == "drift_knn", "first"] == 1).all()
 
 
 def test_a_run_without_tests_is_unfinished():
-    assert reduce(make_run("none")).finished
-    assert not reduce(make_run("none", tested=False)).finished
-    assert not reduce(make_run("none", finished=False)).finished
-    assert reduce(make_run("none", finished=True)).finished
-    assert not reduce(replace(make_run("none"), manifest={})).finished
+    assert replicate_of(make_run("none")).finished
+    assert not replicate_of(make_run("none", tested=False)).finished
+    assert not replicate_of(make_run("none", finished=False)).finished
+    assert replicate_of(make_run("none", finished=True)).finished
+    assert not replicate_of(replace(make_run("none"), manifest={})).finished
 
 
 def test_layers_below_which_everything_is_frozen():
-    found = [reduce(make_run(name)).frozen_layers for name in ("none", "early", "early_half")]
+    found = [replicate_of(make_run(name)).frozen_layers for name in ("none", "early", "early_half")]
     assert found == [[], ["0", "1", "2"], ["0", "1", "2", "3"]]
-    assert reduce(make_run("early", trainable=[])).frozen_layers == []
+    assert replicate_of(make_run("early", trainable=[])).frozen_layers == []
 
 
 def test_settings_have_the_studys_name_or_are_named_by_what_they_are():

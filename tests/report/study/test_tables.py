@@ -7,11 +7,11 @@ from scipy import stats
 from tests.report.study_runs import make_run, make_study
 
 from babelscope.report.study import tables
-from babelscope.report.study.replicates import reduce
+from babelscope.report.study.replicates import replicate_of
 
 
 def study_of(runs):
-    (found,) = tables.studies_of([reduce(run) for run in runs])
+    (found,) = tables.studies_of([replicate_of(run) for run in runs])
     return found
 
 
@@ -101,7 +101,7 @@ def test_runs_of_one_unit_count_once():
 
 def test_models_and_tasks_are_studies_of_their_own():
     runs = [*make_study(("none",), (0,)), *make_study(("none",), (0,), task="lm"), make_run(model="lab_bloom")]
-    found = tables.studies_of([reduce(run) for run in runs])
+    found = tables.studies_of([replicate_of(run) for run in runs])
     assert [(one.model, one.task, one.score) for one in found] == [
         ("lab_bloom", "topic", "accuracy"),
         ("lab_xlmr", "topic", "accuracy"),
@@ -146,6 +146,6 @@ def test_zero_shot_is_over_the_languages_that_all_runs_tested():
 
 def test_scores_have_a_better_way_or_none():
     metrics = ("mexa", "separability", "knn_lid", "hubness", "isoscore", "total_variance", "random_cosine")
-    assert [tables.way_of(metric) for metric in metrics] == [1, -1, -1, 0, 0, 0, 0]
+    assert [tables.direction_of(metric) for metric in metrics] == [1, -1, -1, 0, 0, 0, 0]
     assert tables.primary_scores(study_of(make_study(("none",), (0,), metrics=metrics[3:]))) == []
     assert tables.primary_scores(study_of(make_study(("none",), (0,), metrics=metrics[1:]))) == ["separability"]

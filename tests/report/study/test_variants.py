@@ -13,11 +13,11 @@ from tests.report.sweep.sweep_runs import make_sweep
 
 from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.page import render_study
-from babelscope.report.study.replicates import cell_of, is_study, reduce
+from babelscope.report.study.replicates import cell_of, is_study, replicate_of
 from babelscope.report.study.tables import studies_of
 from babelscope.report.study.variants import name_variants
 from babelscope.report.sweep.means import means_over_seeds
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 from babelscope.verbs.config.conf import conf_folder, register_resolvers
 from babelscope.verbs.terminal.console import console, print_study
 
@@ -57,7 +57,7 @@ def test_what_differs_between_runs_of_a_setting_makes_a_study_of_its_own(one, ot
     assert [name.setting for name in names] == ["none"] * 4
     assert names[0].variant == names[1].variant == label
     assert names[2].variant == names[3].variant != label
-    assert [len(study.runs) for study in studies_of([reduce(run) for run in runs])] == [2, 2]
+    assert [len(study.runs) for study in studies_of([replicate_of(run) for run in runs])] == [2, 2]
     assert not is_study(runs[::3])  # two seeds, and two ways
 
 
@@ -83,10 +83,10 @@ def test_what_no_number_depends_on_parts_no_replicates(one, other):
 
 def test_what_makes_a_setting_makes_another_one_beside_the_same_none():
     lora = [changed(make_run("lora", seed), adapter={"_target_": "a.lora", "r": r}) for r in (8, 16) for seed in (0, 1)]
-    (study,) = studies_of([reduce(run) for run in [*make_study(("none",), (0, 1)), *lora]])
+    (study,) = studies_of([replicate_of(run) for run in [*make_study(("none",), (0, 1)), *lora]])
     assert study.settings == ["none", "lora, adapter.r=16", "lora, adapter.r=8"]
     stopped = changed(make_run("none", 2), callbacks={"early_stopping": {"_target_": "a.EarlyStopping", "patience": 2}})
-    (study,) = studies_of([reduce(run) for run in [*make_study(("none",), (0, 1)), stopped]])
+    (study,) = studies_of([replicate_of(run) for run in [*make_study(("none",), (0, 1)), stopped]])
     assert study.settings == ["none, callbacks.early_stopping=EarlyStopping", "none, callbacks.early_stopping=null"]
 
 
@@ -101,24 +101,24 @@ def test_values_that_look_alike_are_told_apart():
 def test_pools_are_told_apart_in_the_terminal_and_on_the_page():
     runs = [*in_pools("none"), *in_pools("early")]
     with console.capture() as heard:
-        print_study([reduce(run) for run in runs])
+        print_study([replicate_of(run) for run in runs])
     lines = [line.split()[:3] for line in heard.get().splitlines() if "pool=" in line]
     assert lines == [
         [setting, f"pool={pool}", "2"] for pool in ("mean", "published") for setting in ("none,", "early,")
     ]
-    html = render_study([reduce(run) for run in runs])
+    html = render_study([replicate_of(run) for run in runs])
     assert "Each a study of its own" in html
     for said in ("topic, pool=mean", "topic, pool=published", "settings-topic, pool=published.csv"):
         assert said in html
     assert "count as one" not in html
-    assert "Each a study of its own" not in render_study([reduce(run) for run in make_study(("none",), (0, 1))])
+    assert "Each a study of its own" not in render_study([replicate_of(run) for run in make_study(("none",), (0, 1))])
 
 
 def test_the_means_of_a_sweep_are_over_runs_that_were_made_alike():
     runs = [*make_sweep(("lab_xlmr",), ("none",), (0, 1)), make_sweep(("lab_mt5",), ("none",), (0,))[0]]
-    assert means_over_seeds([cut(run) for run in runs])["setting"].unique() == ["none"]
+    assert means_over_seeds([sweep_run_of(run) for run in runs])["setting"].unique() == ["none"]
     other = [changed(run, sentences=7) for run in runs[:2]]
-    means = means_over_seeds([cut(run) for run in [*runs, *other]])
+    means = means_over_seeds([sweep_run_of(run) for run in [*runs, *other]])
     found = means[means["quantity"] == "source"].set_index(["model", "setting"])["n"].to_dict()
     assert found == {
         ("lab_mt5", "none"): 1,

@@ -8,7 +8,7 @@ from tests.report.test_page import needs_browser
 
 from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.page import render_sweep
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 
 NAME = "נמוד"
 APART = f"\u2068{NAME}\u2069"
@@ -16,7 +16,7 @@ APART = f"\u2068{NAME}\u2069"
 
 @needs_browser
 def test_joined_names_are_isolated_and_files_hold_them_bare(tmp_path):
-    runs = [cut(run) for run in make_sweep((NAME,), ("none",), (0, 1), languages=LANGUAGES[:3])]
+    runs = [sweep_run_of(run) for run in make_sweep((NAME,), ("none",), (0, 1), languages=LANGUAGES[:3])]
     html = render_sweep(runs, [Job(Path("/runs/job"), "failed", "", None, (f"model={NAME}", "lr=9"))], PAGE)
     assert f"<dd>{APART}</dd>" in html
     assert f"<td>\u2068model={NAME}\u2069 lr=9</td>" in html

@@ -14,7 +14,7 @@ from tests.report.test_page import browse, needs_browser, parse
 from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.means import means_over_seeds
 from babelscope.report.sweep.page import render_sweep
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 
 HOSTILE = 'x"><script>alert(1)</script><img src=x onerror=alert(2)>'
 PAGE = Path("/pages/report.html")
@@ -27,7 +27,7 @@ def runs():
         *make_sweep(("lab_xlmr", "lab_mt5"), ("none",), range(2), task="lm"),
         make_run("lab_llama", "last", 7, tested=False),
     ]
-    return [cut(run) for run in made]
+    return [sweep_run_of(run) for run in made]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_order_of_the_runs_changes_nothing(runs, page):
 def test_hostile_names_stay_text():
     made = make_sweep((HOSTILE, "lab_mt5"), ("none", HOSTILE), (0,), (HOSTILE,), languages=(HOSTILE, *LANGUAGES[1:4]))
     jobs = [Job(Path("/runs") / "job", "failed", HOSTILE, None, (HOSTILE,))]
-    html = render_sweep([cut(run) for run in made], jobs, PAGE)
+    html = render_sweep([sweep_run_of(run) for run in made], jobs, PAGE)
     assert not [tag for tag, attributes in parse(html).tags if tag == "img" or "onerror" in attributes]
     assert "<script>alert" not in html
 
@@ -102,8 +102,8 @@ def test_jobs_without_a_result_are_named_with_their_log(tmp_path):
     (tmp_path / "runs" / "one").mkdir()
     (tmp_path / "runs" / "one" / "report.html").write_text("")
     runs = [
-        replace(cut(make_run()), folder=tmp_path / "runs" / "one"),
-        replace(cut(make_run(seed=1, tested=False)), folder=tmp_path / "runs" / "two"),
+        replace(sweep_run_of(make_run()), folder=tmp_path / "runs" / "one"),
+        replace(sweep_run_of(make_run(seed=1, tested=False)), folder=tmp_path / "runs" / "two"),
     ]
     jobs = [
         Job(tmp_path / "runs" / "two", "failed", "Expected `lr` to be small", log, ("lr=9",)),
@@ -246,10 +246,12 @@ def test_tables_say_what_python_says_and_filters_act_on_all(page, runs, tmp_path
 
 @needs_browser
 def test_runs_without_scores_of_alignment_are_shown(tmp_path):
-    runs = [cut(make_run(model, seed=seed, metrics=())) for model in ("lab_xlmr", "lab_mt5") for seed in (0, 1)]
-    html = render_sweep([*runs, cut(make_run(tested=False))], [], PAGE)
+    runs = [
+        sweep_run_of(make_run(model, seed=seed, metrics=())) for model in ("lab_xlmr", "lab_mt5") for seed in (0, 1)
+    ]
+    html = render_sweep([*runs, sweep_run_of(make_run(tested=False))], [], PAGE)
     found, _ = ask(html, tmp_path, "return document.querySelectorAll('#groups tbody tr').length;")
     assert found == 2
-    unfinished = render_sweep([cut(make_run(tested=False))], [], PAGE)
+    unfinished = render_sweep([sweep_run_of(make_run(tested=False))], [], PAGE)
     found, _ = ask(unfinished, tmp_path, "return document.querySelectorAll('#runs tbody tr').length;")
     assert found == 1

@@ -6,13 +6,13 @@ from tests.report.test_page import needs_browser
 from tests.report.test_style import AS_PRINTED
 
 from babelscope.report.sweep.page import render_sweep
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 
 
 @needs_browser
 def test_every_column_is_on_the_sheet(tmp_path):
     languages = ("eng_Latn", *(f"l{place:02d}x_Latn" for place in range(39)))
-    runs = [cut(make_run(model, languages=languages)) for model in ("lab_xlmr", "lab_mt5")]
+    runs = [sweep_run_of(make_run(model, languages=languages)) for model in ("lab_xlmr", "lab_mt5")]
     script = (
         AS_PRINTED
         + """

@@ -6,7 +6,7 @@ from scipy import stats
 from tests.report.sweep.sweep_runs import LANGUAGES, make_run, make_sweep
 
 from babelscope.report.sweep.means import means_over_seeds, shared_languages
-from babelscope.report.sweep.runs import PARTS, cut
+from babelscope.report.sweep.runs import PARTS, sweep_run_of
 
 
 def select(rows, **keys):
@@ -17,7 +17,7 @@ def select(rows, **keys):
 
 def test_a_run_is_cut_to_its_first_and_last_measurement():
     run = make_run("lab_xlmr", "early", steps=3, metrics=("mexa", "separability", "reach"), pairs=True)
-    found = cut(run)
+    found = sweep_run_of(run)
     assert (found.model, found.task, found.source, found.setting, found.seed) == (
         "lab_xlmr",
         "topic",
@@ -49,7 +49,7 @@ def test_a_run_is_cut_to_its_first_and_last_measurement():
 
 
 def test_what_was_measured_once_has_no_after():
-    found = cut(make_run(steps=1, tested=False)).alignment["mexa"]
+    found = sweep_run_of(make_run(steps=1, tested=False)).alignment["mexa"]
     assert np.isnan(found.profile[1]).all()
     assert found.best[1] == -1
     assert np.isnan(found.languages[1]).all()
@@ -58,16 +58,16 @@ def test_what_was_measured_once_has_no_after():
 
 def test_a_run_without_rows_or_of_an_older_version_is_cut_too():
     run = make_run()
-    empty = cut(replace(run, rows=run.rows.iloc[:0]))
+    empty = sweep_run_of(replace(run, rows=run.rows.iloc[:0]))
     assert (empty.finished, empty.alignment, empty.layers) == (False, {}, ())
-    older = cut(replace(run, manifest={}, config={"task": {"name": "topic", "language": "eng_Latn"}}))
+    older = sweep_run_of(replace(run, manifest={}, config={"task": {"name": "topic", "language": "eng_Latn"}}))
     assert (older.model, older.seed, older.setting, older.finished) == ("", "", "none", False)
-    assert not cut(make_run(finished=False)).finished
-    assert not cut(make_run(tested=False)).finished
+    assert not sweep_run_of(make_run(finished=False)).finished
+    assert not sweep_run_of(make_run(tested=False)).finished
 
 
 def test_means_are_scipys_over_seeds():
-    runs = [cut(run) for run in make_sweep(("lab_xlmr", "lab_mt5"), seeds=range(4))]
+    runs = [sweep_run_of(run) for run in make_sweep(("lab_xlmr", "lab_mt5"), seeds=range(4))]
     table = means_over_seeds(runs)
     for setting in ("none", "early"):
         chosen = [run for run in runs if (run.model, run.setting) == ("lab_mt5", setting)]
@@ -79,8 +79,8 @@ def test_means_are_scipys_over_seeds():
 
 
 def test_the_same_seed_twice_counts_once_and_unfinished_runs_do_not():
-    runs = [cut(make_run(seed=seed)) for seed in (0, 1)]
-    table = means_over_seeds([*runs, runs[0], cut(make_run(seed=2, tested=False))])
+    runs = [sweep_run_of(make_run(seed=seed)) for seed in (0, 1)]
+    table = means_over_seeds([*runs, runs[0], sweep_run_of(make_run(seed=2, tested=False))])
     assert table.equals(means_over_seeds(runs))
     assert (table["n"] == 2).all()
     assert means_over_seeds([]).empty

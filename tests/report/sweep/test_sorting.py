@@ -6,7 +6,7 @@ from tests.report.sweep.test_page import PAGE, ask
 from tests.report.test_page import needs_browser
 
 from babelscope.report.sweep.page import render_sweep
-from babelscope.report.sweep.runs import cut
+from babelscope.report.sweep.runs import sweep_run_of
 
 HELPERS = """
   const heads = () => [...document.querySelectorAll("#transfer thead button")];
@@ -28,7 +28,7 @@ HELPERS = """
 @pytest.fixture(scope="module")
 def page():
     made = make_sweep(("lab_xlmr", "lab_mt5", "lab_bloom"), ("none", "early"), (0, 1), languages=LANGUAGES[:6])
-    return render_sweep([cut(run) for run in made], [], PAGE)
+    return render_sweep([sweep_run_of(run) for run in made], [], PAGE)
 
 
 @needs_browser

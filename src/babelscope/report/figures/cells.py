@@ -2,29 +2,21 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from math import isnan
 from typing import Any
 
 import numpy as np
 
 from babelscope.report.figures.names import BESIDE_CELLS, aliases
+from babelscope.report.numbers import number
 from babelscope.report.words import plain
 
 NUMBER = re.compile(r"%\{z:(\+?\.\d[f%])\}")
 """A number in a hover text, with its format."""
 
 
-def write_number(value: float, form: str) -> str:
-    """Write a number in a format such as "+.2f", with a true minus; what is rounded to 0 has no sign, "" is NaN."""
-    if isnan(value):
-        return ""
-    text = f"{value:{form}}"
-    return text.replace("-", "−") if re.search("[1-9]", text) else text.lstrip("+-")
-
-
 def write_cells(values: np.ndarray, form: str) -> list[list[str]]:
     """Write every number of a heat map."""
-    return [[write_number(value, form) for value in line] for line in values.tolist()]
+    return [[number(value, form) for value in line] for line in values.tolist()]
 
 
 def tell_cells(
@@ -44,8 +36,8 @@ def tell_cells(
     """
     rows, columns = list(rows), list(columns)
     parts: dict[str, Sequence[Sequence[str]]] = {}
-    if (number := NUMBER.search(hover)) and (number[1].startswith("+") or (values < 0).any()):
-        parts[number[0]] = write_cells(values, number[1])
+    if (found := NUMBER.search(hover)) and (found[1].startswith("+") or (values < 0).any()):
+        parts[found[0]] = write_cells(values, found[1])
     if aliases([*rows, *columns], most):
         parts["%{y}"] = [[plain(row)] * len(columns) for row in rows]
         parts["%{x}"] = [[plain(column) for column in columns]] * len(rows)

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.cells import tell_cells, write_cells
 from babelscope.report.figures.marks import mark_of
-from babelscope.report.figures.style import DIVERGING, MUTED, clean, draw, layers_by_steps, moments
+from babelscope.report.figures.style import BAR, DIVERGING, MUTED, clean, draw, layers_by_steps, moments
 from babelscope.report.summary import by_layer, by_third
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain, words_of
@@ -97,7 +97,7 @@ def draw_difference(rows: pd.DataFrame, metric: str, run: str, base: str) -> go.
         colorscale=DIVERGING,
         zmin=-bound,
         zmax=bound,
-        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+        colorbar=BAR,
     )
     return draw(
         [heat],

@@ -1,4 +1,4 @@
-"""Life without a region: what its own language, other languages and random neurons say."""
+"""Ablation of one language's neurons: what it costs that language and others, beside random neurons."""
 
 from math import isnan
 
@@ -7,19 +7,18 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.matrices import draw_matrix, largest
 from babelscope.report.figures.names import BESIDE_POINTS, aliases
-from babelscope.report.figures.style import ACCENT, MUTED, STRONG, clean, draw
-from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.figures.style import ACCENT, CATEGORIES, MUTED, STRONG, clean, draw, upright
 from babelscope.report.neurons.numbers import in_brackets
 from babelscope.report.neurons.summary import by_pair, effects
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 
-OFF = {"ablated": "the region of", "random": "random neurons, as many as of"}
-"""What was switched off, as the rows' metrics begin."""
+OFF = {"ablated": "the neurons of", "random": "random neurons, as many as of"}
+"""What was ablated, as the rows' metrics begin."""
 UNITS = {"loss": "nats per target", "bits_per_byte": "bits per byte"}
 """What a loss is counted in, as the rows' metrics end."""
 MARKS = {
-    "random": ("random neurons off", MUTED, "line-ns-open"),
+    "random": ("random neurons ablated", MUTED, "line-ns-open"),
     "others": ("in other languages (mean)", STRONG, "circle-open"),
     "own": ("in its own language", ACCENT, "diamond"),
 }
@@ -42,7 +41,7 @@ def draw_deactivation(run: Run, unit: str) -> list[go.Figure]:
             notes=_notes(run, kind, unit, grid),
             bound=bound,
             digits="+.2f",
-            axes=("region that is off", "measured in"),
+            axes=("ablated neurons of", "measured in"),
             diagonal=True,
             down=True,
         )
@@ -63,7 +62,7 @@ def _notes(run: Run, kind: str, unit: str, grid: pd.DataFrame) -> pd.DataFrame:
             text = in_brackets(low[row][column], high[row][column], sign=True)
             times = ratio[row][column]
             text += "" if isnan(times) else f"<br>perplexity × {times:.2f}"
-            notes.iat[row, column] = text + (f"<br>{sizes[name]:,.0f} neurons off" if name in sizes.index else "")
+            notes.iat[row, column] = text + (f"<br>{sizes[name]:,.0f} neurons ablated" if name in sizes.index else "")
     return notes
 
 
@@ -89,10 +88,9 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
                 hovertemplate=f"%{{customdata}}, {said}: %{{x:+.3f}}%{{text}} {UNITS[unit]}<extra></extra>",
             )
         )
-    zero = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0, "line": {"color": MUTED, "width": 1}}
     return draw(
         traces,
-        f"Change of loss without the region of the row ({UNITS[unit]})",
+        f"Change of loss when the neurons of the row's language are ablated ({UNITS[unit]})",
         height=110 + 22 * max(len(names), 5),
         margin={"l": 96, "t": 36},
         showlegend=True,
@@ -104,7 +102,7 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
             "autorange": "reversed",
             "labelalias": aliases(table.index, BESIDE_POINTS),
         },
-        shapes=[zero],
+        shapes=[upright(0)],
     )
 
 

@@ -3,7 +3,8 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.style import MUTED, STRONG, clean, draw
+from babelscope.report.figures.style import MUTED, STRONG, clean, draw, upright
+from babelscope.report.numbers import plus_minus
 from babelscope.report.runs import counted
 from babelscope.report.words import plain
 
@@ -43,7 +44,7 @@ def draw_differences(
         },
         marker={"size": 11, "color": STRONG, "symbol": "diamond"},
         text=[
-            ("no interval" if pd.isna(half) else f"± {half:.3f}") + f", {counted(n, 'seed')}"
+            f"{plus_minus(half) or 'no interval'}, {counted(n, 'seed')}"
             for half, n in zip(table["half"], table["n"], strict=True)
         ],
         hovertemplate="<b>%{y}</b><br>%{x:+.3f} (%{text})<extra></extra>",
@@ -53,7 +54,6 @@ def draw_differences(
     high = max(0.0, float(pairs["value"].max()), float((table["mean"] + half).max()))
     room = 0.06 * (high - low) or 0.05
     span = [high + room, low - room] if flip else [low - room, high + room]
-    zero = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0, "line": {"color": MUTED, "width": 1.5}}
     return draw(
         [units, means],
         plain(title),
@@ -61,5 +61,5 @@ def draw_differences(
         margin={"l": 104},
         xaxis={"title": {"text": plain(axis)}, "range": span},
         yaxis={"type": "category", "categoryorder": "array", "categoryarray": names[::-1], "ticks": "", "dtick": 1},
-        shapes=[zero],
+        shapes=[upright(0, width=1.5)],
     )

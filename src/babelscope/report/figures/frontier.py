@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from babelscope.report.figures.style import ACCENT, MUTED, SEQUENTIAL, clean, sketch
+from babelscope.report.figures.style import ACCENT, MUTED, SEQUENTIAL, clean, level, sketch
+from babelscope.report.numbers import number, plus_minus
 from babelscope.report.words import plain
 
 
@@ -83,17 +84,16 @@ def draw_frontier(
         },
         "text": [plain(name) for name in points.index],
         "customdata": [
-            [_plus(x), _plus(y), _digits(colour), f"{n:.0f}"]
+            [plus_minus(x), plus_minus(y), number(colour), f"{n:.0f}"]
             for x, y, colour, n in zip(points["x_half"], points["y_half"], points["colour"], points["n"], strict=True)
         ],
-        "hovertemplate": f"<b>%{{text}}</b><br>{plain(x_title)} %{{x:.3f}}%{{customdata[0]}}<br>{plain(y_title)} "
-        f"%{{y:.3f}}%{{customdata[1]}}<br>{plain(colour_title)} %{{customdata[2]}}<br>n = %{{customdata[3]}}"
+        "hovertemplate": f"<b>%{{text}}</b><br>{plain(x_title)} %{{x:.3f}} %{{customdata[0]}}<br>{plain(y_title)} "
+        f"%{{y:.3f}} %{{customdata[1]}}<br>{plain(colour_title)} %{{customdata[2]}}<br>n = %{{customdata[3]}}"
         "<extra></extra>",
         "meta": "labelled",
     }
     x_range, y_range = (_range(points, axis, flip) for axis, flip in (("x", flip_x), ("y", flip_y)))
-    kept = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0}
-    shapes = [{**kept, "line": {"color": MUTED, "width": 1, "dash": "dash"}}] if min(y_range) < 0 < max(y_range) else []
+    shapes = [level(0, dash="dash")] if min(y_range) < 0 < max(y_range) else []
     return sketch(
         [joined, marks],
         f"{plain(y_title[:1].upper() + y_title[1:])} against {plain(x_title)}, every setting",
@@ -126,14 +126,6 @@ def _bar(halves: pd.Series) -> dict:
         "width": 4,
         "visible": bool(halves.notna().any()),
     }
-
-
-def _plus(half: float) -> str:
-    return "" if pd.isna(half) else f" ± {half:.3f}"
-
-
-def _digits(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.3f}"
 
 
 def _range(points: pd.DataFrame, axis: str, flip: bool) -> list[float]:

@@ -7,10 +7,9 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.marks import mark_of
 from babelscope.report.figures.matrices import draw_matrix, largest
-from babelscope.report.figures.style import MUTED, SEQUENTIAL, clean, draw
-from babelscope.report.figures.tokens import CATEGORIES
+from babelscope.report.figures.style import CATEGORIES, MUTED, SEQUENTIAL, clean, draw
 from babelscope.report.neurons.numbers import in_brackets
-from babelscope.report.neurons.summary import Checkpoint, distinct, over_layers, shape_of, whole
+from babelscope.report.neurons.summary import Checkpoint, distinct, model_value, over_layers, shape_of
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 
@@ -28,7 +27,8 @@ def draw_growth(lines: Mapping[str, Sequence[Checkpoint]], metric: str) -> go.Fi
                 continue
             values = pd.Series([scaled(point.run, metric) for point in of], dtype=float)
             low, high = (
-                pd.Series([whole(point.run, f"{metric}_{end}") for point in of], dtype=float) for end in ("low", "high")
+                pd.Series([model_value(point.run, f"{metric}_{end}") for point in of], dtype=float)
+                for end in ("low", "high")
             )
             bars = {"type": "data", "array": clean(high - values), "arrayminus": clean(values - low), "width": 0}
             note = "<br>same weights as %{text}: in no line and no trend" if again else "%{text}"
@@ -155,7 +155,7 @@ def in_percent(metric: str) -> bool:
 def scaled(run: Run, metric: str) -> float:
     """A measure of the whole model; numbers of neurons as shares of all."""
     layers, neurons = shape_of(run)
-    return whole(run, metric) / (layers * neurons if metric.endswith("_neurons") else 1)
+    return model_value(run, metric) / (layers * neurons if metric.endswith("_neurons") else 1)
 
 
 def profile(run: Run, metric: str) -> pd.Series:

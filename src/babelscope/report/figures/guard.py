@@ -1,9 +1,9 @@
-"""What the guard saw and did: the fall of every watched layer, and its decisions."""
+"""What the guard saw and did: the drop of every watched layer, and its decisions."""
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.style import ACCENT, MUTED, clean, depth_colours, draw
+from babelscope.report.figures.style import ACCENT, clean, depth_colours, draw, level, upright
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain
 
@@ -37,26 +37,13 @@ def draw_guard(rows: pd.DataFrame, title: str) -> go.Figure:
             mode="lines+markers",
             line={"color": shade, "width": 2},
             marker={"size": 5},
-            hovertemplate=f"layer {plain(layer)}, step %{{x}}: fell by %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"layer {plain(layer)}, step %{{x}}: dropped by %{{y:.3f}}<extra></extra>",
         )
         for layer, shade in zip(layers, depth_colours(len(layers)), strict=True)
     ]
-    shapes, notes = (
-        [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"color": MUTED, "width": 1}}],
-        [],
-    )
+    shapes, notes = [level(0)], []
     for place, (_, decision) in enumerate(decisions.sort_values("step").iterrows()):
-        at = {"x0": int(decision["step"]), "x1": int(decision["step"])}
-        shapes.append(
-            {
-                "type": "line",
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                **at,
-                "line": {"color": ACCENT, "width": 1.5, "dash": "dot"},
-            }
-        )
+        shapes.append(upright(int(decision["step"]), color=ACCENT, width=1.5, dash="dot"))
         notes.append(
             {
                 "x": int(decision["step"]),

@@ -8,6 +8,7 @@ from babelscope.report.figures.cells import tell_cells, write_cells
 from babelscope.report.figures.names import BESIDE_BARS, shorten
 from babelscope.report.figures.style import (
     ACCENT,
+    BAR,
     DIVERGING,
     MUTED,
     SEQUENTIAL,
@@ -49,7 +50,7 @@ def draw_heat_map(rows: pd.DataFrame, metric: str, *, change: bool = False) -> g
         ygap=2,
         **({"text": write_cells(cells, f"{sign}.2f"), "texttemplate": "%{text}"} if grid.shape[1] <= 10 else {}),
         **tell_cells(hover, cells, layers, moment_names),
-        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+        colorbar=BAR,
         **colours,
     )
     title = f"{words.title}: change since the first measurement" if change else words.title

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.cells import tell_cells, write_number
+from babelscope.report.figures.cells import tell_cells
 from babelscope.report.figures.names import BESIDE_CELLS, aliases
-from babelscope.report.figures.style import DIVERGING, MUTED, SEQUENTIAL, clean, draw
-from babelscope.report.figures.tokens import BAR, CATEGORIES
+from babelscope.report.figures.style import BAR, CATEGORIES, DIVERGING, MUTED, SEQUENTIAL, clean, draw
+from babelscope.report.numbers import number
 from babelscope.report.words import plain
 
 MOST_TEXT = 12
@@ -54,7 +54,7 @@ def draw_matrix(
     bound = bound or largest(grid)
     digits = digits.replace(".2f", ".4f" if bound < 0.01 else ".3f" if bound < 0.1 else ".2f")
     if texts is None and digits:
-        texts = grid.map(lambda value: write_number(value, digits))
+        texts = grid.map(lambda value: number(value, digits))
     colorscale, start = (SEQUENTIAL[colours], 0.0) if colours else (DIVERGING, -bound)
     scale = {"colorscale": colorscale, "zmin": start, "zmax": bound, "reversescale": down}
     names = {"x": [plain(name) for name in grid.columns], "y": [plain(name) for name in grid.index]}

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.cells import tell_cells
 from babelscope.report.figures.names import BESIDE_CELLS, aliases
-from babelscope.report.figures.style import DIVERGING, SEQUENTIAL, clean, draw
+from babelscope.report.figures.style import BAR, CATEGORIES, DIVERGING, SEQUENTIAL, by_script, clean, draw
 from babelscope.report.words import plain, words_of
 
 
@@ -17,9 +17,7 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
     words, change = words_of(metric), step is None
     pairs = rows[(rows["metric"] == metric) & (rows["other"] != "")]
     first, last = pairs["step"].min(), pairs["step"].max()
-    languages = sorted(
-        {*pairs["language"].unique(), *pairs["other"].unique()}, key=lambda code: (code.rpartition("_")[2], code)
-    )
+    languages = by_script([*pairs["language"].unique(), *pairs["other"].unique()])
     grid = _grid(pairs, layer, last if step is None else step, languages)
     others = pairs.loc[pairs["language"] != pairs["other"], "value"]
     colours = {"colorscale": SEQUENTIAL[words.kind], "zmin": 0, "zmax": float(others.quantile(0.99)) or 1.0}
@@ -29,8 +27,7 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
         bound = float(others.quantile(0.99)) / 2 or 1.0
         colours = {"colorscale": DIVERGING, "zmin": -bound, "zmax": bound}
     names = [plain(language) for language in languages]
-    axis = {"type": "category", "showgrid": False, "dtick": 1, "ticks": "", "tickfont": {"size": 10}}
-    axis["labelalias"] = aliases(languages, BESIDE_CELLS)
+    axis = {**CATEGORIES, "labelalias": aliases(languages, BESIDE_CELLS)}
     hover = f"%{{y}}: %{{z:{'+' if change else ''}.3f}} of its neighbours are %{{x}}"
     heat = go.Heatmap(
         z=[
@@ -43,7 +40,7 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
         ygap=1,
         hoverongaps=False,
         **tell_cells(hover, grid.to_numpy(dtype=float), languages, languages),
-        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+        colorbar=BAR,
         **colours,
     )
     what = "change from first to last" if change else "at the first step" if step == first else f"at step {step}"

@@ -1,7 +1,6 @@
 """One model's neurons: alignment by layer with chance, regions by layer and language, and how far criteria agree."""
 
 from math import isnan, log10
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,16 +9,25 @@ from babelscope.report.figures.matrices import draw_matrix
 from babelscope.report.figures.names import BESIDE_POINTS, aliases
 from babelscope.report.figures.style import (
     ACCENT,
+    BAR,
+    CATEGORIES,
     MUTED,
     STRONG,
     clean,
     draw,
     end_labels,
+    level,
     rgba,
 )
-from babelscope.report.figures.tokens import BAR, CATEGORIES
 from babelscope.report.neurons.numbers import in_brackets, number
-from babelscope.report.neurons.summary import by_language, by_layer_and, over_layers, said, shape_of, whole
+from babelscope.report.neurons.summary import (
+    by_language,
+    by_layer_and,
+    criterion_label,
+    model_value,
+    over_layers,
+    shape_of,
+)
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
 
@@ -52,9 +60,9 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
         )
         if name:
             ends.append((name, float(line.iloc[-1]), colour))
-    shapes = [_level(0.0, "solid")]
-    if not isnan(of_model := whole(run, metric)):
-        shapes.append(_level(of_model, "dot"))
+    shapes = [level(0)]
+    if not isnan(of_model := model_value(run, metric)):
+        shapes.append(level(of_model, dash="dot"))
         ends.append((f"whole model {number(of_model, digits=2)}", of_model, MUTED))
     drawn = pd.concat([pd.Series([0.0]), *(pd.Series(trace.y, dtype=float) for trace in traces if trace.y)])
     low, high = float(drawn.min()), float(drawn.max())
@@ -65,7 +73,7 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
         words.title,
         height=340,
         margin={"r": 118 if ends else 16},
-        shapes=shapes,
+        shapes=[{**shape, "layer": "below"} for shape in shapes],
         annotations=[note | {"xref": "paper"} for note in notes],  # beside the dotted line, not on it
         xaxis={
             **CATEGORIES,
@@ -90,11 +98,6 @@ def _band(low: pd.Series, high: pd.Series, colour: str) -> go.Scatter:
     )
 
 
-def _level(y: float, dash: str) -> dict[str, Any]:
-    line = {"color": MUTED, "width": 1, "dash": dash}
-    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line, "layer": "below"}
-
-
 def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:
     """Draw the neurons of every language in every layer: their number on a log scale, or shares of the language's."""
     counts = by_layer_and(run, f"{criterion}_neurons", "language")
@@ -102,7 +105,7 @@ def draw_regions(run: Run, criterion: str, *, share: bool = False) -> go.Figure:
     notes = counts.map("{:,.0f} neurons, ".format) + notes
     chance = over_layers(run, f"{criterion}_neurons_null").reindex(counts.index)
     notes = notes.add(chance.map(lambda value: f"<br>shuffled languages: {value:,.1f}" if value >= 0 else ""), axis=0)
-    hover, title = "%{x}, layer %{y}<br>%{customdata}", f"Neurons of every language by {said(criterion)}"
+    hover, title = "%{x}, layer %{y}<br>%{customdata}", f"Neurons of every language by {criterion_label(criterion)}"
     if share:
         return draw_matrix(
             counts / counts.sum(),
@@ -157,7 +160,8 @@ def draw_agreement(run: Run, first: str, second: str) -> go.Figure:
     )
     return draw(
         [crosses, dots],
-        f"Neurons that {said(first)} and {said(second)} both give a language (share of the neurons of either)",
+        f"Neurons that {criterion_label(first)} and {criterion_label(second)} both give a language "
+        "(share of the neurons of either)",
         height=90 + 20 * max(len(names), 5),
         margin={"l": 96},
         xaxis={"tickformat": ".1%" if top < 0.05 else ".0%", "range": [-0.03 * top, 1.06 * top]},

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.names import BESIDE_CELLS, shorten
 from babelscope.report.figures.style import MUTED, STRONG, draw
-from babelscope.report.neurons.summary import by_language, said, whole
-from babelscope.report.neurons.words import THIRDS_WORDS
+from babelscope.report.neurons.summary import by_language, criterion_label, model_value
+from babelscope.report.neurons.words import THIRD_LABELS
 from babelscope.report.table import Run
 from babelscope.report.words import plain
 
@@ -31,10 +31,10 @@ def draw_places(run: Run, criterion: str) -> go.Figure:
 
     Languages are alike, but those far from all others are named (beyond Tukey's fences).
     """
-    thirds = [f"{third} third" for third in THIRDS_WORDS.values()]
-    values = pd.DataFrame({third: by_language(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS})
-    mean = [whole(run, f"{criterion}_share_{third}") for third in THIRDS_WORDS]
-    null = [whole(run, f"{criterion}_share_{third}_null") for third in THIRDS_WORDS]
+    thirds = [f"{third} third" for third in THIRD_LABELS.values()]
+    values = pd.DataFrame({third: by_language(run, f"{criterion}_share_{third}") for third in THIRD_LABELS})
+    mean = [model_value(run, f"{criterion}_share_{third}") for third in THIRD_LABELS]
+    null = [model_value(run, f"{criterion}_share_{third}_null") for third in THIRD_LABELS]
     known = [share for share in [*values.to_numpy(dtype=float).ravel().tolist(), *null] if not isnan(share)]
     top = max(known, default=1.0) or 1.0
     shares = [values[third].dropna() for third in values.columns]
@@ -46,7 +46,7 @@ def draw_places(run: Run, criterion: str) -> go.Figure:
     ]
     return draw(
         traces,
-        f"Neurons of a language by {said(criterion)}, by depth (share of the language's own)",
+        f"Neurons of a language by {criterion_label(criterion)}, by depth (share of the language's own)",
         height=HEIGHT,
         margin={"r": 76, "t": TOP, "b": BOTTOM},
         showlegend=True,

@@ -1,7 +1,6 @@
 """A study in pictures: layers over steps with bands, and every language in every setting."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from babelscope.report.figures.cells import tell_cells, write_cells
 from babelscope.report.figures.marks import mark_of
 from babelscope.report.figures.names import BESIDE_BARS, aliases, shorten
 from babelscope.report.figures.style import (
+    BAR,
     DIVERGING,
     MUTED,
     SEQUENTIAL,
@@ -21,6 +21,7 @@ from babelscope.report.figures.style import (
     rgba,
     sketch,
 )
+from babelscope.report.numbers import plus_minus
 from babelscope.report.table import sort_layers
 from babelscope.report.words import plain, words_of
 
@@ -108,7 +109,7 @@ def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool 
         hoverongaps=False,
         **({"text": write_cells(cells, f"{sign}.2f"), "texttemplate": "%{text}"} if grid.shape[1] <= 12 else {}),
         **tell_cells(f"%{{y}}, %{{x}}<br>{score} %{{z:{sign}.3f}}", cells, names, grid.columns, most=BESIDE_BARS),
-        colorbar={"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5},
+        colorbar=BAR,
         **colours,
     )
     return draw(
@@ -146,9 +147,7 @@ def _band(line: pd.DataFrame, colour: str, name: str, symbol: str = "circle", da
                 "hoverinfo": "skip",
             }
         )
-    tail = [
-        ("" if isnan(half) else f" ± {half:.3f}") + f" (n = {count})" for half, count in zip(halves, n, strict=True)
-    ]
+    tail = [f"{plus_minus(half)} (n = {count})".lstrip() for half, count in zip(halves, n, strict=True)]
     traces.append(
         {
             "type": "scatter",
@@ -158,7 +157,7 @@ def _band(line: pd.DataFrame, colour: str, name: str, symbol: str = "circle", da
             "line": {"color": colour, "width": 2, "dash": dash},
             "marker": {"symbol": symbol, "size": 5},
             "text": tail,
-            "hovertemplate": f"{plain(name)}, step %{{x}}: %{{y:.3f}}%{{text}}<extra></extra>",
+            "hovertemplate": f"{plain(name)}, step %{{x}}: %{{y:.3f}} %{{text}}<extra></extra>",
         }
     )
     return traces

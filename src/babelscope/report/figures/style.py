@@ -18,6 +18,10 @@ SEQUENTIAL = {
 DIVERGING = ((0, "#a63d1f"), (0.25, "#e0936a"), (0.5, "#efece6"), (0.75, "#6aa5c4"), (1, "#17527d"))
 ACCENT, STRONG, MUTED = "#d9792b", "#2a86b8", "#8b8f98"
 MARGIN = {"l": 56, "r": 16, "t": 8, "b": 44}
+BAR = {"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5}
+"""Of colours, beside a heat map."""
+CATEGORIES = {"type": "category", "showgrid": False, "dtick": 1, "ticks": "", "tickfont": {"size": 10}}
+"""An axis on which every name is written."""
 
 
 def draw(
@@ -33,6 +37,23 @@ def sketch(
     """The same of plain mappings, which plotly does not check: a hundred times as fast, for figures by the hundred."""
     frame = {"height": height, "margin": MARGIN | dict(margin or {}), "showlegend": False, "hovermode": "closest"}
     return {"data": list(traces), "layout": {"title": {"text": title}} | frame | layout}
+
+
+def level(y: float, **line: Any) -> dict[str, Any]:
+    """Make a line across the whole figure."""
+    ends = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y}
+    return {**ends, "line": {"color": MUTED, "width": 1, **line}}
+
+
+def upright(x: float, **line: Any) -> dict[str, Any]:
+    """Make a line from the bottom to the top of a figure."""
+    ends = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": x, "x1": x}
+    return {**ends, "line": {"color": MUTED, "width": 1, **line}}
+
+
+def by_script(codes: Iterable[str]) -> list[str]:
+    """Sort distinct languages so that those of one writing system stand together."""
+    return sorted(set(codes), key=lambda code: (code.rpartition("_")[2], code))
 
 
 def moments(rows: pd.DataFrame) -> tuple[str, dict[int, str]]:

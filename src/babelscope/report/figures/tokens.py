@@ -9,13 +9,10 @@ import plotly.graph_objects as go
 from babelscope.report.figures.cells import tell_cells
 from babelscope.report.figures.marks import COLOURS, mark_of
 from babelscope.report.figures.names import BESIDE_CELLS, aliases
-from babelscope.report.figures.style import MUTED, SEQUENTIAL, clean, draw
+from babelscope.report.figures.style import BAR, CATEGORIES, MUTED, SEQUENTIAL, by_script, clean, draw, upright
 from babelscope.report.table import Run
 from babelscope.report.tokens.summary import names_of, value_of
 from babelscope.report.words import plain
-
-CATEGORIES = {"type": "category", "showgrid": False, "dtick": 1, "ticks": "", "tickfont": {"size": 10}}
-BAR = {"thickness": 8, "outlinewidth": 0, "len": 0.9, "nticks": 5}
 
 
 def by_language(run: Run, metric: str) -> pd.Series:
@@ -100,9 +97,8 @@ def draw_counts(runs: Sequence[Run], k: int) -> go.Figure:
             )
         )
         for metric, dash in (("neighbour_scripts", "solid"), ("neighbour_scripts_null", "dash")):
-            value = value_of(run, f"{metric}@{k}")
-            line = {"color": colour, "dash": dash, "width": 1.5}
-            shapes.append({"type": "line", "x0": value, "x1": value, "y0": 0, "y1": 1, "yref": "paper", "line": line})
+            if (value := value_of(run, f"{metric}@{k}")) is not None:
+                shapes.append(upright(value, color=colour, dash=dash, width=1.5))
     if len(runs) == 1:
         for metric, text in (("neighbour_scripts", "mean"), ("neighbour_scripts_null", "random neighbours")):
             x = value_of(runs[0], f"{metric}@{k}")
@@ -143,7 +139,7 @@ def draw_scripts(run: Run, k: int) -> go.Figure:
 def draw_translations(run: Run, metric: str) -> go.Figure:
     """Draw a score of every pair of languages: source in rows, target in columns."""
     rows = run.rows[(run.rows["metric"] == metric) & (run.rows["other"] != "")]
-    codes = sorted({*rows["language"], *rows["other"]}, key=lambda code: (code.rpartition("_")[2], code))
+    codes = by_script([*rows["language"], *rows["other"]])
     grid = rows.pivot(index="language", columns="other", values="value").reindex(index=codes, columns=codes)
     words = run.rows[run.rows["metric"] == "translation_words"].pivot(index="language", columns="other", values="value")
     what = metric.removeprefix("translation_").replace("p@", "P@").replace("null@", "by chance: P@")

@@ -1,4 +1,4 @@
-"""Panels of a model without the region of a language, on the page of neurons."""
+"""Panels of the ablation of one language's neurons, on the page of neurons."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ from babelscope.report.neurons.summary import (
     by_layer_and,
     by_pair,
     contrast,
+    criterion_label,
     effects,
-    facts,
+    neuron_manifest,
     over_layers,
-    said,
 )
 from babelscope.report.panels import Choice, Panel
 from babelscope.report.table import Run
@@ -26,16 +26,16 @@ from babelscope.report.words import words_of
 
 
 def deactivation(run: Run) -> Panel | None:
-    """Make the panel of the matrix of languages by regions that are off."""
+    """Make the panel of the matrix of languages by ablated regions."""
     units = [unit for unit in UNITS if not by_pair(run, f"ablated_{unit}").empty]
     criterion = (run.config.get("ablation") or {}).get("criterion")
-    by = f" by {said(criterion)}" if criterion else ""
+    by = f" by {criterion_label(criterion)}" if criterion else ""
     return Panel(
-        "Life without a region",
-        f"Each column switches the region of one language{by} off; each row is a language in which the model is then "
-        "measured. Orange: the model has become worse; blue: better. A dark diagonal (framed) means that a region "
-        "serves its own language, a dark column that everybody needs it. Beside it, on the same colours, the mean over "
-        f"draws of as many random neurons in every layer. Point at a cell for its 95 % interval.{_left_out(run)}",
+        "Loss change when one language's neurons are ablated",
+        f"Columns: the language whose neurons{by} are ablated. Rows: the language in which the loss is then measured. "
+        "Orange: the loss rises; blue: it falls. A dark diagonal (framed) means that neurons serve their own language, "
+        "a dark column that all languages need them. Beside it, in the same colours, the mean over draws of as many "
+        f"random neurons in every layer. Point at a cell for its 95 % interval.{_left_out(run)}",
         {str(place): draw_deactivation(run, unit) for place, unit in enumerate(units)},
         [_unit_choice(units, [""] * len(units))],
         "pairs",
@@ -43,9 +43,9 @@ def deactivation(run: Run) -> Panel | None:
 
 
 def _left_out(run: Run) -> str:
-    """Say which languages' regions were not switched off, and why."""
+    """Say which languages' regions were not ablated, and why."""
     reasons: dict[str, list[str]] = {}
-    for code, reason in (facts(run).get("left_out") or {}).items():
+    for code, reason in (neuron_manifest(run).get("left_out") or {}).items():
         reasons.setdefault(str(reason), []).append(str(code))
     told = "; ".join(f"{', '.join(codes)} ({reason})" for reason, codes in reasons.items())
     return f" Left out: {told}." if told else ""
@@ -57,10 +57,10 @@ def own(run: Run) -> Panel | None:
     if not units:
         return None
     return Panel(
-        "Does a region serve its own language?",
-        "Where the orange mark lies right of the grey stroke, a region is worth more than random neurons; where it "
-        "lies right of the blue ring, its own language needs it more than others do. One region that everybody needs "
-        "can carry the mean, so see the median too.",
+        "Does ablation harm a language's own loss most?",
+        "Where the orange mark lies right of the grey stroke, a language's neurons are worth more than random ones; "
+        "where it lies right of the blue ring, their own language needs them more than others do. One set of neurons "
+        "that all languages need can dominate the mean, so see the median too.",
         {str(place): [draw_own(run, unit)] for place, unit in enumerate(units)},
         [_unit_choice(units, [_summed_up(run, unit) for unit in units])],
         "narrow",
@@ -72,9 +72,9 @@ def _unit_choice(units: Sequence[str], notes: Sequence[str]) -> Choice:
 
 
 def _summed_up(run: Run, unit: str) -> str:
-    """What the own language loses without its region, over languages."""
+    """What ablation of its own neurons costs a language, over languages."""
     lost = effects(run, unit)["own"]
-    parts = {"random neurons": contrast(run, "random", unit), "what others lose": contrast(run, "others", unit)}
+    parts = {"random neurons": contrast(run, "random", unit), "other languages": contrast(run, "others", unit)}
     told = [f"Own language: mean {number(lost.mean(), sign=True)}, median {number(lost.median(), sign=True)}"]
     told += [above_random(run, unit)]
     for name, found in parts.items():
@@ -86,7 +86,7 @@ def _summed_up(run: Run, unit: str) -> str:
 
 
 def under_ablation(run: Run) -> list[Panel | None]:
-    """Make the panels of whatever else was measured while a region was off.
+    """Make the panels of whatever else was measured under ablation.
 
     They show the difference to the intact model where that is known.
     """
@@ -97,17 +97,17 @@ def under_ablation(run: Run) -> list[Panel | None]:
     tasks = {name: figures for name in metrics if (figures := _draw_task(run, name))}
     return [
         Panel(
-            "Every layer without a region",
-            "Each column switches the region of one language off and measures all layers, the mean over languages. "
+            "Scores by layer when one language's neurons are ablated",
+            "Columns: the language whose neurons are ablated. Rows: layers; each cell is the mean over languages. "
             f"{_BESIDE}",
             {str(place): figures for place, figures in enumerate(layered.values())},
             [measure_choice(list(layered))],
             "pairs",
         ),
         Panel(
-            "The task without a region",
-            "Each column switches the region of one language off; each row is a language in which the task is then "
-            f"measured. {_BESIDE}",
+            "Task score when one language's neurons are ablated",
+            "Columns: the language whose neurons are ablated. Rows: the language in which the task is then measured. "
+            f"{_BESIDE}",
             {str(place): figures for place, figures in enumerate(tasks.values())},
             [measure_choice(list(tasks))],
             "pairs",
@@ -156,7 +156,7 @@ def _draw(
             colours="" if known else "alignment",
             bound=bound,
             digits=f"{sign}.2f",
-            axes=("region that is off", rows),
+            axes=("ablated neurons of", rows),
             diagonal=rows != "layer",
         )
         for kind, grid in shown.items()

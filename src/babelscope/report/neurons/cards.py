@@ -5,7 +5,7 @@ from math import isnan
 
 from babelscope.report.cards import Card
 from babelscope.report.neurons.numbers import limits, number
-from babelscope.report.neurons.summary import Checkpoint, above_random, contrast, distinct, effects, trend, whole
+from babelscope.report.neurons.summary import Checkpoint, above_random, contrast, distinct, effects, model_value, trend
 from babelscope.report.table import Run
 
 MOST_NAMED = 3
@@ -19,16 +19,16 @@ def neuron_cards(lines: Mapping[str, Sequence[Checkpoint]]) -> list[Card]:
     cards = [
         _card(
             "LRDS: nearness of one language's sentences",
-            {name: whole(run, "lrds") for name, run in last.items()},
+            {name: model_value(run, "lrds") for name, run in last.items()},
             {name: _alignment(run, "lrds") for name, run in last.items()},
         ),
         _card(
             "SADS: nearness of translations",
-            {name: whole(run, "sads") for name, run in last.items()},
+            {name: model_value(run, "sads") for name, run in last.items()},
             {name: _alignment(run, "sads", _at_start(lines[name])) for name, run in last.items()},
         ),
         _card(
-            "nats per target, in a language whose own region is off",
+            "nats per target, in a language whose own neurons are ablated",
             {name: float(effects(run)["own"].mean()) for name, run in last.items()},
             {name: _own(run) for name, run in last.items()},
             sign=True,
@@ -71,7 +71,7 @@ def _told(*parts: str) -> str:
 
 def _alignment(run: Run, metric: str, start: str = "") -> str:
     low, high, null_low, null_high = (
-        whole(run, f"{metric}{end}") for end in ("_low", "_high", "_null_low", "_null_high")
+        model_value(run, f"{metric}{end}") for end in ("_low", "_high", "_null_low", "_null_high")
     )
     chance = limits(null_low, null_high)
     interval = limits(low, high)
@@ -81,7 +81,7 @@ def _alignment(run: Run, metric: str, start: str = "") -> str:
 def _at_start(line: Sequence[Checkpoint]) -> str:
     """SADS of the untrained model, where that was measured too."""
     start = line[0] if len(line) > 1 and line[0].step == 0 else None
-    return f"step 0: {number(whole(start.run, 'sads'))}" if start else ""
+    return f"step 0: {number(model_value(start.run, 'sads'))}" if start else ""
 
 
 def _own(run: Run) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from babelscope.report.figures.growth import draw_depths, draw_growth, draw_growth_layers
 from babelscope.report.neurons.measures import measure_choice, measures
-from babelscope.report.neurons.summary import Checkpoint, distinct, over_layers, whole
+from babelscope.report.neurons.summary import Checkpoint, distinct, model_value, over_layers
 from babelscope.report.panels import Choice, Panel
 
 
@@ -17,12 +17,12 @@ def compare_models(lines: Mapping[str, Sequence[Checkpoint]]) -> list[Panel]:
 
 def _growth(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
     runs = [point.run for line in lines.values() for point in line]
-    metrics = [name for name in measures(runs) if any(whole(run, name) == whole(run, name) for run in runs)]
+    metrics = [name for name in measures(runs) if any(model_value(run, name) == model_value(run, name) for run in runs)]
     if not metrics:
         return None
     repeated = any(point.same_as for line in lines.values() for point in line)
     return Panel(
-        "How it grew over training",
+        "Scores over pre-training checkpoints",
         "Each line is one model, each mark a checkpoint, the whole model taken together; thin bars are 95 % intervals "
         "over sentences. "
         + ("A hollow mark has the weights of an earlier checkpoint, so it is no measurement of its own. " * repeated)
@@ -42,7 +42,7 @@ def _growth_layers(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
         for change in range(2)
     }
     return Panel(
-        "Every layer over training",
+        "Scores by block over pre-training checkpoints",
         "The first block is at the bottom, training goes from left to right; checkpoints with weights that were there "
         "before are left out. Models side by side have the same colours; two-sided ones are pale at 0.",
         views,
@@ -57,7 +57,7 @@ def _depths(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
     last = {name: distinct(line)[-1].run for name, line in lines.items()}
     metrics = [name for name in measures(list(last.values())) if any(len(over_layers(r, name)) for r in last.values())]
     return Panel(
-        "Model beside model",
+        "Models compared by relative depth",
         "Each line is one model at its last checkpoint, from its first block to its last.",
         {str(place): [draw_depths(last, metric)] for place, metric in enumerate(metrics)},
         [measure_choice(metrics)],

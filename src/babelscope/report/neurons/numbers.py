@@ -1,6 +1,8 @@
-"""How the page of neurons and the terminal write numbers."""
+"""How the page of neurons and the terminal write numbers: small ones keep two significant digits."""
 
 from math import floor, isnan, log10
+
+from babelscope.report import numbers
 
 MOST_DIGITS = 5
 """Decimals at most; what is smaller is 0."""
@@ -8,12 +10,10 @@ MOST_DIGITS = 5
 
 def number(value: float, *, digits: int = 3, sign: bool = False) -> str:
     """Write a number with so many decimals, or with two significant digits where it is small; "" for NaN."""
-    if isnan(value):
-        return ""
     if 0 < abs(value) < 10 ** (1 - digits):
         digits = min(1 - floor(log10(abs(value))), MOST_DIGITS)
-    text = f"{value:{'+' if sign else ''}.{digits}f}"
-    return text.replace("-", "−") if float(text) else "0"
+    text = numbers.number(value, f"{'+' if sign else ''}.{digits}f")
+    return text if text.strip("0.") or not text else "0"
 
 
 def limits(low: float, high: float, *, digits: int = 3, sign: bool = False) -> str:

@@ -1,14 +1,14 @@
-"""The page of neurons: alignment, regions, life without them and their growth, in one file without a network."""
+"""The page of neurons: alignment, regions, their ablation and their growth, in one file without a network."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from babelscope.files import write_text
-from babelscope.report.frame import fill_page, header_html, tabs_html
+from babelscope.report.frame import fill_page, footer_html, header_html, joined, tabs_html
 from babelscope.report.neurons.cards import neuron_cards
 from babelscope.report.neurons.growth import compare_models
 from babelscope.report.neurons.panels import show_neurons
-from babelscope.report.neurons.summary import Checkpoint, facts, lines_of, shape_of, without_reading
+from babelscope.report.neurons.summary import Checkpoint, lines_of, neuron_manifest, shape_of, without_reading
 from babelscope.report.neurons.table import numbers_html, trends_html
 from babelscope.report.page import cards_html, details_html, panel_html, section_html
 from babelscope.report.runs import facts_of, labels, model_of
@@ -50,35 +50,35 @@ def render_neurons(runs: Sequence[Run]) -> str:
         cards_html(neuron_cards(lines)),
         section_html("numbers", "In numbers", numbers_html(names, points) + trends_html(lines)),
         section_html("growth", "Growth", "".join(map(panel_html, compare_models(lines)))),
-        section_html("runs", "Run by run" if len(runs) > 1 else "In pictures", _tabs(names, runs)),
-        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
-        "in these runs. Scores and regions after Zeng et al. 2025, LAPE after Tang et al. 2024; how they are made: "
-        "<code>docs/methods.md</code>.</footer>",
+        section_html("runs", "Run by run" if len(runs) > 1 else "Figures", _tabs(names, runs)),
+        footer_html(
+            ". Scores and regions after Zeng et al. 2025, LAPE after Tang et al. 2024; how they are made: "
+            "<code>docs/methods.md</code>."
+        ),
     ]
     return fill_page(title, sections, styles=("style", "study"), scripts=("page",))
 
 
 def _header(points: Sequence[Checkpoint], title: str) -> str:
-    named: dict[str, list[str]] = {}
-    for point in points:
-        known, of = facts_of(point.run), facts(point.run)
-        layers, neurons = shape_of(point.run)
-        found, measured = of.get("found_on"), of.get("measured_on")
-        told = {
-            "Model": known.get("Model", ""),
-            "Neurons": f"{layers} × {neurons:,}, {str(of.get('reading', '')).replace('_', ' ')}",
-            "Corpus": str((point.run.manifest.get("corpus") or {}).get("name") or ""),
-            "Languages": known.get("Languages", ""),
-            "Regions from": f"{found} sentences per language" if found else "",
-            "Life without them on": f"{measured} others" if measured else "",
-        }
-        for name, value in told.items():
-            named.setdefault(name, []).append(value)
+    named = joined(_facts(point.run) for point in points)
     if len(points) > 1:
         repeated = sum(bool(point.same_as) for point in points)
-        named["Runs"] = [f"{len(points)}{f', {repeated} with weights that were there before' if repeated else ''}"]
-    joined = {name: "; ".join(filter(None, dict.fromkeys(values))) for name, values in named.items()}
-    return header_html(title, joined)
+        named["Runs"] = f"{len(points)}{f', {repeated} with weights that were there before' if repeated else ''}"
+    return header_html(title, named)
+
+
+def _facts(run: Run) -> dict[str, str]:
+    known, of = facts_of(run), neuron_manifest(run)
+    layers, neurons = shape_of(run)
+    found, measured = of.get("found_on"), of.get("measured_on")
+    return {
+        "Model": known.get("Model", ""),
+        "Neurons": f"{layers} × {neurons:,}, {str(of.get('reading', '')).replace('_', ' ')}",
+        "Corpus": str((run.manifest.get("corpus") or {}).get("name") or ""),
+        "Languages": known.get("Languages", ""),
+        "Regions from": f"{found} sentences per language" if found else "",
+        "Ablation measured on": f"{measured} others" if measured else "",
+    }
 
 
 def _tabs(names: Sequence[str], runs: Sequence[Run]) -> str:

@@ -14,9 +14,9 @@ from babelscope.report.neurons.summary import (
     by_layer_and,
     by_pair,
     criteria_of,
+    criterion_label,
     highest_shared,
     over_layers,
-    said,
     shares_nothing,
     threshold_of,
 )
@@ -55,10 +55,10 @@ def _alignment(run: Run) -> Panel | None:
     elif views:
         views = {"": views["0"]}
     return Panel(
-        "Language and meaning, layer by layer",
-        "LRDS is how much nearer two sentences lie for being of one language, SADS for being translations; everything "
-        "else is the same on both sides. Blue band: 95 % interval over sentences. Grey band: what relabelled "
-        "sentences give. Dotted: the whole model at once.",
+        "Language (LRDS) and meaning (SADS) by layer",
+        "LRDS: mean cosine within a language minus across languages (never translations). SADS: mean cosine of "
+        "translations minus that of unrelated sentences in the same two languages. Blue band: 95 % interval over "
+        "sentences. Grey band: range under shuffled labels. Dotted: whole model.",
         views,
         choices,
         "pairs",
@@ -87,8 +87,8 @@ def _regions(run: Run) -> Panel | None:
     }
     return Panel(
         "Where each language has its neurons",
-        "The first block is at the bottom. The two criteria ask different things, so they need not agree: S3's score "
-        "looks at how strongly sentences activate a neuron, LAPE at how often tokens do.",
+        "The first block is at the bottom. The two criteria ask different things, so they need not agree: the z-score "
+        "of Zeng et al. 2025 looks at how strongly sentences activate a neuron, LAPE at how often tokens do.",
         views,
         [_criterion_choice(criteria), Choice("Show", ["number", "share of the language's own"])],
         "narrow",
@@ -98,7 +98,7 @@ def _regions(run: Run) -> Panel | None:
 def _places(run: Run) -> Panel | None:
     criteria = [name for name in criteria_of(run) if len(by_language(run, f"{name}_share_early"))]
     return Panel(
-        "First, middle or last?",
+        "Depth of each language's neurons",
         "Each mark is a language: how much of its region lies in a third of the blocks; those far from the others are "
         "named. A blue line above the dashed one means that regions crowd there. Small regions scatter widely.",
         {"": [draw_places(run, name) for name in criteria]} if criteria else {},
@@ -117,7 +117,7 @@ def _overlaps(run: Run) -> Panel | None:
             grid.at[code, code] = float("nan")
         beside = chance.map(lambda value: f"by chance {value:.2%}" if value >= 0 else "")
         hover = "%{y} and %{x}: %{z:.1%} in common<br>%{customdata}"
-        head = f"Neurons in common by {said(name)} (share of the neurons of either"
+        head = f"Neurons in common by {criterion_label(name)} (share of the neurons of either"
         views[f"{place},0"] = [draw_matrix(grid, f"{head})", hover, notes=beside, colours="other", digits=".1%")]
         views[f"{place},1"] = [
             draw_matrix(
@@ -166,4 +166,4 @@ def _agreement(run: Run) -> Panel | None:
 
 def _criterion_choice(criteria: Sequence[str]) -> Choice:
     notes = [words_of(f"{name}_neurons").reading for name in criteria]
-    return Choice("Criterion", [said(name) for name in criteria], notes=notes)
+    return Choice("Criterion", [criterion_label(name) for name in criteria], notes=notes)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from babelscope.report.figures.style import by_script
 from babelscope.report.neurons.words import CRITERIA
 from babelscope.report.runs import facts_of, model_of
 from babelscope.report.study.intervals import ROUNDING, Interval, fisher_interval, t_interval
@@ -40,18 +41,18 @@ def without_reading(run: Run) -> Run:
     return replace(run, rows=run.rows.assign(metric=bare))
 
 
-def facts(run: Run) -> Mapping[str, Any]:
+def neuron_manifest(run: Run) -> Mapping[str, Any]:
     """The part of the manifest that is of neurons."""
     return run.manifest.get("neurons") or {}
 
 
 def shape_of(run: Run) -> tuple[int, int]:
     """Number of blocks, and of neurons in each."""
-    layers = facts(run)["layers"]
-    return len(layers) if isinstance(layers, list) else int(layers), int(facts(run)["per_layer"])
+    layers = neuron_manifest(run)["layers"]
+    return len(layers) if isinstance(layers, list) else int(layers), int(neuron_manifest(run)["per_layer"])
 
 
-def whole(run: Run, metric: str) -> float:
+def model_value(run: Run, metric: str) -> float:
     """The value of a metric for the whole model and all languages; NaN without one."""
     rows = run.rows[run.rows["metric"] == metric]
     found = rows.loc[(rows["layer"] == "") & (rows["language"] == "") & (rows["other"] == ""), "value"]
@@ -71,7 +72,7 @@ def by_language(run: Run, metric: str) -> pd.Series:
     """Values of the whole model by language."""
     rows = run.rows[(run.rows["metric"] == metric) & (run.rows["layer"] == "") & (run.rows["other"] == "")]
     values = rows[rows["language"] != ""].set_index("language")["value"]
-    return values.reindex(_in_order(values.index))
+    return values.reindex(by_script(values.index))
 
 
 def by_pair(run: Run, metric: str) -> pd.DataFrame:
@@ -79,7 +80,7 @@ def by_pair(run: Run, metric: str) -> pd.DataFrame:
     rows = run.rows[(run.rows["metric"] == metric) & (run.rows["layer"] == "")]
     rows = rows[(rows["language"] != "") & (rows["other"] != "")]
     grid = rows.pivot(index="language", columns="other", values="value")
-    return grid.reindex(index=_in_order(grid.index), columns=_in_order(grid.columns))
+    return grid.reindex(index=by_script(grid.index), columns=by_script(grid.columns))
 
 
 def by_layer_and(run: Run, metric: str, column: str) -> pd.DataFrame:
@@ -87,12 +88,7 @@ def by_layer_and(run: Run, metric: str, column: str) -> pd.DataFrame:
     rows = run.rows[(run.rows["metric"] == metric) & (run.rows["layer"] != "") & (run.rows[column] != "")]
     rows = rows[rows["other" if column == "language" else "language"] == ""]
     grid = rows.pivot(index="layer", columns=column, values="value")
-    return grid.reindex(index=sort_layers(grid.index), columns=_in_order(grid.columns))
-
-
-def _in_order(codes: pd.Index) -> list[str]:
-    """Group languages by writing system, as all figures do."""
-    return sorted(map(str, codes), key=lambda code: (code.rpartition("_")[2], code))
+    return grid.reindex(index=sort_layers(grid.index), columns=by_script(grid.columns))
 
 
 def criteria_of(run: Run) -> list[str]:
@@ -101,7 +97,7 @@ def criteria_of(run: Run) -> list[str]:
     return sorted(named - {"ablated"}, key=lambda name: (list(CRITERIA).index(name) if name in CRITERIA else 9, name))
 
 
-def said(criterion: str) -> str:
+def criterion_label(criterion: str) -> str:
     """A criterion in short."""
     return CRITERIA.get(criterion, criterion)
 
@@ -113,7 +109,7 @@ def highest_shared(run: Run) -> float:
 
 def threshold_of(run: Run) -> float:
     """The z-score that a key neuron exceeds; NaN where the manifest does not say."""
-    return float(((facts(run).get("criteria") or {}).get("z") or {}).get("threshold", nan))
+    return float(((neuron_manifest(run).get("criteria") or {}).get("z") or {}).get("threshold", nan))
 
 
 def shares_nothing(run: Run, criterion: str) -> bool:
@@ -144,10 +140,10 @@ def lines_of(runs: Sequence[Run]) -> dict[str, list[Checkpoint]]:
 def _conditions(run: Run) -> tuple[str, ...]:
     corpus = run.manifest.get("corpus") or {}
     return (
-        str(facts(run).get("reading", "")),
+        str(neuron_manifest(run).get("reading", "")),
         str(corpus.get("name", "")),
         f"{facts_of(run).get('Languages', '')} languages",
-        f"{facts(run).get('found_on', 0)} sentences",
+        f"{neuron_manifest(run).get('found_on', 0)} sentences",
     )
 
 
@@ -178,7 +174,7 @@ def trend(line: Sequence[Checkpoint], metric: str) -> Interval:
 
     A correlation of exactly 1 or -1 has no interval: Fisher's has no width there.
     """
-    known = [(point.step, whole(point.run, metric)) for point in distinct(line) if point.step is not None]
+    known = [(point.step, model_value(point.run, metric)) for point in distinct(line) if point.step is not None]
     x, y = np.array([pair for pair in known if pair[1] == pair[1]], dtype=float).reshape(-1, 2).T
     found = fisher_interval(x, y) if len(x) >= FEWEST else Interval(nan, nan, nan, len(x))
     return replace(found, low=nan, high=nan) if abs(found.value) > 1 - ROUNDING else found

@@ -11,15 +11,15 @@ from babelscope.report.neurons.summary import (
     above_random,
     contrast,
     criteria_of,
+    criterion_label,
     distinct,
     effects,
-    facts,
-    said,
+    model_value,
+    neuron_manifest,
     shares_nothing,
     trend,
-    whole,
 )
-from babelscope.report.neurons.words import THIRDS_WORDS
+from babelscope.report.neurons.words import THIRD_LABELS
 from babelscope.report.study.intervals import Interval
 from babelscope.report.table import Run
 from babelscope.report.words import words_of
@@ -33,9 +33,9 @@ def numbers_html(names: Sequence[str], points: Sequence[Checkpoint]) -> str:
     criteria = list(dict.fromkeys(name for point in points for name in criteria_of(point.run)))
     main = {
         "Whole model": ["LRDS", "SADS", "SADS, released stride"],
-        "Loss without its own region": ["own language", "above random", "minus random", "minus others"],
+        "Loss when its neurons are ablated": ["own language", "above random", "minus random", "minus others"],
     }
-    regions = {f"Regions by {said(name)}": ["neurons", "overlap", "by thirds"] for name in criteria}
+    regions = {f"Regions by {criterion_label(name)}": ["neurons", "overlap", "by thirds"] for name in criteria}
     measured = any(not effects(point.run).empty for point in points)
     tables = (
         (main, [_alignments(point.run) + _losses(point.run) for point in points], _MAIN + _LOSSES * measured),
@@ -49,9 +49,9 @@ _MAIN = (
     "relabelled sentences."
 )
 _LOSSES = (
-    " Loss: change in nats per target, mean over languages, with the median, random neurons off "
-    "and other languages below; in how many languages that is above random neurons; minus those, with the interval "
-    "over languages."
+    " Own language: mean loss increase (nats per target) when a language's own neurons are ablated; below: median, "
+    "random neurons, other languages. Above random: languages whose own neurons cost more than random ones. "
+    "Minus random, minus others: mean difference with its 95 % interval over languages."
 )
 _REGIONS = (
     "Regions: mean over languages, and, by z-score, of languages shuffled within every sentence. Overlap: of two "
@@ -115,7 +115,7 @@ def trends_html(lines: Mapping[str, Sequence[Checkpoint]]) -> str:
 
 
 def _alignments(run: Run) -> list[Cell]:
-    return [_alignment(run, "lrds"), _alignment(run, "sads"), (number(whole(run, "sads_legacy")), "")]
+    return [_alignment(run, "lrds"), _alignment(run, "sads"), (number(model_value(run, "sads_legacy")), "")]
 
 
 def _losses(run: Run) -> list[Cell]:
@@ -131,29 +131,29 @@ def _losses(run: Run) -> list[Cell]:
 
 
 def _regions(run: Run, name: str) -> list[Cell]:
-    empty = (facts(run).get("empty") or {}).get(name) or []
+    empty = (neuron_manifest(run).get("empty") or {}).get(name) or []
     none = f"none: {', '.join(empty) if len(empty) < 3 else f'{len(empty)} languages'}" if empty else ""
-    chance = _form(whole(run, f"{name}_neurons_null"), "chance {:,.0f}")
+    chance = _form(model_value(run, f"{name}_neurons_null"), "chance {:,.0f}")
     null = _thirds(run, name, "_null")
     return [
-        (_form(whole(run, f"{name}_neurons"), "{:,.0f}"), "\n".join(filter(None, (chance, none)))),
+        (_form(model_value(run, f"{name}_neurons"), "{:,.0f}"), "\n".join(filter(None, (chance, none)))),
         _overlap(run, name),
         (_thirds(run, name), null and f"of all {null}"),
     ]
 
 
 def _thirds(run: Run, criterion: str, end: str = "") -> str:
-    shares = [whole(run, f"{criterion}_share_{third}{end}") for third in THIRDS_WORDS]
+    shares = [model_value(run, f"{criterion}_share_{third}{end}") for third in THIRD_LABELS]
     return "" if any(map(isnan, shares)) else " / ".join(f"{share:.0%}" for share in shares)
 
 
 def _alignment(run: Run, metric: str) -> Cell:
     low, high, null_low, null_high = (
-        whole(run, f"{metric}{end}") for end in ("_low", "_high", "_null_low", "_null_high")
+        model_value(run, f"{metric}{end}") for end in ("_low", "_high", "_null_low", "_null_high")
     )
     chance = limits(null_low, null_high)
     below = (limits(low, high), chance and f"chance {chance}")
-    return number(whole(run, metric)), "\n".join(filter(None, below))
+    return number(model_value(run, metric)), "\n".join(filter(None, below))
 
 
 def _overlap(run: Run, criterion: str) -> Cell:

@@ -4,7 +4,7 @@ from typing import Any
 
 CRITERIA = {"z": "z-score", "lape": "LAPE", "published": "published"}
 """How a region was found, in short."""
-THIRDS_WORDS = {"early": "first", "middle": "middle", "last": "last"}
+THIRD_LABELS = {"early": "first", "middle": "middle", "last": "last"}
 
 _RULES = {
     "z": "A key neuron of a language carries far more of that language's mean cosine than of the other languages'.",
@@ -34,7 +34,7 @@ NEURON_WORDS: dict[str, dict[str, Any]] = {
     },
     "sads_legacy": {
         "name": "SADS, released stride",
-        "title": "SADS with the stride of S3's released code (difference of mean cosines)",
+        "title": "SADS with the stride of the code released by Zeng et al. 2025 (difference of mean cosines)",
         "reading": "The released code cuts its blocks one sentence too long, so that few of its pairs are "
         "translations: near 0 whatever the neurons know.",
         "kind": "alignment",
@@ -54,46 +54,46 @@ NEURON_WORDS: dict[str, dict[str, Any]] = {
     },
     "ablated_loss": {
         "name": "change of loss",
-        "title": "Change of loss without the neurons of a region (nats per target)",
+        "title": "Change of loss when a language's neurons are ablated (nats per target)",
         "reading": "Above 0, the model has become worse in the language of the row.",
         "null": "random_loss",
         "unit_interval": False,
     },
     "ablated_perplexity": {
         "name": "ratio of perplexity",
-        "title": "Perplexity without the neurons of a region, as a ratio to the intact model's",
+        "title": "Perplexity when a language's neurons are ablated, as a ratio to the intact model's",
         "reading": "Above 1, the model has become worse.",
         "null": "random_perplexity",
         "unit_interval": False,
     },
     "ablated_bits_per_byte": {
         "name": "change of bits per byte",
-        "title": "Change of loss without the neurons of a region (bits per byte)",
+        "title": "Change of loss when a language's neurons are ablated (bits per byte)",
         "reading": "Above 0, the model has become worse in the language of the row.",
         "null": "random_bits_per_byte",
         "unit_interval": False,
     },
     "random_loss": {
         "name": "change of loss, random neurons",
-        "title": "Change of loss without as many random neurons in every layer (nats per target)",
-        "reading": "What the loss of any so many neurons does, whatever their language.",
+        "title": "Change of loss when as many random neurons in every layer are ablated (nats per target)",
+        "reading": "What ablating as many neurons costs, whatever their language.",
         "unit_interval": False,
     },
     "random_bits_per_byte": {
         "name": "change of bits per byte, random neurons",
-        "title": "Change of loss without as many random neurons in every layer (bits per byte)",
-        "reading": "What the loss of any so many neurons does, whatever their language.",
+        "title": "Change of loss when as many random neurons in every layer are ablated (bits per byte)",
+        "reading": "What ablating as many neurons costs, whatever their language.",
         "unit_interval": False,
     },
     "random_perplexity": {
         "name": "ratio of perplexity, random neurons",
-        "title": "Perplexity without as many random neurons in every layer, as a ratio to the intact model's",
-        "reading": "What the loss of any so many neurons does, whatever their language.",
+        "title": "Perplexity when as many random neurons in every layer are ablated, as a ratio to the intact model's",
+        "reading": "What ablating as many neurons costs, whatever their language.",
         "unit_interval": False,
     },
     "ablated_neurons": {
-        "name": "neurons off",
-        "title": "Neurons switched off (number)",
+        "name": "ablated neurons",
+        "title": "Ablated neurons (number)",
         "unit_interval": False,
     },
 }
@@ -119,7 +119,7 @@ for _c, _said in CRITERIA.items():
         "reading": "Near 1, a language is where it was before training; chance is two regions placed at random.",
         "null": f"{_c}_kept_chance",
     }
-    for _third, _word in THIRDS_WORDS.items():
+    for _third, _word in THIRD_LABELS.items():
         NEURON_WORDS[f"{_c}_share_{_third}"] = {
             "name": f"{_said}, {_word} third",
             "title": f"Neurons of a language that lie in the {_word} third of the blocks by {_said} (share, 0 to 1)",

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 import pandas as pd
 
 from babelscope.report.cards import Card
+from babelscope.report.numbers import number, plus_minus, signed
 from babelscope.report.runs import counted
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
-from babelscope.report.study.html import signed
 from babelscope.report.study.intervals import Interval, t_interval
 from babelscope.report.study.replicates import Replicate
 from babelscope.report.study.tables import (
     BASE,
     Study,
     by_seed,
+    direction_of,
     lower_is_better,
     pair_differences,
     ranked_settings,
     share_units,
     sources_words,
-    way_of,
 )
 from babelscope.report.table import sort_layers
 from babelscope.report.words import words_of
@@ -67,18 +67,20 @@ def key_numbers_of(study: Study, values: pd.DataFrame, metric: str, claims: Sequ
         cost = _intervals(pair_differences(shared), "source", study.score)
         if first in cost:
             note = f"{_plus(cost[first])}, {counted(cost[first].n, 'seed')}"
-            cards.append(Card(_short(cost[first].value), f"source {study.score}, {first} minus none", note))
+            cards.append(Card(number(cost[first].value, "+.2f"), f"source {study.score}, {first} minus none", note))
     kept, words = _intervals(shared, "kept", metric, "early"), words_of(metric)
     if BASE in kept:
         note = "since step 0, mean over the early third of the layers"
-        cards.append(Card(_short(kept[BASE].value), f"change of early {words.name} without freezing", note))
-    way = way_of(metric)
+        cards.append(Card(number(kept[BASE].value, "+.2f"), f"change of early {words.name} without freezing", note))
+    way = direction_of(metric)
     ranked = set(kept) & set(zero_shot) - {BASE}
     if frozen := sorted(ranked, key=lambda name: (-way * kept[name].value, study.settings.index(name))):
         note = "the setting that keeps most early alignment"
         if any(run.frozen_layers for run in study.runs if run.setting == frozen[0]):
             note += "; frozen layers keep theirs by construction"
-        cards.append(Card(_short(kept[frozen[0]].value), f"change of early {words.name} with {frozen[0]}", note))
+        cards.append(
+            Card(number(kept[frozen[0]].value, "+.2f"), f"change of early {words.name} with {frozen[0]}", note)
+        )
     holds, fails = (sum(claim.verdict == verdict for claim in claims) for verdict in (HOLDS, FAILS))
     note = f"{fails} do not hold, {len(claims) - holds - fails} undecided"
     return [*cards, Card(f"{holds} of {len(claims)}", "claims hold in these runs", note)]
@@ -134,12 +136,8 @@ def _guarded_words(runs: Sequence[Replicate]) -> str:
 
 
 def _plain(interval: Interval) -> str:
-    return f"{interval.value:.3f} {_plus(interval)}"
+    return f"{number(interval.value)} {_plus(interval)}"
 
 
 def _plus(interval: Interval) -> str:
-    return f"± {interval.half:.3f}" if interval.known else "(one seed, no interval)"
-
-
-def _short(value: float) -> str:
-    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")  # no negative zero
+    return plus_minus(interval.half) if interval.known else "(one seed, no interval)"

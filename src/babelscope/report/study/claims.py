@@ -26,11 +26,10 @@ from babelscope.report.study.tables import (
     UNIT,
     Study,
     by_seed,
+    direction_of,
     lower_is_better,
     pair_differences,
-    ranked_settings,
-    share_units,
-    way_of,
+    ranked_values,
 )
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
@@ -71,7 +70,7 @@ def check_alignment(study: Study, values: pd.DataFrame, languages: pd.DataFrame,
 
     A score where lower is better has its sign turned; one that is neither makes no claim.
     """
-    way = way_of(metric)
+    way = direction_of(metric)
     if not way:
         return []
     claims, turned = [_spread(study, languages, metric)], "" if way > 0 else " (rise, as lower is better)"
@@ -147,7 +146,7 @@ def check_transfer(study: Study, values: pd.DataFrame) -> list[Claim]:
 
 def check_link(study: Study, values: pd.DataFrame, metric: str) -> list[Claim]:
     """Measure whether ranked settings that keep more early alignment transfer better, by rank correlation."""
-    way, better = way_of(metric), -1 if lower_is_better(study.score) else 1
+    way, better = direction_of(metric), -1 if lower_is_better(study.score) else 1
     both = _kept_and_carried(values, metric)
     if not way or both["setting"].nunique() < 3:
         return []
@@ -175,8 +174,7 @@ def check_link(study: Study, values: pd.DataFrame, metric: str) -> list[Claim]:
 
 def _kept_and_carried(values: pd.DataFrame, metric: str) -> pd.DataFrame:
     """List per ranked setting and seed the kept early alignment and the zero-shot score, on shared units."""
-    shared = share_units(values)
-    shared = shared[shared["setting"].isin(ranked_settings(values))]
+    shared = ranked_values(values)
     kept = (shared["quantity"] == "kept") & (shared["metric"] == metric) & (shared["part"] == "early")
     found = by_seed(shared[kept | (shared["quantity"] == "zero_shot")], ["setting", "quantity"])
     grid = found.pivot(index=["setting", "seed"], columns="quantity", values="value")
@@ -231,10 +229,10 @@ def _spread(study: Study, languages: pd.DataFrame, metric: str) -> Claim:
 
 
 def _best(study: Study, values: pd.DataFrame, better: int) -> list[Claim]:
-    shared = share_units(values)
-    chosen = (shared["quantity"] == "zero_shot") & shared["setting"].isin(ranked_settings(values))
-    grid = shared[chosen].pivot(index=UNIT, columns="setting", values="value") * better
-    by_setting = by_seed(shared[chosen], ["setting"]).groupby("setting")["value"].mean() * better
+    shared = ranked_values(values)
+    scores = shared[shared["quantity"] == "zero_shot"]
+    grid = scores.pivot(index=UNIT, columns="setting", values="value") * better
+    by_setting = by_seed(scores, ["setting"]).groupby("setting")["value"].mean() * better
     means = by_setting.sort_values(ascending=False, kind="stable")
     if len(means) < 2:
         return []

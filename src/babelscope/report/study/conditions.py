@@ -5,19 +5,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from babelscope.report.config_keys import PLACES, changes_numbers, makes_setting
 from babelscope.report.runs import counted, source_of
 from babelscope.report.table import Run
 
-OF_SETTINGS = ("freeze", "adapter", "alignment", "callbacks")
-"""Groups of the configuration that make a setting."""
-OF_PLACES = ("seed", "setting", "output", "cache", "store", "logger", "page", "threads", "hydra")
-"""What names a run, and where it is kept and watched: no number depends on it, but for the seed."""
 SOURCE = "(source language)"
 
 
 def conditions_of(run: Run) -> dict[str, str]:
     """List the configuration but for seeds, source language and places: key with dots, value as JSON."""
-    kept = {name: value for name, value in run.config.items() if name not in OF_PLACES}
+    kept = {name: value for name, value in run.config.items() if name not in PLACES}
     ignored = ("task.language",)
     flat = {key: json.dumps(value, ensure_ascii=False) for key, value in _flatten(kept) if key not in ignored}
     # null is what an older configuration leaves out
@@ -26,20 +23,16 @@ def conditions_of(run: Run) -> dict[str, str]:
     }
 
 
-def makes_setting(key: str) -> bool:
-    """Tell whether a key is of what settings differ in by their nature."""
-    return key.partition(".")[0] in OF_SETTINGS
-
-
 def differing_conditions(conditions: Sequence[Mapping[str, str]]) -> dict[str, dict[str, int]]:
     """Find where runs differ in more than their settings: by key, every value and how many runs have it.
 
-    A value that follows the source language is no difference.
+    A value that follows the source language is no difference, nor is a key on which no number depends.
 
     Args:
         conditions: of each run, as `conditions_of` lists them.
     """
-    keys = dict.fromkeys(key for found in conditions for key in found if key != SOURCE and not makes_setting(key))
+    known = dict.fromkeys(key for found in conditions for key in found)
+    keys = [key for key in known if key != SOURCE and not makes_setting(key) and changes_numbers(key)]
     differing = {}
     for key in keys:
         values = [found.get(key, "null") for found in conditions]

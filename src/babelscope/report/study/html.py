@@ -9,18 +9,19 @@ from pathlib import Path
 import pandas as pd
 
 from babelscope.report.figures.guard import frozen_up_to
+from babelscope.report.numbers import number, plus_minus, signed
 from babelscope.report.runs import counted
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
 from babelscope.report.study.conditions import describe_differing, differing_conditions
 from babelscope.report.study.tables import (
     BASE,
     Study,
+    direction_of,
     lower_is_better,
     missing_units,
     repeated_units,
     say_ends,
     tested_languages,
-    way_of,
 )
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
@@ -83,7 +84,7 @@ def claims_html(claims: Sequence[Claim]) -> str:
         )
     return (
         '<div class="scroll"><table class="claims"><thead><tr><th>Claim</th><th>Verdict</th>'
-        "<th>Effect, right of the line speaks for the claim</th><th>Effect, 95 % interval</th><th>n</th></tr></thead>"
+        "<th>Effect (right of the line supports the claim)</th><th>Effect, 95 % interval</th><th>n</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -121,7 +122,7 @@ def runs_html(study: Study) -> str:
     for run in [*study.runs, *study.left_out]:
         own, others = run.tests.get(run.source, float("nan")), run.tests.drop(run.source, errors="ignore")
         folder = str(run.folder.absolute().relative_to(root))
-        cells = [run.setting, run.source, run.seed, _number(own), _number(others.mean()), folder]
+        cells = [run.setting, run.source, run.seed, number(own), number(others.mean()), folder]
         cells[3] = cells[3] if run.finished else "unfinished"
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     heads = ("Setting", "Fine-tuned on", "Seed", f"Source {study.score}", f"Zero-shot {study.score}", "Folder")
@@ -134,11 +135,6 @@ def csv_link(name: str, table: pd.DataFrame) -> str:
     """Offer a table as a file; it is in the page itself."""
     content = base64.b64encode(table.to_csv(index=False, float_format="%.6g").encode()).decode()
     return f'<a class="download" download="{name}.csv" href="data:text/csv;base64,{content}">{name}.csv</a>'
-
-
-def signed(value: float) -> str:
-    """Write a difference with its sign."""
-    return "" if pd.isna(value) else f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")  # no negative zero
 
 
 def _gaps(study: Study) -> str:
@@ -201,22 +197,23 @@ def _mean_cell(table: pd.DataFrame, languages: pd.DataFrame, setting: str, key: 
     row, spread = _select(table, setting, key), _select(languages, setting, key)
     if row is None:
         return "<td></td>"
-    mean = signed(row["mean"]) if key[0] == "kept" else _number(row["mean"])
+    mean = signed(row["mean"]) if key[0] == "kept" else number(row["mean"])
     over = ""
     if spread is not None and pd.notna(spread["half"]):
-        over = f"<small>± {spread['half']:.3f} <i>lang.</i></small>"
-    return f"<td><b>{mean}</b><small>{_plus(row['half'])}</small>{over}</td>"
+        over = f"<small>{plus_minus(spread['half'])} <i>lang.</i></small>"
+    return f"<td><b>{mean}</b><small>{plus_minus(row['half']) or 'no interval'}</small>{over}</td>"
 
 
 def _difference_cell(table: pd.DataFrame, setting: str, key: tuple[str, str, str], down: bool) -> str:
     row = _select(table, setting, key)
     if row is None:
         return f'<td class="even">{"baseline" if setting == BASE else ""}</td>'
-    better = way_of(key[1]) if key[0] == "kept" else -1 if down else 1
+    better = direction_of(key[1]) if key[0] == "kept" else -1 if down else 1
     low, high = sorted(better * (row["mean"] + side * row["half"]) for side in (-1, 1))
     way = "up" if low > 0 else "down" if high < 0 else "even"
     pairs = f"<small>{counted(row['n'], 'seed')}</small>"
-    return f'<td><b class="{way}">{signed(row["mean"])}</b><small>{_plus(row["half"])}</small>{pairs}</td>'
+    half = plus_minus(row["half"]) or "no interval"
+    return f'<td><b class="{way}">{signed(row["mean"])}</b><small>{half}</small>{pairs}</td>'
 
 
 def _picture(claim: Claim) -> str:
@@ -242,11 +239,3 @@ def _picture(claim: Claim) -> str:
 def _limits(claim: Claim) -> str:
     effect = claim.effect
     return f"{signed(effect.low)} to {signed(effect.high)}" if effect.known else "no interval"
-
-
-def _plus(half: float) -> str:
-    return "no interval" if pd.isna(half) else f"± {half:.3f}"
-
-
-def _number(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.3f}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from babelscope.files import write_text
 from babelscope.report.downstream import downstream_html
-from babelscope.report.frame import fill_page, header_html, tabs_html
+from babelscope.report.frame import fill_page, footer_html, header_html, tabs_html
 from babelscope.report.page import cards_html, panel_html, section_html
 from babelscope.report.runs import counted
 from babelscope.report.study.answer import answer_of, key_numbers_of
@@ -73,8 +73,7 @@ def render_study(runs: Sequence[Replicate], downstream: Sequence[Run] = ()) -> s
         _tabs(studies),
         _ignored(ignored),
         section_html("downstream", "Downstream tasks", downstream_html(downstream)),
-        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
-        "in these runs. How intervals and verdicts are made: <code>docs/methods.md</code>.</footer>",
+        footer_html(". How intervals and verdicts are made: <code>docs/methods.md</code>."),
     ]
     return fill_page(title, sections, styles=("style", "study"), scripts=("page", "labels"))
 
@@ -174,7 +173,7 @@ def _claims_note(
         f'<p class="reading">{measured}Intervals are over {escape(units_of(study))}. A claim holds if its 95 % '
         "interval is wholly above 0, does not "
         "hold if it is wholly below, and is undecided if it holds 0 or there is none. The claims on spread, fall and "
-        "freezing are those of S2 (Wilie et al. 2025), the rest is what comes next. Frozen layers keep their alignment "
+        "freezing are those of Wilie et al. 2025, the rest is what comes next. Frozen layers keep their alignment "
         "by construction, so what freezing retains is measured in the layers above them. "
         f"{total} claims were tested in this tab and no interval is widened for that: at 95 %, one in twenty "
         "effects that are not there is found all the same. The best setting was chosen on the same runs, which "

@@ -18,15 +18,15 @@ from babelscope.report.study.tables import (
     KEYS,
     Study,
     by_seed,
+    directed_metrics,
+    direction_of,
     lower_is_better,
     pair_differences,
-    ranked_settings,
-    scores_of,
+    ranked_values,
     share_units,
     summarise,
     transfer_by_language,
     units_of,
-    way_of,
 )
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
@@ -37,7 +37,7 @@ _NONE = pd.DataFrame({"mean": [], "half": [], "n": []}, dtype=float)
 
 def frontier(study: Study, values: pd.DataFrame) -> Panel | None:
     """Make the panel of the freezing frontier, on the units that all ranked settings share."""
-    views, metrics = {}, scores_of(study)
+    views, metrics = {}, directed_metrics(study)
     if not metrics:
         return None
     sources, values = _source_choice(study), _of_frontier(values, metrics)
@@ -74,7 +74,9 @@ def frontier_settings(study: Study, values: pd.DataFrame, metric: str, part: str
     """List the settings on the frontier of zero-shot score and kept alignment, best transfer last."""
     table = by_quantity(summarise(ranked_values(_of_frontier(values, [metric]))))
     points = _points(table, {}, ("kept", metric, part), score=study.score, quantity="zero_shot")
-    return best_of_both(-points["x"] if lower_is_better(study.score) else points["x"], way_of(metric) * points["y"])
+    return best_of_both(
+        -points["x"] if lower_is_better(study.score) else points["x"], direction_of(metric) * points["y"]
+    )
 
 
 def differences(study: Study, values: pd.DataFrame) -> Panel | None:
@@ -83,7 +85,7 @@ def differences(study: Study, values: pd.DataFrame) -> Panel | None:
         f"zero-shot {study.score}": ("zero_shot", study.score, ""),
         f"source {study.score}": ("source", study.score, ""),
     }
-    quantities |= {f"early {words_of(name).name} kept": ("kept", name, "early") for name in scores_of(study)}
+    quantities |= {f"early {words_of(name).name} kept": ("kept", name, "early") for name in directed_metrics(study)}
     every = pair_differences(share_units(values))
     known = every.dropna().set_index(KEYS).index
     quantities = {name: key for name, key in quantities.items() if key in known}
@@ -113,7 +115,7 @@ def _differences(study: Study, seeds: pd.DataFrame, name: str, key: tuple[str, s
     seeds = seeds.sort_values(
         ["setting", "seed"], key=lambda column: column.map(order) if column.name == "setting" else column
     )
-    down = lower_is_better(study.score) if key[0] != "kept" else way_of(key[1]) < 0
+    down = lower_is_better(study.score) if key[0] != "kept" else direction_of(key[1]) < 0
     return draw_differences(
         seeds,
         t_intervals(seeds, ["setting"]),
@@ -170,8 +172,8 @@ def guard(study: Study) -> Panel | None:
     figures: list[list[go.Figure]] = [[draw_guard(rows, name)] for name, rows in watched.items()]
     kind = "buttons" if len(figures) <= 6 else "slider"
     return Panel(
-        "What the guard saw",
-        "Each line is a watched layer, orange near the input: how far its score has fallen since step 0. A dotted "
+        "Alignment guard: score drop per layer and freezing decisions",
+        "Each line is a watched layer, orange near the input: how far its score has dropped since step 0. A dotted "
         "vertical line is a decision: the named blocks went back to their last good weights and were frozen.",
         {str(place): figure for place, figure in enumerate(figures)},
         [Choice("Run", list(watched), kind)],
@@ -189,7 +191,7 @@ def _frontier(study: Study, points: pd.DataFrame, metric: str, part: str, quanti
     points = points.reindex([name for name in study.settings if name in points.index])
     if points.empty:
         return None
-    down, apart = lower_is_better(study.score), way_of(metric) < 0
+    down, apart = lower_is_better(study.score), direction_of(metric) < 0
     best = best_of_both(-points["x"] if down else points["x"], -points["y"] if apart else points["y"])
     names = {"zero_shot": f"zero-shot {study.score}", "source": f"source {study.score}"}
     return draw_frontier(
@@ -233,12 +235,6 @@ def _points(tables: Tables, pairs: Tables, y: tuple[str, str, str], *, score: st
     return pd.DataFrame({**columns, "colour": colour["mean"]}).dropna(subset=["x", "y"])
 
 
-def ranked_values(values: pd.DataFrame) -> pd.DataFrame:
-    """Select the ranked settings, on the units that they all have."""
-    shared = share_units(values)
-    return shared[shared["setting"].isin(ranked_settings(values))]
-
-
 def _of_source(values: pd.DataFrame, source: str | None) -> pd.DataFrame:
     return values if source is None else values[values["source"] == source]
 
@@ -246,7 +242,7 @@ def _of_source(values: pd.DataFrame, source: str | None) -> pd.DataFrame:
 def _source_choice(study: Study) -> dict[str, str | None]:
     if len(study.sources) == 1:
         return {study.sources[0]: None}
-    return {"all, each": None, **{source: source for source in study.sources}}
+    return {"all source languages (mean)": None, **{source: source for source in study.sources}}
 
 
 def _run_name(study: Study, setting: str, source: str, seed: str) -> str:

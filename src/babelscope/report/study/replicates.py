@@ -1,6 +1,6 @@
 """Every run of a study, cut down to the few numbers that its page needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from babelscope.report.last_steps import LastSteps, last_steps
-from babelscope.report.runs import facts_of, has_ended, model_of, name_of_setting, source_of, task_of
+from babelscope.report.runs import facts_of, has_ended, model_of, name_of_setting, seed_of, source_of, task_of
 from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.summary import at_last_step, score_of, thirds
@@ -88,11 +88,11 @@ def is_study(runs: Sequence[Run]) -> bool:
     names = name_variants(cells, [conditions_of(run) for run in tuned])
     seeds: dict[tuple[str, ...], set[str]] = {}
     for run, cell, name in zip(tuned, cells, names, strict=True):
-        seeds.setdefault((*cell, *name), set()).add(_seed(run))
+        seeds.setdefault((*cell, *name), set()).add(seed_of(run))
     return any(len(found) > 1 for found in seeds.values())
 
 
-def reduce(run: Run) -> Replicate:
+def replicate_of(run: Run) -> Replicate:
     """Cut a run down to what the page of a study needs."""
     rows, (model, task, source, setting) = run.rows, cell_of(run)
     of_guard = rows["metric"].isin(["guard_fall", "guard_freeze"])
@@ -105,7 +105,7 @@ def reduce(run: Run) -> Replicate:
         task=task,
         source=source,
         setting=setting,
-        seed=_seed(run),
+        seed=seed_of(run),
         folder=run.folder,
         score=score,
         tests=at_last_step(rows, f"test_{score}"),
@@ -128,6 +128,11 @@ def sort_settings(names: Sequence[str]) -> list[str]:
         return SETTINGS.index(known) if known in SETTINGS else len(SETTINGS)
 
     return sorted(set(names), key=lambda name: (place(name), name))
+
+
+def sort_seeds(seeds: Iterable[str]) -> list[str]:
+    """Sort distinct seeds, numbers by size."""
+    return sorted(set(seeds), key=lambda seed: (len(seed), seed))
 
 
 def parts_of_depth(layers: Sequence[str]) -> dict[str, list[str]]:
@@ -173,8 +178,3 @@ def _mean(groups: np.ndarray, values: np.ndarray, number: int) -> np.ndarray:
     counts = np.bincount(groups, minlength=number)
     totals = np.bincount(groups, weights=values, minlength=number)
     return np.divide(totals, counts, out=np.full(number, np.nan), where=counts > 0)
-
-
-def _seed(run: Run) -> str:
-    seed = run.config.get("seed")
-    return "" if seed is None else str(seed)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from babelscope.report.last_steps import say_last
 from babelscope.report.study.intervals import t_intervals
-from babelscope.report.study.replicates import Replicate, sort_settings
+from babelscope.report.study.replicates import Replicate, sort_seeds, sort_settings
 from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.words import layer_metrics, words_of
 
@@ -56,7 +56,7 @@ class Study:
     @cached_property
     def seeds(self) -> list[str]:
         """Seeds, numbers by size."""
-        return sorted({run.seed for run in self.runs}, key=lambda seed: (len(seed), seed))
+        return sort_seeds(run.seed for run in self.runs)
 
     @cached_property
     def metrics(self) -> list[str]:
@@ -161,6 +161,12 @@ def share_units(values: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, values[~values["setting"].isin(ranked)]]).sort_index()
 
 
+def ranked_values(values: pd.DataFrame) -> pd.DataFrame:
+    """Select the ranked settings, on the units that they all have."""
+    shared = share_units(values)
+    return shared[shared["setting"].isin(ranked_settings(values))]
+
+
 def summarise_languages(values: pd.DataFrame) -> pd.DataFrame:
     """Average runs first, then languages: setting, quantity, metric, part, mean, half, n (languages).
 
@@ -195,9 +201,20 @@ def tested_languages(study: Study) -> tuple[list[str], list[str]]:
 
     Runs that tested no other language are left out of the comparison.
     """
-    tests = {id(run): set(run.tests.index) | {run.source} for run in study.runs if set(run.tests.index) - {run.source}}
-    shared = set.intersection(*tests.values()) if tests else set()
-    return sorted(shared), sorted(set().union(*tests.values()) - shared)
+    tests = [(set(run.tests.index), run.source) for run in study.runs]
+    shared = shared_languages(tests)
+    tested = {name for found, source in tests if found - {source} for name in (*found, source)}
+    return sorted(shared), sorted(tested - shared)
+
+
+def shared_languages(tests: Sequence[tuple[set[str], str]]) -> set[str]:
+    """Find the languages that all runs tested or were trained on; runs that tested no other language do not count.
+
+    Args:
+        tests: of each run the tested languages, and its own.
+    """
+    known = [found | {source} for found, source in tests if found - {source}]
+    return set.intersection(*known) if known else set()
 
 
 def missing_units(study: Study) -> pd.DataFrame:
@@ -208,7 +225,7 @@ def missing_units(study: Study) -> pd.DataFrame:
         (setting, source, seed)
         for setting in sort_settings([run.setting for run in runs])
         for source in sorted({run.source for run in runs})
-        for seed in sorted({run.seed for run in runs}, key=lambda seed: (len(seed), seed))
+        for seed in sort_seeds(run.seed for run in runs)
     ]
     return pd.DataFrame([unit for unit in wanted if unit not in done], columns=["setting", "source", "seed"])
 
@@ -229,26 +246,26 @@ def lower_is_better(score: str) -> bool:
     return score == "loss"
 
 
-def way_of(metric: str) -> int:
+def direction_of(metric: str) -> int:
     """Tell which way an alignment score is better: 1 up, -1 down (languages further apart), 0 neither."""
     return {"alignment": 1, "separability": -1}.get(words_of(metric).kind, 0)
 
 
-def speaks(metric: str) -> bool:
+def is_headline(metric: str) -> bool:
     """Tell whether up or down is better for a score, and it is no half of another score."""
     parts = {"bridge", "reach"}  # of ILO
     halves = ("_to", "_from", "_shifted", "_removed", "_centred")
-    return bool(way_of(metric)) and metric not in parts and not metric.endswith(halves)
+    return bool(direction_of(metric)) and metric not in parts and not metric.endswith(halves)
 
 
-def scores_of(study: Study) -> list[str]:
+def directed_metrics(study: Study) -> list[str]:
     """Select the scores for which up or down is better; halves of other scores are left to the curves."""
-    return [name for name in study.metrics if speaks(name)]
+    return [name for name in study.metrics if is_headline(name)]
 
 
 def primary_scores(study: Study) -> list[str]:
     """Select the scores by which the claims are measured, the one that speaks for the study first."""
-    return [name for name in PRIMARY if name in study.metrics] or scores_of(study)[:1]
+    return [name for name in PRIMARY if name in study.metrics] or directed_metrics(study)[:1]
 
 
 def units_of(study: Study) -> str:

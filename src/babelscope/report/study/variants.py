@@ -4,17 +4,10 @@ import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from babelscope.report.config_keys import MEASURES, changes_numbers, makes_setting
 from babelscope.report.runs import tell_apart
-from babelscope.report.study.conditions import SOURCE, makes_setting
+from babelscope.report.study.conditions import SOURCE
 
-SAME_NUMBERS = ("device", "max_tokens", "neighbours")
-"""Groups and keys that say how something is computed, not what: the numbers are the same."""
-NO_NUMBERS = ("search", "strict", "max_tokens", "log_every_n_steps", "_partial_", "_convert_")
-"""Names of arguments that change no number."""
-KEEPS = ("callbacks.checkpoint", "callbacks.export")
-"""Callbacks that only write what is trained."""
-MEASURES = ("layer_scores", "task_scores", "neuron_scores", "token_scores")
-"""Callbacks that only measure: a run without one is no other than a run with it."""
 LONGEST = 24
 """Characters of a value in a label."""
 
@@ -77,24 +70,18 @@ def _differing(conditions: Sequence[Mapping[str, str]]) -> list[str]:
     # what all have alike is most, and quickly passed over: sweeps have hundreds of runs
     shared = set.intersection(*(set(found.items()) for found in conditions))
     keys = {key for found in conditions for key, value in found.items() if (key, value) not in shared}
-    return [key for key in keys if _matters(key) and len({_value(found, key) for found in conditions} - {None}) > 1]
-
-
-def _matters(key: str) -> bool:
-    parts = key.split(".")
-    return not (
-        key == SOURCE
-        or parts[0] in SAME_NUMBERS
-        or ".".join(parts[:2]) in KEEPS
-        or any(part in NO_NUMBERS or part.startswith("enable_") for part in parts[1:])
-    )
+    return [
+        key
+        for key in keys
+        if key != SOURCE and changes_numbers(key) and len({_value(found, key) for found in conditions} - {None}) > 1
+    ]
 
 
 def _value(conditions: Mapping[str, str], key: str) -> str | None:
     """Read a condition; None where the run does not measure what it is of, which is no difference."""
     group, _, rest = key.partition(".")
     owner = f"{group}.{rest.partition('.')[0]}"
-    measures = group == "metrics" or owner in [f"callbacks.{name}" for name in MEASURES]
+    measures = group == "metrics" or owner in MEASURES
     if measures and not any(f"{name}.".startswith(f"{owner}.") for name in conditions):
         return None
     return conditions.get(key, "null")

@@ -13,8 +13,8 @@ from babelscope.report.bidi import isolate
 from babelscope.report.figures.marks import COLOURS
 from babelscope.report.figures.style import SEQUENTIAL, clean
 from babelscope.report.study.intervals import LEVEL
-from babelscope.report.study.replicates import sort_settings
-from babelscope.report.study.tables import PRIMARY, lower_is_better, way_of
+from babelscope.report.study.replicates import sort_seeds, sort_settings
+from babelscope.report.study.tables import PRIMARY, direction_of, lower_is_better
 from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.runs import MOMENTS, PARTS, SweepRun, name_settings
 from babelscope.report.words import ORDER, words_of
@@ -41,7 +41,7 @@ def describe_sweep(runs: Sequence[SweepRun], jobs: Mapping[Path, Job], page: Pat
         "models": sorted({run.model for run in runs}),
         "settings": settings,
         "sources": sorted({run.source for run in runs}),
-        "seeds": sorted({run.seed for run in runs}, key=lambda seed: (len(seed), seed)),
+        "seeds": sort_seeds(run.seed for run in runs),
         "tasks": sorted({run.task for run in runs}),
         "languages": sorted({name for run in runs for values in run.tests.values() for name in values.index}),
         "metrics": sort_metrics({metric for run in runs for metric in run.alignment}),
@@ -57,7 +57,7 @@ def describe_sweep(runs: Sequence[SweepRun], jobs: Mapping[Path, Job], page: Pat
                 "name": words_of(name).name,
                 "title": words_of(name).title,
                 "reading": words_of(name).reading,
-                "way": way_of(name),
+                "way": direction_of(name),
             }
             for name in names["metrics"]
         ],

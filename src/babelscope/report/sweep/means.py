@@ -7,7 +7,7 @@ import pandas as pd
 
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import sort_settings
-from babelscope.report.study.tables import lower_is_better
+from babelscope.report.study.tables import lower_is_better, shared_languages
 from babelscope.report.sweep.runs import SweepRun, name_settings
 
 GROUP = ["model", "setting", "source", "task"]
@@ -42,9 +42,3 @@ def means_over_seeds(runs: Sequence[SweepRun]) -> pd.DataFrame:
         [*by, "seed"], key=lambda column: column.map(order) if column.name == "setting" else column
     )
     return t_intervals(table, by)
-
-
-def shared_languages(tests: Sequence[tuple[set[str], str]]) -> set[str]:
-    """Find the languages that all runs tested or were trained on; runs that tested no other language do not count."""
-    known = [found | {source} for found, source in tests if found - {source}]
-    return set.intersection(*known) if known else set()

@@ -11,7 +11,7 @@ from typing import Any
 from babelscope.files import write_text
 from babelscope.report.bidi import isolate
 from babelscope.report.downstream import downstream_html
-from babelscope.report.frame import header_html
+from babelscope.report.frame import footer_html, header_html
 from babelscope.report.page import embed_json, section_html
 from babelscope.report.runs import counted
 from babelscope.report.study.conditions import describe_differing, differing_conditions
@@ -63,8 +63,7 @@ def render_sweep(
         section_html("trouble", "Jobs without a result", trouble_html(jobs, path)),
         section_html("conditions", "What else differs between runs", _differing(runs)),
         section_html("downstream", "Downstream tasks", downstream_html(downstream)),
-        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
-        "in these runs, and is averaged in this page as its filters say.</footer>",
+        footer_html(", and is averaged in this page as its filters say."),
     ]
     assets, own = files("babelscope.report"), files("babelscope.report.sweep")
     styles = [file.read_text(encoding="utf-8") for file in (assets / "style.css", own / "sweep.css")]

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from babelscope.report.last_steps import LastSteps, last_steps, say_last
-from babelscope.report.runs import has_ended
+from babelscope.report.runs import has_ended, seed_of
 from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.replicates import cell_of
-from babelscope.report.study.tables import speaks, way_of
+from babelscope.report.study.tables import direction_of, is_headline
 from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.summary import at_last_step, thirds
 from babelscope.report.table import THIRDS, Run, sort_layers
@@ -63,20 +63,19 @@ class SweepRun:
         return self.ended and bool(self.tests)
 
 
-def cut(run: Run) -> SweepRun:
+def sweep_run_of(run: Run) -> SweepRun:
     """Cut a run down to what the page of a sweep needs; rows of language pairs are not."""
     rows, (model, task, source, setting) = run.rows, cell_of(run)
     of_layers = rows["layer"] != ""
     scores = rows.loc[~of_layers, "metric"].unique()
     tests = {str(name).removeprefix("test_"): at_last_step(rows, name) for name in scores if name.startswith("test_")}
     layers, languages, alignment = _alignment(rows[of_layers & (rows["other"] == "")])
-    seed = run.config.get("seed")
     return SweepRun(
         model=model,
         task=task,
         source=source,
         setting=setting,
-        seed="" if seed is None else str(seed),
+        seed=seed_of(run),
         folder=run.folder,
         ended=has_ended(run),
         tests={name: values for name, values in tests.items() if len(values)},
@@ -115,7 +114,7 @@ def parts_of(layers: Sequence[str], best: int) -> list[list[int]]:
 def _alignment(rows: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Alignment]]:
     """Put the scores of layers at the first and the last step into arrays, without a loop over rows."""
     means = rows[rows["language"] == ""]
-    metrics = [name for name in layer_metrics(means) if speaks(name)]
+    metrics = [name for name in layer_metrics(means) if is_headline(name)]
     layers = [name for name in sort_layers(rows["layer"].unique()) if name.isdecimal()]
     languages = sorted(set(rows["language"].unique()) - {""})
     metric, layer, language = (
@@ -131,7 +130,7 @@ def _alignment(rows: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], di
     for moment, at in enumerate((step == 0, (step == ends[metric]) & (step > 0))):
         chosen = known & at
         every[moment, metric[chosen], layer[chosen], language[chosen]] = value[chosen]
-    found = {name: _read(every[:, place], layers, way_of(name)) for place, name in enumerate(metrics)}
+    found = {name: _read(every[:, place], layers, direction_of(name)) for place, name in enumerate(metrics)}
     return tuple(layers), tuple(languages), found
 
 

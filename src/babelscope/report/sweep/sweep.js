@@ -218,7 +218,7 @@ function showRuns(selection) {
 function show() {
   const selection = select();
   const number = selection.shared.size;
-  const over = number ? `Zero-shot means are over the ${number} languages that all of them tested or were trained on, but for a run's own.` : "";
+  const over = number ? `Zero-shot means cover the ${number} languages that all of these tested or were trained on, excluding each run's source language.` : "";
   document.getElementById("shown").textContent = `${selection.shown.length} of ${data.runs.length} runs are shown, ${selection.counted.length} of them finished. ${over}`;
   document.querySelectorAll(".needs-scores").forEach((section) => (section.hidden = !selection.counted.length));
   showRuns(selection);

@@ -8,8 +8,9 @@ from typing import Any
 
 from babelscope.files import write_text
 from babelscope.report.bidi import isolate
-from babelscope.report.frame import fill_page, header_html, tabs_html
-from babelscope.report.page import details_html, embed_json, panel_html, section_html
+from babelscope.report.cards import Card
+from babelscope.report.frame import fill_page, footer_html, header_html, joined, tabs_html
+from babelscope.report.page import cards_html, details_html, embed_json, panel_html, section_html
 from babelscope.report.table import Run
 from babelscope.report.tokens.panels import compare_tables, show_table
 from babelscope.report.tokens.summary import name_of, names_of, numbers_at, pair_table, place_of, token_table, value_of
@@ -41,19 +42,19 @@ def render_tokens(runs: Sequence[Run]) -> str:
     if not tables:
         raise ValueError("Expected argument `runs` to hold a run of babelscope tokens, but got none; run that first.")
     explorers = [_read_explorer(run) for run in tables]
-    title = f"What {name_of(tables[0]) if len(tables) == 1 else f'{len(tables)} token tables'} know of scripts"
-    if len(tables) == 1:
-        title = title.replace(" know ", " knows ")
+    several = len(tables) > 1
+    where = f"{len(tables)} tables of token embeddings" if several else f"{name_of(tables[0])}'s token embeddings"
+    title = f"Script and translation structure in {where}"
+    compared = "Tables compared" if several else "Script probe and neighbours"
     between = "".join(_table(pair_table(run), _between(run, several=len(pairs) > 1)) for run in pairs)
     sections = [
         _header(tables, title),
-        _cards(tables),
+        cards_html(_cards(tables)),
         section_html("explorer", "Neighbour explorer", _explorer(tables, explorers)),
         section_html("numbers", "In numbers", _table(token_table(tables), _NOTE) + between),
-        section_html("comparison", "Pictures", "".join(map(panel_html, compare_tables(tables, pairs)))),
+        section_html("comparison", compared, "".join(map(panel_html, compare_tables(tables, pairs)))),
         section_html("runs", "Table by table", _tabs(tables, explorers)),
-        "<footer>Made by Babelscope from the rows in <code>results/*.parquet</code>; every number here was measured "
-        "in these runs, but for those marked as published (Wen-Yi &amp; Mimno 2023).</footer>",
+        footer_html(", but for those marked as published (Wen-Yi &amp; Mimno 2023)."),
     ]
     return fill_page(title, sections, styles=("style", "explorer"), scripts=("page", "explorer"))
 
@@ -77,23 +78,22 @@ def _read_explorer(run: Run) -> dict[str, Any] | None:
 
 
 def _header(tables: Sequence[Run], title: str) -> str:
-    facts: dict[str, list[str]] = {}
-    for name, run in zip(names_of(tables), tables, strict=True):
-        tensor = run.manifest.get("tensor") or {}
-        tied = {True: "tied to the output", False: "not tied", None: "tied or not: unknown"}[tensor.get("tied")]
-        labels = {"script": "Unicode scripts", "legacy": "S1's labels"}.get(str(run.manifest.get("labels")), "")
-        facts.setdefault("Tables", []).append(f"{name} {tensor.get('rows', 0):,} × {tensor.get('width', 0)}, {tied}")
-        facts.setdefault("Labels", []).append(labels)
-        facts.setdefault("Tokens with another label under S1's rule", []).append(
-            f"{run.manifest.get('label_changes', 0):,}"
-        )
-        if revision := run.manifest.get("revision"):
-            facts.setdefault("Revision", []).append(str(revision))
-    named = {name: "; ".join(dict.fromkeys(values)) for name, values in facts.items()}
-    return header_html(title, named)
+    return header_html(title, joined(map(_facts, names_of(tables), tables)))
 
 
-def _cards(tables: Sequence[Run]) -> str:
+def _facts(name: str, run: Run) -> dict[str, str]:
+    tensor = run.manifest.get("tensor") or {}
+    tied = {True: "tied to the output", False: "not tied", None: "tied or not: unknown"}[tensor.get("tied")]
+    labels = {"script": "Unicode scripts", "legacy": "those of Wen-Yi & Mimno 2023"}
+    return {
+        "Tables": f"{name} {tensor.get('rows', 0):,} × {tensor.get('width', 0)}, {tied}",
+        "Labels": labels.get(str(run.manifest.get("labels")), ""),
+        "Tokens labelled otherwise by Wen-Yi & Mimno 2023": f"{run.manifest.get('label_changes', 0):,}",
+        "Revision": str(run.manifest.get("revision") or ""),
+    }
+
+
+def _cards(tables: Sequence[Run]) -> list[Card]:
     """Key numbers, each of the table that has the highest, with chance beside it."""
     chosen = [
         (
@@ -122,11 +122,8 @@ def _cards(tables: Sequence[Run]) -> str:
         notes = [name, f"chance {form.format(chance)}" if chance is not None else ""]
         if low[1] != name:
             notes.append(f"lowest: {form.format(low[0])} in {low[1]}")
-        cards.append(
-            f'<div class="card"><strong>{escape(form.format(value))}</strong><span>{escape(what)}</span>'
-            f"<em>{escape('; '.join(filter(None, notes)))}</em></div>"
-        )
-    return f'<section class="cards" aria-label="Key numbers">{"".join(cards)}</section>' if cards else ""
+        cards.append(Card(form.format(value), what, "; ".join(filter(None, notes))))
+    return cards
 
 
 def _least(tables: Sequence[Run], metric: str) -> list[int]:

@@ -42,7 +42,7 @@ def _probe(tables: Sequence[Run]) -> Panel | None:
         return None
     drawn_often = any(name.startswith("script_probe_low") for run in tables for name in run.rows["metric"].unique())
     return Panel(
-        "Can a script be told from its tokens' rows?",
+        "Script probe: accuracy per script",
         "One linear probe per script, on as many tokens of it as of all others, cross-validated. Near 100 %, a "
         f"hyperplane sets the script apart. {'Thin bars: 95 % interval over draws. ' if drawn_often else ''}Grey marks "
         "are controls, near 50 %: the same probe on a Gaussian table and on shuffled labels (mean over the models).",
@@ -55,7 +55,7 @@ def _counts(tables: Sequence[Run]) -> Panel | None:
     if not numbers:
         return None
     return Panel(
-        "How many scripts are among a token's neighbours?",
+        "Number of scripts among a token's neighbours",
         "Few scripts: a token's neighbours write as it does. Many: the table is ordered by something else. Dashed "
         "lines say how many scripts as many random tokens would have.",
         {str(place): [draw_counts(tables, k)] for place, k in enumerate(numbers)},
@@ -90,7 +90,7 @@ def _map(name: str, explorer: dict[str, Any] | None) -> Panel | None:
 def _scripts(run: Run) -> Panel | None:
     numbers = numbers_at(run, "neighbour_share@")
     return Panel(
-        "Whose neighbours write how?",
+        "Scripts among the neighbours of each script's tokens",
         "Each row is a script: the shares of scripts among the neighbours of its tokens. A dark diagonal means "
         "scripts keep to themselves; a dark column is a script that is everyone's neighbour. Largest scripts first.",
         {str(place): [draw_scripts(run, k)] for place, k in enumerate(numbers)},

@@ -13,7 +13,7 @@ NUMBERS = {
     "script_probe": ("script probe, mean accuracy", "{:.2%}"),
     "script_probe_random": ("  on a random table", "{:.2%}"),
     "script_probe_shuffled": ("  on shuffled labels", "{:.2%}"),
-    "script_multiclass": ("all scripts at once", "{:.2%}"),
+    "script_multiclass": ("multi-class script probe, accuracy", "{:.2%}"),
     "script_multiclass_random": ("  on a random table", "{:.2%}"),
     "neighbour_scripts@": ("scripts among {k} neighbours", "{:.2f}"),
     "neighbour_scripts_sd@": ("  standard deviation", "{:.2f}"),
@@ -21,12 +21,12 @@ NUMBERS = {
     "translation_p@": ("translation P@{k}", "{:.2%}"),
     "translation_null@": ("  random words", "{:.2%}"),
     "translation_coverage": ("  words covered", "{:.1%}"),
-    "isoscore": ("IsoScore (not in S1)", "{:.3f}"),
+    "isoscore": ("IsoScore (not in Wen-Yi & Mimno 2023)", "{:.3f}"),
     "mean_cosine": ("mean cosine of pairs", "{:.3f}"),
 }
 PAIRS = {
     "shared_tokens": ("shared tokens", "{:,.0f}"),
-    "vocabulary_jaccard": ("share of both vocabularies", "{:.1%}"),
+    "vocabulary_jaccard": ("Jaccard overlap of vocabularies", "{:.1%}"),
     "neighbour_overlap@": ("neighbours in common", "{:.1%}"),
     "neighbour_overlap_null@": ("  by chance", "{:.2%}"),
     "angle_first": ("first angle's cosine", "{:.3f}"),

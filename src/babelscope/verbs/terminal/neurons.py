@@ -10,10 +10,10 @@ from babelscope.report.neurons.summary import (
     by_layer_and,
     contrast,
     criteria_of,
+    criterion_label,
     effects,
+    model_value,
     over_layers,
-    said,
-    whole,
     without_reading,
 )
 from babelscope.report.table import Run
@@ -36,16 +36,20 @@ def _print_layers(run: Run, criteria: Sequence[str]) -> None:
     shared = {metric: over_layers(run, metric) for metric in ("lrds", "sads")}
     shared = {metric: values for metric, values in shared.items() if len(values)}
     layers = list(next(iter([*shared.values(), *counts.values()])).index)
-    names = ["layer", *(metric.upper() for metric in shared), *(f"neurons by {said(name)}" for name in criteria)]
+    names = [
+        "layer",
+        *(metric.upper() for metric in shared),
+        *(f"neurons by {criterion_label(name)}" for name in criteria),
+    ]
     lines = []
     for layer in layers:
         values = [number(values[layer]) for values in shared.values()]
         lines.append([layer, *values, *(number(count[layer], digits=1) for count in counts.values())])
-    ends = {metric: [whole(run, f"{metric}{end}") for end in ("_low", "_high")] for metric in shared}
-    values = [f"{number(whole(run, metric))}{in_brackets(*ends[metric])}" for metric in shared]
-    lines.append(["all", *values, *(number(whole(run, f"{name}_neurons"), digits=1) for name in criteria)])
-    chance = [limits(*(whole(run, f"{metric}{end}") for end in ("_null_low", "_null_high"))) for metric in shared]
-    chance += [number(whole(run, f"{name}_neurons_null"), digits=1) for name in criteria]
+    ends = {metric: [model_value(run, f"{metric}{end}") for end in ("_low", "_high")] for metric in shared}
+    values = [f"{number(model_value(run, metric))}{in_brackets(*ends[metric])}" for metric in shared]
+    lines.append(["all", *values, *(number(model_value(run, f"{name}_neurons"), digits=1) for name in criteria)])
+    chance = [limits(*(model_value(run, f"{metric}{end}") for end in ("_null_low", "_null_high"))) for metric in shared]
+    chance += [number(model_value(run, f"{name}_neurons_null"), digits=1) for name in criteria]
     if any(chance):
         lines.append(["chance", *chance])
     titles = [f"{' and '.join(map(str.upper, shared))}, 95 % intervals over sentences"] if shared else []
@@ -81,7 +85,9 @@ def _print_sizes(run: Run, criterion: str) -> None:
     if empty := list(sizes.index[sizes == 0]):
         told.append(f"none for {', '.join(empty) if told else 'any language'}")
     if told:
-        line = fill(f"Neurons by {said(criterion)}: {', '.join(told)}", console.width, break_on_hyphens=False)
+        line = fill(
+            f"Neurons by {criterion_label(criterion)}: {', '.join(told)}", console.width, break_on_hyphens=False
+        )
         console.print(line.replace("\N{NO-BREAK SPACE}", " "))
 
 
