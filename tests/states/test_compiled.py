@@ -41,7 +41,7 @@ def test_code_made_before_passes_hooks_by_which_is_an_error(model):
     ):
         run(compiled)
     with (
-        pytest.raises(RuntimeError, match=r"passed equally often, but got 0 \(0x\)"),
+        pytest.raises(ValueError, match=r"run equally often in a forward pass, but got 0 \(0x\)"),
         record(parts, lambda *seen: None),
     ):
         run(compiled)

@@ -61,13 +61,13 @@ def test_a_layer_that_is_not_passed_is_an_error():
         with torch.no_grad(), record(parts, lambda layer, hidden: None):
             parts.blocks[0](torch.zeros(1, 2, 32))
 
-    with pytest.raises(RuntimeError, match=r"layer .* passed equally often, but got .*3 \(0x\)"):
+    with pytest.raises(ValueError, match=r"layer .* run equally often .* but got .*3 \(0x\).*; correct `blocks`"):
         run_one_block()
 
 
 def test_a_model_that_does_not_run_is_an_error():
     parts = parts_of(tiny_model("bert"))
-    with pytest.raises(RuntimeError, match="passed equally often"), record(parts, lambda layer, hidden: None):
+    with pytest.raises(ValueError, match="run equally often"), record(parts, lambda layer, hidden: None):
         pass
 
 
