@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -34,14 +34,11 @@ def ablate(parts: Parts, mask: Tensor, *, at: Place = "down_input") -> Iterator[
     refuse_compiled(parts)
     blocks = [i for i, row in enumerate(mask) if bool(row.any())]
     ran: set[int] = set()
-    handles: list[RemovableHandle] = []
-    try:
+    with ExitStack() as hooks:
         for i in blocks:
-            handles += _switch_off(parts, i, mask[i], at, ran)
+            for handle in _switch_off(parts, i, mask[i], at, ran):
+                hooks.enter_context(handle)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
     if idle := [str(i + 1) for i in blocks if i not in ran]:
         raise ValueError(
             f"Expected the model to run while its neurons are switched off, but layers {', '.join(idle)} of this "
@@ -86,7 +83,7 @@ def control_masks(region: str, mask: Tensor, *, count: int, seed: int) -> list[T
     return matched_masks(mask, count=count, seed=zlib.crc32(f"{seed}:{region}".encode()))
 
 
-def _switch_off(parts: Parts, i: int, row: Tensor, at: Place, ran: set[int]) -> list[RemovableHandle]:
+def _switch_off(parts: Parts, i: int, row: Tensor, at: Place, ran: set[int]) -> Iterator[RemovableHandle]:
     """Hook one block: its neurons (F,) are set to 0, and its number is added to `ran` once they have been."""
     zeroed = False
 
@@ -105,12 +102,12 @@ def _switch_off(parts: Parts, i: int, row: Tensor, at: Place, ran: set[int]) -> 
             raise ValueError(_passed_by(parts, i, at))
         ran.add(i)
 
-    block = parts.blocks[i]
+    yield parts.blocks[i].register_forward_pre_hook(before)
     if at == "gate":
-        site = parts.ffn_gate[i].register_forward_hook(lambda module, args, output: zero(output))
+        yield parts.ffn_gate[i].register_forward_hook(lambda module, args, output: zero(output))
     else:
-        site = parts.ffn_out[i].register_forward_pre_hook(lambda module, args: (zero(args[0]), *args[1:]))
-    return [block.register_forward_pre_hook(before), site, block.register_forward_hook(after)]
+        yield parts.ffn_out[i].register_forward_pre_hook(lambda module, args: (zero(args[0]), *args[1:]))
+    yield parts.blocks[i].register_forward_hook(after)
 
 
 def _check(parts: Parts, mask: Tensor, at: str) -> None:

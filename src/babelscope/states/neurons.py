@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
@@ -42,26 +43,24 @@ def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None
         fired[layer] += 1
         keep(layer, activation)
 
-    handles = []
-    for layer, block, out, gate in zip(neuron_layers(parts), parts.blocks, parts.ffn_out, parts.ffn_gate, strict=True):
+    def count(layer: str, module: nn.Module, args: Any) -> None:
+        ran[layer] += 1
 
-        def count(module: nn.Module, args: Any, layer: str = layer) -> None:
-            ran[layer] += 1
+    def before(layer: str, module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        give(layer, args[0])
 
-        def before(module: nn.Module, args: tuple[Tensor, ...], layer: str = layer) -> None:
-            give(layer, args[0])
+    def after(layer: str, module: nn.Module, args: Any, output: Tensor) -> None:
+        give(layer, output)
 
-        def after(module: nn.Module, args: Any, output: Tensor, layer: str = layer) -> None:
-            give(layer, output)
-
-        handles.append(block.register_forward_pre_hook(count))
-        at_gate = reading == "gate"
-        handles.append(gate.register_forward_hook(after) if at_gate else out.register_forward_pre_hook(before))
-    try:
+    sites = zip(neuron_layers(parts), parts.blocks, parts.ffn_out, parts.ffn_gate, strict=True)
+    with ExitStack() as hooks:
+        for layer, block, out, gate in sites:
+            hooks.enter_context(block.register_forward_pre_hook(partial(count, layer)))
+            if reading == "gate":
+                hooks.enter_context(gate.register_forward_hook(partial(after, layer)))
+            else:
+                hooks.enter_context(out.register_forward_pre_hook(partial(before, layer)))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
     _refuse_missed(parts, reading, ran, fired)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -39,15 +39,13 @@ def record(parts: Parts, keep: Keep) -> Iterator[None]:
         # depending on the family, blocks return a bare tensor or a tuple that starts with one
         return lambda module, args, output: give(layer, output if isinstance(output, Tensor) else output[0])
 
-    handles = [parts.blocks[0].register_forward_pre_hook(before, with_kwargs=True)]
-    handles += [block.register_forward_hook(after(str(i))) for i, block in enumerate(parts.blocks, start=1)]
-    if parts.final_norm is not None:
-        handles.append(parts.final_norm.register_forward_hook(after("final")))
-    try:
+    with ExitStack() as hooks:
+        hooks.enter_context(parts.blocks[0].register_forward_pre_hook(before, with_kwargs=True))
+        for i, block in enumerate(parts.blocks, start=1):
+            hooks.enter_context(block.register_forward_hook(after(str(i))))
+        if parts.final_norm is not None:
+            hooks.enter_context(parts.final_norm.register_forward_hook(after("final")))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
     if len({fired[layer] for layer in parts.layers}) != 1 or not fired:
         counts = ", ".join(f"{layer} ({fired[layer]}x)" for layer in parts.layers)
         name = parts.family.model_type

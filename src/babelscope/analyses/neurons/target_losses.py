@@ -111,11 +111,8 @@ def _only(stack: nn.Module, position: Tensor) -> Iterator[None]:
         row = torch.arange(len(hidden), device=hidden.device)
         return BaseModelOutput(last_hidden_state=hidden[row, position.to(hidden.device)].unsqueeze(1))
 
-    handle = stack.register_forward_hook(pick)
-    try:
+    with stack.register_forward_hook(pick):
         yield
-    finally:
-        handle.remove()
 
 
 def _draw(batch: Batch, targets: int | None, seed: int) -> Tensor:
