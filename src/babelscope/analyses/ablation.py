@@ -1,9 +1,9 @@
 """Switch neurons off while a model runs, and choose others at random to compare with."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from torch.utils.hooks import RemovableHandle
 from babelscope.models.hookable import refuse_compiled
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place
+
+Measured = TypeVar("Measured")
+Progress = Callable[[Sequence[str]], Iterable[str]]
 
 
 @contextmanager
@@ -44,6 +47,56 @@ def ablate(parts: Parts, mask: Tensor, *, at: Place = "down_input") -> Iterator[
             f"Expected the model to run while its neurons are switched off, but layers {', '.join(idle)} of this "
             f"{parts.family.model_type} model did not; call the model itself inside the `with`."
         )
+
+
+def measure_without(
+    parts: Parts,
+    masks: Mapping[str, Tensor],
+    measure: Callable[[], Measured],
+    *,
+    at: Place = "down_input",
+    controls: int = 5,
+    seed: int = 0,
+    progress: Progress = iter,
+) -> Iterator[tuple[str, Measured, list[Measured]]]:
+    """Repeat a measurement without each region in turn, and without as many random neurons.
+
+    The arguments are checked and all random sets drawn at the call, before anything is measured.
+
+    Args:
+        parts: Of the model that `measure` runs.
+        masks: (L, F) bool of each region, by its language; none empty.
+        measure: Runs the model on the same sentences every time.
+        at: Where neurons are switched off.
+        controls: Random sets per region, each with as many neurons in every layer as the region, and none of its own.
+        seed: Of the random sets; those of a region do not depend on which others are measured.
+        progress: Wraps the languages of the regions, for a progress bar.
+
+    Returns:
+        An iterator over the regions: the language, what was measured without the region, and without each random set.
+
+    Raises:
+        ValueError: If there are fewer than two controls, or a region is empty; see `ablate` and `matched_masks`.
+    """
+    if controls < 2:
+        raise ValueError(
+            f"Expected argument `controls` to be at least 2, for their interval, but got {controls}; take 5 or more"
+        )
+    if empty := [language for language, mask in masks.items() if not bool(mask.any())]:
+        raise ValueError(
+            f"Expected argument `masks` to hold neurons of every language, but got an empty region for {empty[0]}; "
+            "leave that language out"
+        )
+    drawn = {language: control_masks(language, mask, count=controls, seed=seed) for language, mask in masks.items()}
+
+    def without(mask: Tensor) -> Measured:
+        with ablate(parts, mask, at=at):
+            return measure()
+
+    return (
+        (language, without(masks[language]), [without(mask) for mask in drawn[language]])
+        for language in progress(list(masks))
+    )
 
 
 def matched_masks(mask: Tensor, *, count: int, seed: int) -> list[Tensor]:

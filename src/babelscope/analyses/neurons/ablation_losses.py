@@ -1,6 +1,6 @@
-"""What each language loses when the neurons of a region are switched off, beside as many random ones."""
+"""What each language loses when the neurons of a region are ablated, beside as many random ones."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import log, sqrt
 from typing import Any
 
@@ -8,17 +8,16 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from babelscope.analyses.ablation import ablate, control_masks
+from babelscope.analyses.ablation import Progress, measure_without
 from babelscope.analyses.neurons.language_loss import LanguageLosses
 from babelscope.analyses.rows import Rows, row
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place
 
-Progress = Callable[[Sequence[str]], Iterable[str]]
 LEVEL = 0.95
 
 
-def deactivation(
+def ablation_losses(
     parts: Parts,
     masks: Mapping[str, Tensor],
     measure: Callable[[], LanguageLosses],
@@ -47,31 +46,14 @@ def deactivation(
         `random_perplexity` (ratio).
 
     Raises:
-        ValueError: If there are fewer than two controls or sentences, or a region is empty; see `ablate` and
-            `matched_masks`.
+        ValueError: If there are fewer than two controls or sentences, or a region is empty; see `measure_without`.
     """
-    if controls < 2:
-        raise ValueError(
-            f"Expected argument `controls` to be at least 2, for their interval, but got {controls}; take 5 or more"
-        )
-    if empty := [language for language, mask in masks.items() if not bool(mask.any())]:
-        raise ValueError(
-            f"Expected argument `masks` to hold neurons of every language, but got an empty region for {empty[0]}; "
-            "leave that language out"
-        )
-    drawn = {language: control_masks(language, mask, count=controls, seed=seed) for language, mask in masks.items()}
+    regions = measure_without(parts, masks, measure, at=at, controls=controls, seed=seed, progress=progress)
     intact = measure()
     if intact.nll.shape[1] < 2:
         raise ValueError("Expected at least 2 sentences per language, for intervals, but got 1; measure on more")
     rows = list(_describe(intact))
-
-    def measure_without(mask: Tensor) -> LanguageLosses:
-        with ablate(parts, mask, at=at):
-            return measure()
-
-    for language in progress(list(masks)):
-        ablated = measure_without(masks[language])
-        random = [measure_without(mask) for mask in drawn[language]]
+    for language, ablated, random in regions:
         rows.append(row("ablated_neurons", int(masks[language].sum()), "", language))
         rows += [
             row(metric, value, name, language)
