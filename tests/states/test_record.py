@@ -59,7 +59,7 @@ def test_hooks_are_gone_afterwards_even_after_an_error():
     "hooked",
     [
         lambda parts: record(parts, lambda layer, hidden: None),
-        lambda parts: record_neurons(parts, lambda layer, x: None, reading="gate"),
+        lambda parts: record_neurons(parts, lambda layer, x: None, place="gate"),
         lambda parts: ablate(parts, torch.ones(len(parts.blocks), parts.neurons, dtype=torch.bool)),
     ],
     ids=["record", "record_neurons", "ablate"],

@@ -45,7 +45,7 @@ def test_the_matrix_is_that_of_single_passes(measured):
     found, intact = by_key(rows), measure()
     assert all(row["layer"] == "" and math.isfinite(row["value"]) for row in rows)
     for other, mask in masks_of(parts).items():
-        with ablate(parts, mask, at="gate"):
+        with ablate(parts, mask, place="gate"):
             without = measure()
         assert found["ablated_neurons", "", other] == int(mask.sum())
         for k, name in enumerate(NAMES):

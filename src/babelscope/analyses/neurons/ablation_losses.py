@@ -22,7 +22,7 @@ def ablation_losses(
     masks: Mapping[str, Tensor],
     measure: Callable[[], LanguageLosses],
     *,
-    at: Place = "down_input",
+    place: Place = "down_input",
     controls: int = 5,
     seed: int = 0,
     progress: Progress = iter,
@@ -33,7 +33,7 @@ def ablation_losses(
         parts: Of the model that `measure` runs.
         masks: (L, F) bool of each region, by its language; none empty.
         measure: Runs the model on the same sentences every time.
-        at: Where neurons are switched off.
+        place: Where neurons are switched off.
         controls: Random sets per region, each with as many neurons in every layer as the region, and none of its own.
         seed: Of the random sets; those of a region do not depend on which others are measured.
         progress: Wraps the languages of the regions, for a progress bar.
@@ -48,7 +48,7 @@ def ablation_losses(
     Raises:
         ValueError: If there are fewer than two controls or sentences, or a region is empty; see `measure_without`.
     """
-    regions = measure_without(parts, masks, measure, at=at, controls=controls, seed=seed, progress=progress)
+    regions = measure_without(parts, masks, measure, place=place, controls=controls, seed=seed, progress=progress)
     intact = measure()
     if intact.nll.shape[1] < 2:
         raise ValueError("Expected at least 2 sentences per language, for intervals, but got 1; measure on more")
