@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from babelscope.metrics import nearest_neighbours, neighbours
 from babelscope.metrics.neighbours import find_neighbours
-from babelscope.metrics.search.rerank import sum_folded
+from babelscope.metrics.search.points import sum_folded
 from tests.metrics.planted import brute_force
 
 

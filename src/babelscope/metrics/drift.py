@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.cka import align, unit_gram
-from babelscope.metrics.ilo import Search
 from babelscope.metrics.mutual_knn import overlap
-from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.neighbours import Search, nearest_neighbours
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerMetric, LayerSample
-from babelscope.metrics.search.rerank import Distance
+from babelscope.metrics.search.points import Distance
 
 
 def drift(

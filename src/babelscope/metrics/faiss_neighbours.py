@@ -7,7 +7,8 @@ import torch  # before faiss: the reverse order once gave wrong neighbours on GP
 from torch import Tensor
 
 from babelscope.metrics.neighbours import MARGIN
-from babelscope.metrics.search.rerank import Distance, prepare, rerank
+from babelscope.metrics.search.points import Distance, prepare_points
+from babelscope.metrics.search.rerank import rerank
 
 
 @torch.no_grad()
@@ -30,7 +31,7 @@ def faiss_neighbours(
         ValueError: As `nearest_neighbours`, or if faiss cannot be imported.
     """
     faiss = _faiss()
-    points = prepare(x, k, distance, kin)
+    points = prepare_points(x, k, distance, kin)
     few = min(k + MARGIN + 1, len(x) - points.largest + 1)
     one = torch.ones(len(x), 1)
     # The score p_i . p_j - |p_j|^2 / 2 as one inner product

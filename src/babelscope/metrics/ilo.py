@@ -1,19 +1,15 @@
 """Interlingual Local Overlap: do sentences of a language live among sentences of many others?"""
 
-from collections.abc import Callable
 from math import comb
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.neighbours import Search, nearest_neighbours
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerSample
-from babelscope.metrics.search.rerank import Distance
-
-Search = Callable[..., tuple[Tensor, Tensor]]
-"""Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
+from babelscope.metrics.search.points import Distance
 
 
 def ilo(

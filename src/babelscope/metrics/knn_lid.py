@@ -3,12 +3,11 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.ilo import Search
-from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.neighbours import Search, nearest_neighbours
 from babelscope.metrics.probes.standardise import language_means
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerSample
-from babelscope.metrics.search.rerank import Distance
+from babelscope.metrics.search.points import Distance
 
 
 def knn_lid(

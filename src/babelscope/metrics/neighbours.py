@@ -1,5 +1,6 @@
 """Exact nearest neighbours in blocks: no N x N matrix, self and kin excluded by index, ties by (distance, index)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,11 +10,14 @@ from babelscope.metrics.hardware import product_type
 from babelscope.metrics.precision import full_precision, product
 from babelscope.metrics.search.centres import find_centres
 from babelscope.metrics.search.duplicates import copies, lowest
+from babelscope.metrics.search.points import Distance, Points, prepare_points
 from babelscope.metrics.search.products import encode
-from babelscope.metrics.search.rerank import Distance, Points, prepare, rerank
+from babelscope.metrics.search.rerank import rerank
 from babelscope.metrics.search.settle import settle
 from babelscope.metrics.search.symmetric import near_pairs
 
+Search = Callable[..., tuple[Tensor, Tensor]]
+"""Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
 MARGIN = 8  # extra candidates beyond k, so that float32 rounding rarely leaves a row in doubt
 SMALL = 1024
 """Up to this many points, computing all products in float32 is as fast."""
@@ -79,7 +83,7 @@ def find_neighbours(
     """Return what `nearest_neighbours` returns and raises, with the share of rows that each product type proved."""
     if block < 1:
         raise ValueError(f"Expected argument `block` to be at least 1, but got {block}; leave the default")
-    points = prepare(x, k, distance, kin)
+    points = prepare_points(x, k, distance, kin)
     equal = bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())
     alike = torch.ones_like(points.zero) if equal else points.zero
     distances, indices = points.length.new_empty(len(x), k), points.zero.new_empty(len(x), k, dtype=torch.int64)

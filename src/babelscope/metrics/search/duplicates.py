@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.search.rerank import PAIR_ELEMENTS, Points, sum_folded
+from babelscope.metrics.search.points import PAIR_ELEMENTS, Points, sum_folded
 
 
 def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.search.rerank import DOUBLE, SINGLE, TINY, Points
+from babelscope.metrics.search.points import DOUBLE, SINGLE, TINY, Points
 
 GROUP = 16
 """Rows and columns of a block are compared by groups of this size."""

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from babelscope.metrics.search.points import DOUBLE, Points, exact_distances, lengths_between, scaled_differences
 from babelscope.metrics.search.products import Coded
-from babelscope.metrics.search.rerank import DOUBLE, Points, _differences, _distances, lengths_between
 from babelscope.metrics.search.symmetric import Pairs, is_closed
 
 ROWS = 4096
@@ -50,10 +50,10 @@ def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, 
             continue
         own, others = coded.order[rows], coded.order[column[chosen]]
         others = others.sort(dim=1).values
-        nearest, by = _distances(points, own, others).sort(dim=1, stable=True)
+        nearest, by = exact_distances(points, own, others).sort(dim=1, stable=True)
         others = others.gather(1, by)
         slack = 1 + (points.x.shape[1] + 16) * DOUBLE
-        reach = _differences(points, nearest[:, -1]) * slack
+        reach = scaled_differences(points, nearest[:, -1]) * slack
         bound = coded.key_within(slice(int(rows[0]), int(rows[-1]) + 1), reach)
         # Rows without a direction are encoded as far from everything, but their cosine distance is 1.
         enough &= (bound <= pairs.bound[rows]) & ((nearest[:, -1] < 1) | ~zeros)
@@ -62,7 +62,11 @@ def settle(points: Points, coded: Coded, pairs: Pairs, k: int) -> tuple[Tensor, 
         more = ((key <= bound[row]) & enough[row] & ~taken).nonzero().squeeze(1)
         more = more[lengths_between(points, own[row[more]], coded.order[column[more]]) <= reach[row[more]]]
         other = coded.order[column[more]]
-        extra = _distances(points, own[row[more]], other.unsqueeze(1)).squeeze(1) if len(more) else nearest.new_empty(0)
+        extra = (
+            exact_distances(points, own[row[more]], other.unsqueeze(1)).squeeze(1)
+            if len(more)
+            else nearest.new_empty(0)
+        )
         kept = (extra <= nearest[row[more], -1]).nonzero().squeeze(1)
         merge(nearest, others, row[more[kept]], extra[kept], other[kept])
         distances[own], indices[own], settled[own] = nearest, others, enough

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from babelscope.metrics.neighbours import MARGIN
 from babelscope.metrics.precision import full_precision
-from babelscope.metrics.search.rerank import Points, rerank, sum_folded
+from babelscope.metrics.search.points import Points, sum_folded
+from babelscope.metrics.search.rerank import rerank
 
 BLOCK = 2048
 BATCH = 4096
