@@ -5,16 +5,15 @@ from math import log, sqrt
 from typing import Any
 
 import torch
-from scipy import stats
 from torch import Tensor
 
-from babelscope.analyses.ablation import Progress, measure_without
+from babelscope.analyses.ablation import measure_without
 from babelscope.analyses.neurons.language_loss import LanguageLosses
 from babelscope.analyses.rows import Rows, row
+from babelscope.metrics.student import t_quantile
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place
-
-LEVEL = 0.95
+from babelscope.states.progress import Progress
 
 
 def ablation_losses(
@@ -25,7 +24,7 @@ def ablation_losses(
     place: Place = "down_input",
     controls: int = 5,
     seed: int = 0,
-    progress: Progress = iter,
+    progress: Progress[str] = iter,
 ) -> Rows:
     """Measure the losses of the intact model, of the model without each region, and without matched random neurons.
 
@@ -95,7 +94,7 @@ def _ratio(change: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     n = change.shape[1]
     ratio = change.sum(dim=1) / size.sum(dim=1)
     rest = change - ratio[:, None] * size
-    return ratio, _t(n - 1) * (n / (n - 1) * rest.square().sum(dim=1)).sqrt() / size.sum(dim=1)
+    return ratio, t_quantile(n - 1) * (n / (n - 1) * rest.square().sum(dim=1)).sqrt() / size.sum(dim=1)
 
 
 def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict[str, Tensor]:
@@ -104,10 +103,6 @@ def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict
     for name in ("loss", "bits_per_byte"):
         changes = torch.stack([getattr(without, name) - getattr(intact, name) for without in random], dim=1)
         mean = changes.mean(dim=1)
-        half = _t(changes.shape[1] - 1) * changes.std(dim=1) / sqrt(changes.shape[1])
+        half = t_quantile(changes.shape[1] - 1) * changes.std(dim=1) / sqrt(changes.shape[1])
         values |= {f"random_{name}": mean, f"random_{name}_low": mean - half, f"random_{name}_high": mean + half}
     return {**values, "random_perplexity": values["random_loss"].exp()}
-
-
-def _t(freedom: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))

@@ -7,12 +7,13 @@ from math import inf, sqrt
 from statistics import fmean, stdev
 from typing import Any
 
-from scipy import stats
 from torch import Tensor
 
-from babelscope.analyses.ablation import Progress, measure_without
+from babelscope.analyses.ablation import measure_without
 from babelscope.analyses.rows import Rows
+from babelscope.metrics.student import t_quantile
 from babelscope.models.parts import Parts
+from babelscope.states.progress import Progress
 
 
 def ablation_scores(
@@ -23,7 +24,7 @@ def ablation_scores(
     controls: int = 5,
     seed: int = 0,
     within: tuple[float, float] | None = None,
-    progress: Progress = iter,
+    progress: Progress[str] = iter,
 ) -> Rows:
     """Measure the intact model, the model without each region, and without as many random neurons.
 
@@ -63,7 +64,7 @@ def ablation_scores(
 def _summarise(keys: Mapping[str, str], values: Sequence[float], within: tuple[float, float]) -> Rows:
     """Rows of the mean over random sets and of the limits of its 95 % interval."""
     mean = fmean(values)
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+    half = t_quantile(len(values) - 1) * stdev(values) / sqrt(len(values))
     ends = {"": mean, "_low": max(mean - half, within[0]), "_high": min(mean + half, within[1])}
     return [{**keys, "metric": f"{keys['metric']}{end}", "value": value} for end, value in ends.items()]
 

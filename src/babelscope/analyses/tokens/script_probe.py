@@ -9,6 +9,7 @@ from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.rows import TokenRows, tidy
 from babelscope.metrics.isotropy import covariance
 from babelscope.metrics.probes.held_out import guess_held_out
+from babelscope.metrics.student import t_quantile
 
 
 @torch.no_grad()
@@ -188,6 +189,4 @@ def _fold_accuracy(hits: Tensor, fold: Tensor) -> float:
 
 def _half_interval(values: list[float]) -> float:
     """Half the 95 % interval of a mean of few draws, by Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
+    return float(t_quantile(len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
