@@ -1,7 +1,7 @@
 """Switch neurons off while a model runs, and choose others at random to compare with."""
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -12,9 +12,9 @@ from torch.utils.hooks import RemovableHandle
 from babelscope.models.hookable import refuse_compiled
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place, check_place
+from babelscope.states.progress import Progress
 
 Measured = TypeVar("Measured")
-Progress = Callable[[Sequence[str]], Iterable[str]]
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def measure_without(
     place: Place = "down_input",
     controls: int = 5,
     seed: int = 0,
-    progress: Progress = iter,
+    progress: Progress[str] = iter,
 ) -> Iterator[tuple[str, Measured, list[Measured]]]:
     """Repeat a measurement without each region in turn, and without as many random neurons.
 

@@ -1,6 +1,6 @@
 """One vector per sentence and layer, and the only loop over batches, used offline and by the callbacks."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from babelscope.states.finite import refuse_non_finite
 from babelscope.states.heap import keep_freed_memory
 from babelscope.states.linear import fast_linear
 from babelscope.states.pool import Pool, pooled
+from babelscope.states.progress import Progress
 from babelscope.states.reading import STATES, Reading
 from babelscope.states.transfer import Return, send
 
@@ -28,7 +29,6 @@ CACHED = 8192
 
 This keeps the activations of a piece in the processor's cache, however large the batch is."""
 HOST = torch.device("cpu")
-Progress = Callable[[Sequence[Batch]], Iterable[Batch]]
 Reduce = Callable[[str, Tensor, Batch], Tensor]
 """Takes the name of a layer, its values (B, T, D) and their batch (masks on the same device), and returns what to keep,
 such as a tensor (B, D)."""
@@ -140,7 +140,7 @@ def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_lengt
 
 
 def embed(
-    parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress = iter
+    parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress[Batch] = iter
 ) -> Pooled:
     """Run the model over all batches, pooling each layer inside its hook.
 
@@ -173,7 +173,13 @@ def measuring_device(parts: Parts) -> torch.device:
 
 
 def embed_into(
-    put: Put, parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress = iter
+    put: Put,
+    parts: Parts,
+    prepared: Prepared,
+    pool: Pool,
+    *,
+    reading: Reading = STATES,
+    progress: Progress[Batch] = iter,
 ) -> None:
     """Embed as `embed` does, but pass the vectors of each batch to `put` and keep none."""
 
@@ -194,7 +200,7 @@ def walk(
     reduce: Reduce,
     take: Take,
     *,
-    progress: Progress = iter,
+    progress: Progress[Batch] = iter,
 ) -> None:
     """Run the model over batches, without gradients, and hand out every layer of each: the only such loop.
 

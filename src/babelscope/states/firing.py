@@ -8,8 +8,9 @@ from torch import Tensor
 
 from babelscope.data.batches import Batch
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Prepared, Progress, walk
+from babelscope.states.embed import Prepared, walk
 from babelscope.states.finite import refuse_non_finite
+from babelscope.states.progress import Progress
 from babelscope.states.reading import GATE, Reading
 
 
@@ -40,7 +41,9 @@ class Firing:
         return active.double() / self.tokens.clamp(min=1).double()[:, None, None]
 
 
-def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, progress: Progress = iter) -> Firing:
+def count_firing(
+    parts: Parts, prepared: Prepared, *, reading: Reading = GATE, progress: Progress[Batch] = iter
+) -> Firing:
     """Run the model over all batches and count active neurons; memory does not grow with the number of sentences.
 
     Args:

@@ -15,12 +15,14 @@ from typing import Any
 
 from torch import Tensor
 
+from babelscope.data.batches import Batch
 from babelscope.files import whole_folder
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Pooled, Prepared, Progress, Put, embed_into, measuring_device
+from babelscope.states.embed import Pooled, Prepared, Put, embed_into, measuring_device
 from babelscope.states.finite import refuse_non_finite
 from babelscope.states.layer_file import LayerFile, create
 from babelscope.states.pool import Pool
+from babelscope.states.progress import Progress
 from babelscope.states.reading import STATES, Reading
 
 FORMAT = 3
@@ -56,7 +58,7 @@ def embed_once(
     pool: Pool,
     *,
     reading: Reading = STATES,
-    progress: Progress = iter,
+    progress: Progress[Batch] = iter,
 ) -> Pooled:
     """Read the pooled states with this key from the store, or embed and keep them.
 

@@ -1,17 +1,18 @@
 """A loaded language model in the harness's hands: its HFLM, with what it does to tokens put right."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from babelscope.analyses.downstream.harness import BACKENDS, quiet, refuse_unscored
 from babelscope.models.load import Loaded
+from babelscope.states.progress import Progress
 
-Progress = Callable[[Sequence[Any]], Iterable[Any]]
 
-
-def answerer(loaded: Loaded, *, batch_size: int = 16, max_length: int | None = None, progress: Progress = list) -> Any:
+def answerer(
+    loaded: Loaded, *, batch_size: int = 16, max_length: int | None = None, progress: Progress[Any] = list
+) -> Any:
     """Hand a loaded language model, with its adapters as they are, to the harness; gives an instance of its HFLM.
 
     Args:
@@ -40,7 +41,7 @@ def _answerer_class() -> Any:
     class Answerer(base):
         """HFLM that shows progress, counts what it cuts, and puts no token twice or where nothing goes on."""
 
-        def __init__(self, loaded: Loaded, *, progress: Progress, **settings: Any) -> None:
+        def __init__(self, loaded: Loaded, *, progress: Progress[Any], **settings: Any) -> None:
             with quiet():
                 super().__init__(
                     pretrained=loaded.model, tokenizer=loaded.tokenizer, softmax_dtype="float32", **settings

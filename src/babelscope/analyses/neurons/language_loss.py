@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.neurons.target_losses import LOSSES
-from babelscope.data.batches import batches
+from babelscope.data.batches import Batch, batches
 from babelscope.data.corpora import Corpus
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Progress, evaluating
+from babelscope.states.embed import evaluating
+from babelscope.states.progress import Progress
 
 LOGITS = 2**28
 """Most logits of one forward pass, 1 GiB in float32: a vocabulary can be far larger than a state."""
@@ -62,7 +63,7 @@ def language_losses(
     max_length: int = 256,
     seed: int = 0,
     targets: int | None = None,
-    progress: Progress = iter,
+    progress: Progress[Batch] = iter,
 ) -> LanguageLosses:
     """Measure the loss of every sentence in every language.
 

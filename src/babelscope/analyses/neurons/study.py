@@ -3,7 +3,7 @@
 Layers are read one at a time and in slices of neurons, twice: for the norms of whole vectors, then for all the rest.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -21,9 +21,9 @@ from babelscope.metrics.pairs.cosine_sums import cosine_sums_by, squared_norms
 from babelscope.metrics.pairs.legacy_sads import released_order
 from babelscope.metrics.pairs.nulls import Relabelling, all_cosines, rescale
 from babelscope.states.embed import Pooled
+from babelscope.states.progress import Progress
 from babelscope.states.slices import slices
 
-Progress = Callable[[Sequence[str]], Iterable[str]]
 WHOLE = ""
 """Layer of the rows about all blocks together."""
 POINTS = 4096
@@ -62,7 +62,7 @@ def study_neurons(
     permutations: int = 20,
     legacy: bool = False,
     seed: int = 0,
-    progress: Progress = iter,
+    progress: Progress[str] = iter,
 ) -> NeuronStudy:
     """Measure LRDS and SADS of the whole model and of every block, and the z-scores of all neurons.
 

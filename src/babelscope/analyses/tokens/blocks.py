@@ -15,7 +15,7 @@ from babelscope.files import whole_folder
 from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
 
 Found = tuple[Tensor, Tensor, Tensor]
-Progress = Callable[[Iterable[Found], int, int], Iterable[Found]]
+BlockProgress = Callable[[Iterable[Found], int, int], Iterable[Found]]
 """Wraps the blocks still to be found, for a progress bar; told how many there are in all, and how many are done."""
 FORMAT = 1
 """Raised when the meaning of a stored block changes: it is part of the key."""
@@ -33,7 +33,7 @@ def find_blocks(
     store: Path,
     nearest: int,
     batch: int = BATCH,
-    progress: Progress = _silent,
+    progress: BlockProgress = _silent,
 ) -> list[TokenNeighbours]:
     """Find the k nearest other tokens of every id, exactly, unless the store has them; each finished block is kept.
 

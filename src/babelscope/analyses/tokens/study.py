@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.blocks import Progress, find_blocks
+from babelscope.analyses.tokens.blocks import BlockProgress, find_blocks
 from babelscope.analyses.tokens.neighbours import TokenNeighbours, count_scripts, draw_tokens
 from babelscope.analyses.tokens.projection import Layout, map_tokens
 from babelscope.analyses.tokens.rows import TokenRows, describe
@@ -57,7 +57,7 @@ def study_tokens(
     layout: Layout = "pca",
     seed: int = 0,
     store: Path,
-    progress: Progress,
+    progress: BlockProgress,
 ) -> TokenStudy:
     """Describe a table, count the scripts among its neighbours, and score these as translations.
 
