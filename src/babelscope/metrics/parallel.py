@@ -1,12 +1,14 @@
 """Sentences aligned over languages, and scores of language pairs reduced to one value per language."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from babelscope.metrics.sample import LayerSample
 
 
-def parallel(sample: LayerSample) -> Tensor:
+def align_sentences(sample: LayerSample) -> Tensor:
     """Return the states (K, n, D) of n sentences that every language has, in order of sentence number.
 
     Points that are already in this order, such as the points of `Pooled.samples`, are not copied.
@@ -51,11 +53,21 @@ def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
     return None if pivot is None else names.index(pivot)
 
 
-def pairs(languages: int, pivot: int | None) -> list[tuple[int, int]]:
+def language_pairs(languages: int, pivot: int | None) -> list[tuple[int, int]]:
     """List the language pairs to compare: the pivot with every other language, or all pairs."""
     if pivot is not None:
         return [(pivot, other) for other in range(languages) if other != pivot]
     return [(one, other) for one in range(languages) for other in range(one + 1, languages)]
+
+
+def symmetric_scores(languages: int, pivot: int | None, compare: Callable[[int, int], Tensor]) -> Tensor:
+    """Compare language pairs by a symmetric score (0-d float64 of two language indices), and reduce to (K,)."""
+    scores = {pair: compare(*pair) for pair in language_pairs(languages, pivot)}
+    values = torch.stack([*scores.values()])
+    table = values.new_zeros(languages, languages)
+    one, other = torch.tensor([*scores], device=table.device).T
+    table[one, other] = table[other, one] = values
+    return per_language(table, pivot)
 
 
 def per_language(values: Tensor, pivot: int | None) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.parallel import find_pivot, parallel
+from babelscope.metrics.parallel import align_sentences, find_pivot
 from babelscope.metrics.retrieval import mean_precision
 from babelscope.metrics.sample import LayerSample
 from babelscope.metrics.separability import separability
@@ -48,7 +48,7 @@ def language_subspace(
     Raises:
         ValueError: If sentences are not aligned, the pivot is not one of the languages, or the rank exceeds K - 1.
     """
-    x, centre = parallel(sample), find_pivot(sample, pivot)
+    x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, width = x.shape
     rank = languages - 1 if rank is None else rank
     if not 1 <= rank <= languages - 1:
@@ -71,7 +71,7 @@ def language_subspace(
         y = torch.empty_like(x)
         for i, some in enumerate(x):
             y[i] = some.double() - means[i] + mean if name == "shifted" else _remove(some, basis)
-        result[f"retrieval_{name}"] = mean_precision(y, centre)
+        result[f"retrieval_{name}"] = mean_precision(y, pivot_index)
         if probe:
             language = torch.arange(languages, device=x.device).repeat_interleave(sentences)
             sentence = torch.arange(sentences, device=x.device).repeat(languages)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.parallel import parallel
+from babelscope.metrics.parallel import align_sentences
 from babelscope.metrics.precision import full_precision
 from babelscope.metrics.sample import LayerSample
 
@@ -120,7 +120,7 @@ def sample_sums(sample: LayerSample) -> CosineSums:
     Raises:
         ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.
     """
-    x = parallel(sample)
+    x = align_sentences(sample)
     norm = squared_norms(x).sqrt()
     first, *rest = (cosine_sums(part.double(), norm) for part in x.split(COLUMNS, dim=2))
     return sum(rest, start=first)
