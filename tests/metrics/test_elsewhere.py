@@ -24,7 +24,7 @@ OPTIONS = {"script_separability": {"minimum": 20}, "language_subspace": {"probe"
 def sample(sentences=40, width=16):
     made = plant(5, sentences, width, offset=0.3, noise=0.6, names=NAMES)
     start = made.x + 0.1 * torch.randn(made.x.shape, generator=torch.Generator().manual_seed(1))
-    return LayerSample(made.x, made.language, made.sentence, made.names, start)
+    return LayerSample(made.x, made.language, made.sentence, made.languages, start)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_samples_name_language_and_sentence(corpus):
     pooled = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean)
     layer, sample = next(iter(pooled.samples()))
     assert layer == "0"
-    assert sample.names == ("eng_Latn", "deu_Latn", "ell_Grek")
+    assert sample.languages == ("eng_Latn", "deu_Latn", "ell_Grek")
     assert sample.language.tolist() == [0] * 5 + [1] * 5 + [2] * 5
     assert sample.sentence.tolist() == [0, 1, 2, 3, 4] * 3
 
@@ -112,7 +112,7 @@ def test_samples_carry_their_start(corpus):
     ("change", "what"),
     [
         (lambda pooled: {"ids": pooled.ids[::-1]}, "sentences"),
-        (lambda pooled: {"names": pooled.names[::-1]}, "languages"),
+        (lambda pooled: {"languages": pooled.languages[::-1]}, "languages"),
         (lambda pooled: {"layers": {"0": pooled.layers["0"]}}, "layers"),
     ],
 )

@@ -42,7 +42,7 @@ def drift(
             "with by `babelscope probe start=CHECKPOINT`; in training, LayerScores keeps step 0 for drift itself: set "
             "its options by functools.partial(drift, k=5), and `reads_start = True` on a function that calls it"
         )
-    sizes = torch.bincount(sample.language, minlength=sample.languages)
+    sizes = torch.bincount(sample.language, minlength=sample.n_languages)
     fewest = int(sizes.argmin())
     if not 1 <= k < int(sizes[fewest]):
         raise ValueError(
@@ -50,7 +50,7 @@ def drift(
             f"with {int(sizes[fewest])} in {sample.name(fewest)}; {about_k('drift', k)}"
         )
     kept, aligned = [], []
-    for language in range(sample.languages):
+    for language in range(sample.n_languages):
         own = sample.language == language
         now, then = sample.x[own], sample.start[own]
         kept.append(overlap(search(now, k, distance=distance)[1], search(then, k, distance=distance)[1]))

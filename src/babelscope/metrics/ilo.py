@@ -43,7 +43,7 @@ def ilo(
     Raises:
         ValueError: If k or threshold is impossible for the sample.
     """
-    languages, points = sample.languages, len(sample.x)
+    languages, points = sample.n_languages, len(sample.x)
     _check(k, threshold, points)
     if strict and threshold > languages - 1:
         raise ValueError(

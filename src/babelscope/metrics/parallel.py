@@ -16,7 +16,7 @@ def align_sentences(sample: LayerSample) -> Tensor:
     Raises:
         ValueError: If there is only one language, or a language lacks a sentence of another or has it twice.
     """
-    languages, points = sample.languages, len(sample.x)
+    languages, points = sample.n_languages, len(sample.x)
     if languages < 2:
         raise ValueError(
             f"Expected at least 2 languages for a score between languages, but got {languages}; add languages"
@@ -43,7 +43,7 @@ def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
     Raises:
         ValueError: If the pivot is not one of the sample's languages.
     """
-    names = [sample.name(language) for language in range(sample.languages)]
+    names = [sample.name(language) for language in range(sample.n_languages)]
     if pivot is not None and pivot not in names:
         listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         raise ValueError(

@@ -94,7 +94,7 @@ def _column(name: str, metric: LayerMetric, key: str) -> str:
 
 
 def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Iterator[tuple[str, str, float]]:
-    languages = sample.languages
+    languages = sample.n_languages
     if tuple(result.shape) not in {(), (languages,), (languages, languages)}:
         raise ValueError(
             f"Expected result {column!r} of layer {layer!r} to be 0-d, ({languages},) or ({languages}, {languages}), "

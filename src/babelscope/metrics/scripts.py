@@ -44,7 +44,7 @@ def script_separability(
     Raises:
         ValueError: If languages are not named by FLORES codes, or no writing system has `minimum` points.
     """
-    scripts = _scripts(sample.names)
+    scripts = _scripts(sample.languages)
     generator = torch.Generator().manual_seed(seed)
     fold = sentence_folds(sample.sentence, folds, generator)
     x = normalize(sample.x, dim=1)

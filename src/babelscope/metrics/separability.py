@@ -65,7 +65,7 @@ def separability(
     Raises:
         ValueError: If there are too few languages or sentences, or the solver does not converge.
     """
-    languages, language = sample.languages, sample.language
+    languages, language = sample.n_languages, sample.language
     generator = torch.Generator().manual_seed(seed)
     fold = sentence_folds(sample.sentence, folds, generator)
     x = sample.x

@@ -75,7 +75,7 @@ def language_subspace(
         if probe:
             language = torch.arange(languages, device=x.device).repeat_interleave(sentences)
             sentence = torch.arange(sentences, device=x.device).repeat(languages)
-            changed = LayerSample(y.view(-1, width), language, sentence, sample.names)
+            changed = LayerSample(y.view(-1, width), language, sentence, sample.languages)
             result[f"separability_{name}"] = separability(changed, folds=folds, C=C, seed=seed)["separability"]
     return result
 

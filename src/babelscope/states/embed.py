@@ -78,7 +78,7 @@ class Pooled:
     """Pooled states, layers outermost: `layers[name]` is (S, D), S = languages x sentences, language-major."""
 
     layers: Mapping[str, Tensor]
-    names: tuple[str, ...]
+    languages: tuple[str, ...]
     ids: tuple[str, ...]
     device: torch.device = HOST
     """Device on which metrics should run; `layers` themselves are in host memory or on disk."""
@@ -95,8 +95,8 @@ class Pooled:
         if start is not None:
             self._refuse_other_points(start)
         count = len(self.ids)
-        language = torch.arange(len(self.names)).repeat_interleave(count).to(self.device)
-        sentence = torch.arange(count).repeat(len(self.names)).to(self.device)
+        language = torch.arange(len(self.languages)).repeat_interleave(count).to(self.device)
+        sentence = torch.arange(count).repeat(len(self.languages)).to(self.device)
         for layer in self.layers:
             yield layer, self._sample(layer, language, sentence, start)
 
@@ -104,11 +104,11 @@ class Pooled:
         x = self.layers[layer]
         self._refuse_non_finite(layer, x)
         before = None if start is None else start.layers[layer].float().to(self.device)
-        return LayerSample(x.float().to(self.device), language, sentence, self.names, before)
+        return LayerSample(x.float().to(self.device), language, sentence, self.languages, before)
 
     def _refuse_other_points(self, start: "Pooled") -> None:
         for what, mine, theirs in (
-            ("languages", self.names, start.names),
+            ("languages", self.languages, start.languages),
             ("sentences", self.ids, start.ids),
             ("layers", tuple(self.layers), tuple(start.layers)),
         ):
@@ -126,7 +126,7 @@ class Pooled:
     def _refuse_non_finite(self, layer: str, x: Tensor) -> None:
         # in blocks, because isfinite makes a copy of its argument
         finite = torch.cat([rows.isfinite().all(dim=1) for rows in x.split(4096)])
-        refuse_non_finite(finite, torch.arange(len(x)), layer=layer, names=self.names, ids=self.ids)
+        refuse_non_finite(finite, torch.arange(len(x)), layer=layer, languages=self.languages, ids=self.ids)
 
 
 def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_length: int = 512) -> Prepared:

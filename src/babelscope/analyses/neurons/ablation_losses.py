@@ -57,7 +57,7 @@ def ablation_losses(
         rows += [
             row(metric, value, name, language)
             for metric, values in {**_compare(intact, ablated), **_summarise(intact, random)}.items()
-            for name, value in zip(intact.names, values.tolist(), strict=True)
+            for name, value in zip(intact.languages, values.tolist(), strict=True)
         ]
     return rows
 
@@ -65,7 +65,7 @@ def ablation_losses(
 def _describe(intact: LanguageLosses) -> Iterator[dict[str, Any]]:
     for metric in ("loss", "perplexity", "bits_per_byte"):
         values = getattr(intact, metric)
-        for language, value in zip(intact.names, values.tolist(), strict=True):
+        for language, value in zip(intact.languages, values.tolist(), strict=True):
             yield row(metric, value, language)
         yield row(metric, float(values.mean()))
 

@@ -30,13 +30,13 @@ class LanguageLosses:
             tokens that are targets. The share is 1 for a masked model, and for a causal one whose tokenizer begins a
             text with a token of its own; BLOOM's does not, so that the first token has nothing to be predicted from.
             Span corruption asks for some of the tokens only, and `max_length` may cut a text.
-        names: The K languages.
+        languages: The K languages.
     """
 
     nll: Tensor
     targets: Tensor
     bytes: Tensor
-    names: tuple[str, ...]
+    languages: tuple[str, ...]
 
     @property
     def loss(self) -> Tensor:
@@ -120,7 +120,7 @@ def _count_tokens(texts: Sequence[str], tokenizer: Any) -> Tensor:
 
 
 def _check(losses: LanguageLosses, corpus: Corpus) -> None:
-    for name, nll, targets in zip(losses.names, losses.nll, losses.targets, strict=True):
+    for name, nll, targets in zip(losses.languages, losses.nll, losses.targets, strict=True):
         if not bool(targets.any()):
             raise ValueError(
                 f"Expected something to predict in every language, but the sentences in {name} have one token each; "

@@ -82,7 +82,7 @@ def study_neurons(
     Raises:
         ValueError: If there are fewer than 2 languages or 3 sentences, or `permutations` is negative.
     """
-    languages, layers = pooled.names, list(pooled.layers)
+    languages, layers = pooled.languages, list(pooled.layers)
     norms = {layer: reduce(add, map(squared_norms, _slices(pooled, layer))).sqrt() for layer in layers}
     norm = reduce(add, (own.square() for own in norms.values())).sqrt()
     few = max(2, min(len(pooled.ids), POINTS // len(languages)))
@@ -134,9 +134,9 @@ def score_activations(
     Raises:
         ValueError: If there are fewer than 2 languages or 3 sentences, or no z can exceed the threshold.
     """
-    check_threshold(threshold, len(pooled.names))
+    check_threshold(threshold, len(pooled.languages))
     study = study_neurons(pooled, permutations=0)
-    now = z_regions(study.z.items(), pooled.names, threshold=threshold, reading=reading)
+    now = z_regions(study.z.items(), pooled.languages, threshold=threshold, reading=reading)
     rows = study.rows + region_rows(now)
     if start is not None:
         rows += kept_rows(now, Regions(start, now.criterion, reading))
@@ -158,4 +158,4 @@ def _shuffle(languages: int, sentences: int, seed: int) -> tuple[Tensor, Tensor]
 def _slices(pooled: Pooled, layer: str) -> Iterator[Tensor]:
     """Yield the activations of a block as (K, n, F_b)."""
     for x in slices(pooled.layers, layer):
-        yield x.view(len(pooled.names), len(pooled.ids), -1)
+        yield x.view(len(pooled.languages), len(pooled.ids), -1)
