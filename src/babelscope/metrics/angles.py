@@ -60,7 +60,7 @@ def canonical_angles(
     return torch.cat([cosines, cosines.new_zeros(max(0, few - len(cosines)))])[:few]
 
 
-def null(n: int, d1: int, d2: int) -> float:
+def first_cosine_null(n: int, d1: int, d2: int) -> float:
     """Return the first cosine of large independent random (n, d1) and (n, d2) tables: the edge of Wachter's law.
 
     The edge is sqrt(a (1 - b)) + sqrt(b (1 - a)) with a = d1 / n and b = d2 / n, and 1 if the spaces must intersect
@@ -72,7 +72,7 @@ def null(n: int, d1: int, d2: int) -> float:
     return math.sqrt(a * (1 - b)) + math.sqrt(b * (1 - a))
 
 
-def null_mean_square(n: int, d1: int, d2: int) -> float:
+def mean_square_null(n: int, d1: int, d2: int) -> float:
     """Return the mean squared cosine expected of independent random tables, max(d1, d2) / n."""
     return min(1.0, max(d1, d2) / n)
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
-from babelscope.metrics.angles import canonical_angles, null, null_mean_square
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
+from babelscope.metrics.angles import canonical_angles, first_cosine_null, mean_square_null
 from babelscope.metrics.search.table_neighbours import table_neighbours
 
 
@@ -76,10 +76,10 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         tidy("vocabulary_overlap", shared / sizes[1], *reversed(pair)),
         tidy("vocabulary_jaccard", shared / (sum(sizes) - shared), *pair),
     ]
-    tally = torch.bincount(a.tokens.codes[left], minlength=len(a.tokens.names))
+    tally = torch.bincount(a.tokens.codes[left], minlength=len(a.tokens.scripts))
     rows += [
         tidy("shared_script_share", count / shared, script, "|".join(pair))
-        for script, count in zip(a.tokens.names, tally.tolist(), strict=True)
+        for script, count in zip(a.tokens.scripts, tally.tolist(), strict=True)
     ]
     near = min(k, shared - 1)
     if near < 1:
@@ -105,8 +105,8 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         ]
     return [
         *rows,
-        tidy("angle_first_null", null(shared, *widths), *pair),
-        tidy("angle_mean_square_null", null_mean_square(shared, *widths), *pair),
+        tidy("angle_first_null", first_cosine_null(shared, *widths), *pair),
+        tidy("angle_mean_square_null", mean_square_null(shared, *widths), *pair),
     ]
 
 

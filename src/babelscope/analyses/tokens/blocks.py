@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.tokens.neighbours import TokenNeighbours
-from babelscope.analyses.tokens.rows import TokenRows
+from babelscope.analyses.tokens.token_rows import TokenRows
 from babelscope.files import whole_folder
 from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
 from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
 
 
@@ -85,7 +85,7 @@ def count_scripts(
     Raises:
         ValueError: If k is more than the neighbours found, or counts do not fit the vocabulary.
     """
-    codes, names = tokens.codes, tokens.names
+    codes, names = tokens.codes, tokens.scripts
     sizes = torch.bincount(codes[tokens.ids], minlength=len(names))
     decile = None if counts is None else _deciles(tokens, counts)
     totals = {some: _Tally.of(len(names)) for some in k}

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from babelscope.analyses.tokens.rows import TokenRows
+from babelscope.analyses.tokens.token_rows import TokenRows
 
 Layout = Literal["pca", "umap"]
 FEWEST = 5

@@ -6,8 +6,8 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
-from babelscope.metrics.isotropy import covariance
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
+from babelscope.metrics.point_spread import covariance
 from babelscope.metrics.probes.held_out import guess_held_out
 from babelscope.metrics.student import t_quantile
 
@@ -91,14 +91,14 @@ def script_probe(
             half = _half_interval(found[""])
             values |= {"_low": max(values[""] - half, 0.0), "_high": min(values[""] + half, 1.0)}
         values["_tokens"] = side
-        name = tokens.names[code]
+        name = tokens.scripts[code]
         rows += [tidy(f"script_probe{kind}{end}", value, name) for kind, value in values.items()]
         for kind, value in values.items():
             scores.setdefault(kind, []).append(value)
     means = ("", "_random", "_shuffled")
     rows += [tidy(f"script_probe{kind}{end}", float(np.mean(scores[kind]))) for kind in means if kind in scores]
     side = min([limit or max(sizes), *(sizes[code] for code in large)])
-    classes = [(tokens.names[code], tokens.ids[codes == code]) for code in large]
+    classes = [(tokens.scripts[code], tokens.ids[codes == code]) for code in large]
     return rows + _multiclass(
         tokens, classes, side, folds=folds, max_iter=max_iter, project=project, seed=seed, end=end
     )

@@ -12,7 +12,7 @@ from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.blocks import BlockProgress, find_blocks
 from babelscope.analyses.tokens.neighbours import TokenNeighbours, count_scripts, draw_tokens
 from babelscope.analyses.tokens.projection import Layout, map_tokens
-from babelscope.analyses.tokens.rows import TokenRows, describe
+from babelscope.analyses.tokens.token_rows import TokenRows, describe
 from babelscope.analyses.tokens.translations import Dictionaries, Example, Lookup, translate
 from babelscope.analyses.tokens.vocabulary import TokenVocabulary
 
@@ -126,7 +126,7 @@ def explore(
     used = torch.cat([found.ids, near.flatten()]).unique()
     return {
         "layout": layout,
-        "scripts": list(tokens.names),
+        "scripts": list(tokens.scripts),
         "pieces": [vocabulary.pieces[i] for i in used.tolist()],
         "script": tokens.codes[used].tolist(),
         "tokens": torch.searchsorted(used, found.ids).tolist(),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
 from babelscope.data.pieces import BOUNDARY
 from babelscope.metrics.search.table_neighbours import table_neighbours
 
