@@ -8,7 +8,7 @@ from torch import Tensor
 from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.token_rows import TokenRows, tidy
 from babelscope.metrics.point_spread import covariance
-from babelscope.metrics.probes.held_out import guess_held_out
+from babelscope.metrics.probes.cross_val_predict import cross_val_predict
 from babelscope.metrics.student import t_quantile
 
 
@@ -170,8 +170,8 @@ def _probe(x: Tensor, labels: Tensor, folds: int, max_iter: int) -> list[tuple[T
     found = []
     for label in labels:
         fold = _stratify(label, folds)
-        guess = guess_held_out(x, label, fold, int(label.max()) + 1, max_iter=max_iter)
-        found.append(((guess == label).double(), fold))
+        predicted = cross_val_predict(x, label, fold, int(label.max()) + 1, max_iter=max_iter)
+        found.append(((predicted == label).double(), fold))
     return found
 
 

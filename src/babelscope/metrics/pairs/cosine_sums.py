@@ -70,7 +70,7 @@ def directions(x: Tensor, norm: Tensor) -> Tensor:
     return x / torch.where(norm > 0, norm, 1.0).unsqueeze(2).to(x.dtype)
 
 
-def share(norm: Tensor, whole: Tensor) -> Tensor:
+def rescaling(norm: Tensor, whole: Tensor) -> Tensor:
     """Return the factor (K, n) that converts directions by `norm` into directions by `whole`; 0 for a zero vector."""
     return norm / torch.where(whole > 0, whole, 1.0)
 
@@ -98,8 +98,8 @@ def cosine_sums_by(x: Tensor, *norms: Tensor) -> list[CosineSums]:
     for norm in norms:
         check_points(x, norm)
     languages, sentences, _ = x.shape
-    shares = [share(norms[0], norm) for norm in norms]
-    weights = torch.stack(shares, dim=1).to(x.dtype)
+    factors = [rescaling(norms[0], norm) for norm in norms]
+    weights = torch.stack(factors, dim=1).to(x.dtype)
     total = norms[0].new_zeros(languages * sentences, languages * len(norms))
     same = norms[0].new_zeros(sentences, languages, languages)
     with full_precision(x.device):
@@ -110,7 +110,7 @@ def cosine_sums_by(x: Tensor, *norms: Tensor) -> list[CosineSums]:
     by_norm = total.view(languages, sentences, languages, len(norms)).unbind(3)
     return [
         CosineSums(total * own.unsqueeze(2), same * own.T.unsqueeze(1) * own.T.unsqueeze(2))
-        for total, own in zip(by_norm, shares, strict=True)
+        for total, own in zip(by_norm, factors, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.pairs.cosine_sums import check_points, directions, share
+from babelscope.metrics.pairs.cosine_sums import check_points, directions, rescaling
 from babelscope.metrics.precision import full_precision
 
 POINTS = 2**13
@@ -45,7 +45,7 @@ def all_cosines(x: Tensor, norm: Tensor) -> Tensor:
 
 def rescale(cosines: Tensor, norm: Tensor, whole: Tensor) -> Tensor:
     """Convert cosines (S, S) by the norms (K, n) of a layer into the layer's part of the cosines by the whole norms."""
-    factor = share(norm, whole).flatten()
+    factor = rescaling(norm, whole).flatten()
     return cosines * factor * factor.unsqueeze(1)
 
 
