@@ -8,7 +8,7 @@ from babelscope.metrics.sample import LayerSample
 
 
 def sads(sample: LayerSample) -> dict[str, Tensor]:
-    """Measure the semantic alignment (SADS of Zeng et al. 2025) of every language with the others.
+    """Measure the Semantic Alignment Development Score (SADS of Zeng et al. 2025) of every language with the others.
 
     SADS is the mean cosine of a sentence and its translation, less the mean cosine of two different sentences in the
     same two languages. Pairs within a language are in neither mean, so language is held constant: this is the paper's

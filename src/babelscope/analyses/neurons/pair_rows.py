@@ -53,6 +53,6 @@ def language_pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -
     ]
 
 
-def released_row(layer: str, sums: CosineSums) -> dict[str, Any]:
+def legacy_row(layer: str, sums: CosineSums) -> dict[str, Any]:
     """One row `sads_legacy`, of points in the order of the released code."""
     return row("sads_legacy", sads_of(sums.means), layer=layer)
