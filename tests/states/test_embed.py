@@ -9,7 +9,7 @@ from babelscope.data.corpora import Corpus
 from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
 from babelscope.states import STATES, embed, pool, prepare
-from babelscope.states.embed import walk
+from babelscope.states.embed import run_batches
 from babelscope.states.store import embed_once
 from tests.models.tiny import VOCABULARY, tiny_model, tiny_tokenizer
 
@@ -85,7 +85,9 @@ def test_masks_are_where_a_layer_is(corpus):
         seen[layer] = {x.device.type for x in (hidden, batch.attention_mask, batch.ordinary)}
         return torch.zeros(len(batch.index))
 
-    walk(parts, prepare(corpus, tiny_tokenizer()).batches, replace(STATES, record=spread), reduce, lambda *taken: None)
+    run_batches(
+        parts, prepare(corpus, tiny_tokenizer()).batches, replace(STATES, record=spread), reduce, lambda *taken: None
+    )
     assert seen == {layer: {"meta" if layer == "4" else "cpu"} for layer in parts.layers}
 
 

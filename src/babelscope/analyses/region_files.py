@@ -59,7 +59,7 @@ def read(file: Path) -> Regions:
         ) from error
 
 
-def fit(regions: Regions, parts: Parts, weights: str, *, any_weights: bool = False) -> Regions:
+def check_model(regions: Regions, parts: Parts, weights: str, *, any_weights: bool = False) -> Regions:
     """Return the regions if they are of this model.
 
     Args:

@@ -19,17 +19,17 @@ from babelscope.metrics.search.symmetric import near_pairs
 Search = Callable[..., tuple[Tensor, Tensor]]
 """Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
 MARGIN = 8  # extra candidates beyond k, so that float32 rounding rarely leaves a row in doubt
-SMALL = 1024
+MAX_BRUTE_FORCE_POINTS = 1024
 """Up to this many points, computing all products in float32 is as fast."""
-MANY = 64
+MAX_PAIR_K = 64
 """Number of neighbours above which so many pairs are near that computing all products in float32 is as fast."""
 
-NEAR = 320
+MAX_GROUPS_PER_BLOCK = 320
 """Groups that a row may look into per block, in addition to 4 k.
 
 With a quarter of this, rows of 4,096 columns were given up; four times as many find no more."""
 
-CROWD = 256
+MIN_DOUBTFUL_FOR_COPIES = 256
 """Number of rows in doubt above which copies are searched for."""
 
 
@@ -94,14 +94,14 @@ def find_neighbours(
     with full_precision(x.device):
         for dtype in dict.fromkeys((product_type(x.device), torch.float32)):
             # For few rows, products in blocks of rows cost less than all pairs again.
-            if len(x) <= SMALL or k > MANY or int(doubtful.sum()) <= len(x) // 4:
+            if len(x) <= MAX_BRUTE_FORCE_POINTS or k > MAX_PAIR_K or int(doubtful.sum()) <= len(x) // 4:
                 break
             near, names, proven = _by_pairs(points, k, dtype, block)
             proven &= doubtful
             distances[proven], indices[proven] = near[proven], names[proven]
             certified[str(dtype).removeprefix("torch.")] = float(proven.sum()) / len(x)
             doubtful &= ~proven
-            if int(doubtful.sum()) > CROWD:
+            if int(doubtful.sum()) > MIN_DOUBTFUL_FOR_COPIES:
                 rows, nearest = copies(points, k)
                 rows, nearest = rows[doubtful[rows]], nearest[doubtful[rows]]
                 distances[rows], indices[rows], doubtful[rows] = 0.0, nearest, False
@@ -117,7 +117,7 @@ def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[T
     place = torch.randperm(len(kinds), generator=torch.Generator().manual_seed(0)).to(points.x.device)
     order = place[kin].argsort(stable=True)
     coded = encode(points, order, dtype, find_centres(points.p))
-    return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, NEAR + 4 * k), k)
+    return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, MAX_GROUPS_PER_BLOCK + 4 * k), k)
 
 
 def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -108,7 +108,8 @@ def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Ite
     values = result.detach().double().cpu()
     if not bool(values.isfinite().all()):
         raise ValueError(
-            f"Expected result {column!r} of layer {layer!r} to be finite, but got {values.tolist()}; define it"
+            f"Expected result {column!r} of layer {layer!r} to be finite, but got {values.tolist()}; return a "
+            "finite value for this case"
         )
     if values.ndim == 0:
         yield "", "", values.item()

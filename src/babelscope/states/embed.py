@@ -24,7 +24,7 @@ from babelscope.states.progress import Progress
 from babelscope.states.reading import STATES, Reading
 from babelscope.states.transfer import Return, send
 
-CACHED = 8192
+PIECE_BYTES = 8192
 """Positions per piece of a batch on a CPU, times the bytes of a number: 2,048 positions in float32, 4,096 in bfloat16.
 
 This keeps the activations of a piece in the processor's cache, however large the batch is."""
@@ -190,10 +190,10 @@ def embed_into(
         points, row = prepared.points(batch.index)
         put(layer, points, vectors[row])
 
-    walk(parts, prepared.batches, reading, reduce, take, progress=progress)
+    run_batches(parts, prepared.batches, reading, reduce, take, progress=progress)
 
 
-def walk(
+def run_batches(
     parts: Parts,
     batches: Sequence[Batch],
     reading: Reading,
@@ -223,12 +223,12 @@ def walk(
     refuse_unreadable(
         parts,
         highest=max((int(batch.input_ids.max()) for batch in batches), default=0),
-        longest=max((batch.input_ids.shape[1] for batch in batches), default=0),
+        longest=max((batch.width for batch in batches), default=0),
     )
     weight = next(parts.stack.parameters())
     device, room = weight.device, None
     if device.type == "cpu":
-        room = CACHED // weight.element_size()
+        room = PIECE_BYTES // weight.element_size()
         keep_freed_memory()
     pieces = BackOff(room)
 

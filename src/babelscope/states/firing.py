@@ -8,7 +8,7 @@ from torch import Tensor
 
 from babelscope.data.batches import Batch
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Prepared, walk
+from babelscope.states.embed import Prepared, run_batches
 from babelscope.states.finite import refuse_non_finite
 from babelscope.states.progress import Progress
 from babelscope.states.reading import GATE, Reading
@@ -62,7 +62,7 @@ def count_firing(
         refuse_non_finite(counts[row, 0] >= 0, points, layer=layer, languages=languages, ids=ids)
         active[layer].index_add_(0, points // len(ids), counts[row])
 
-    walk(parts, prepared.batches, reading, reduce, take, progress=progress)
+    run_batches(parts, prepared.batches, reading, reduce, take, progress=progress)
     for batch in prepared.batches:
         points, row = prepared.points(batch.index)
         tokens.index_add_(0, points // len(ids), batch.ordinary.sum(dim=1)[row])

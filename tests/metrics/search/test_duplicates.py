@@ -35,7 +35,7 @@ def test_none():
 
 
 def test_a_search_among_few_different_points(monkeypatch):
-    monkeypatch.setattr(neighbours, "SMALL", 0)
+    monkeypatch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", 0)
     x = torch.cat([randn(3, 24).repeat_interleave(700, 0), randn(30, 24, seed=1)])
     found = find_neighbours(x, 5, distance="euclidean")
     assert bool((found.distances[:2100] == 0).all())

@@ -1,6 +1,6 @@
 """Downstream tasks by EleutherAI's lm-evaluation-harness, whose prompts and scoring are used as they are.
 
-Only this file and answerer.py import the harness, and only when a task is asked for.
+Only this file and harness_model.py import the harness, and only when a task is asked for.
 """
 
 import sys
@@ -71,9 +71,10 @@ def load_tasks(
             cannot be read or do not fit, or it has a fixed number of examples and another is asked for.
     """
     require_harness()
-    found = {language: _find(name, language, include, folders) for language, name in names.items()}
+    managers = {language: _find_manager(name, language, include, folders) for language, name in names.items()}
     tasks = {}
-    for language, (name, manager) in found.items():
+    for language, name in names.items():
+        manager = managers[language]
         changes: dict[str, Any] = {}
         paths: dict[str, Path] = {}
         if data is not None:
@@ -177,14 +178,14 @@ def _guessing(task: Any, samples: Sequence[Mapping[str, Any]], scores: Mapping[s
     return {f"{key}_null": null for key in scores if key.startswith("acc") and "_stderr" not in key}
 
 
-def _find(name: str, language: str, include: Path | None, folders: Sequence[str]) -> tuple[str, Any]:
-    """Find the first place that knows a task: the user's folder, the benchmark's, the whole harness."""
+def _find_manager(name: str, language: str, include: Path | None, folders: Sequence[str]) -> Any:
+    """Find the first place that knows a task, by its manager: the user's folder, the benchmark's, the whole harness."""
     shipped = Path(import_module("lm_eval.tasks").__file__ or "").parent
     places = [*([include] if include else []), *(shipped / folder for folder in folders), shipped]
     for place in places:
         manager = _index(place.expanduser().absolute())
         if name in manager.all_subtasks:
-            return name, manager
+            return manager
         if name in manager.all_tasks:
             raise ValueError(
                 f"Expected `tasks.{language}` to be one task of the harness, but got {name!r}, which stands for "

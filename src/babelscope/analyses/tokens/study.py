@@ -18,7 +18,7 @@ from babelscope.analyses.tokens.vocabulary import TokenVocabulary
 
 SHARE, LEAST = 0.01, 2000
 """Tokens whose neighbours are sought unless told: S1's share, but at least so many."""
-WIDEST = 500
+S1_MINIMUM = 500
 """S1's least number of tokens of a script that is probed."""
 SHOWN = 15
 """Neighbours per token in the explorer."""
@@ -40,7 +40,7 @@ class TokenStudy:
 
 def least_tokens(tokens: TokenRows, folds: int) -> int:
     """Return how many tokens a script needs to be probed: S1's 500, or 1 % of a vocabulary below 50,000."""
-    return max(folds, min(WIDEST, len(tokens.ids) // 100))
+    return max(folds, min(S1_MINIMUM, len(tokens.ids) // 100))
 
 
 def study_tokens(

@@ -5,7 +5,7 @@ from torch import Tensor
 
 SAMPLE = 1024
 """Most points in the sample in which groups are sought; at most a quarter of all points."""
-MOST = 64
+MAX_CENTRES = 64
 """Most centres; each widens the products, so narrow points get fewer."""
 TIGHT = 0.1
 """Share of the squared spread that may remain around the centres; if more remains, one centre serves as well."""
@@ -31,7 +31,7 @@ def find_centres(p: Tensor) -> Tensor:
     if not bool(apart.clone().fill_diagonal_(torch.inf).amin(1).median() < limit):
         return p.new_zeros(1, p.shape[1])
     nearest, found, left = apart[0], [torch.zeros((), dtype=torch.int64, device=p.device)], []
-    for _ in range(min(MOST, len(sample) // 4 + 1, p.shape[1] // 2 + 8)):
+    for _ in range(min(MAX_CENTRES, len(sample) // 4 + 1, p.shape[1] // 2 + 8)):
         left.append(nearest.mean())
         found.append(nearest.argmax())
         nearest = torch.minimum(nearest, apart[found[-1]])
