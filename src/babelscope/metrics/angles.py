@@ -56,8 +56,8 @@ def canonical_angles(
         bb += q.T @ q
         ab += p.T @ q
     cosines = torch.linalg.svdvals(_whitener(aa) @ ab @ _whitener(bb).T).clamp(max=1)
-    few = min(a.shape[1], b.shape[1])
-    return torch.cat([cosines, cosines.new_zeros(max(0, few - len(cosines)))])[:few]
+    n_angles = min(a.shape[1], b.shape[1])
+    return torch.cat([cosines, cosines.new_zeros(max(0, n_angles - len(cosines)))])[:n_angles]
 
 
 def first_cosine_null(n: int, d1: int, d2: int) -> float:
@@ -87,4 +87,4 @@ def _whitener(gram: Tensor) -> Tensor:
 
 
 def _mean(x: Tensor, rows: Tensor, block: int) -> Tensor:
-    return torch.stack([x[some].double().sum(0) for some in rows.split(block)]).sum(0) / len(rows)
+    return torch.stack([x[chunk].double().sum(0) for chunk in rows.split(block)]).sum(0) / len(rows)

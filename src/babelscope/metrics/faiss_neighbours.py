@@ -32,20 +32,22 @@ def faiss_neighbours(
     """
     faiss = _faiss()
     points = prepare_points(x, k, distance, kin)
-    few = min(k + MARGIN + 1, len(x) - points.largest + 1)
+    n_candidates = min(k + MARGIN + 1, len(x) - points.largest + 1)
     one = torch.ones(len(x), 1)
     # The score p_i . p_j - |p_j|^2 / 2 as one inner product
     queries = torch.cat([points.p.cpu(), one], dim=1).numpy()
     keys = torch.cat([points.p.cpu(), -points.half_squares.cpu().unsqueeze(1)], dim=1).numpy()
-    found = []
+    results = []
     for rows in torch.arange(len(x), device=x.device).split(block):
-        scores, candidates = _knn(faiss, queries[rows[0] : rows[-1] + 1], keys, min(few + points.largest, len(x)))
+        scores, candidates = _knn(
+            faiss, queries[rows[0] : rows[-1] + 1], keys, min(n_candidates + points.largest, len(x))
+        )
         scores, candidates = scores.to(x.device), candidates.to(x.device)
         # Move self and kin to the end, by index, wherever they are; faiss has ordered the rest.
         scores = scores.masked_fill(points.kin[candidates] == points.kin[rows].unsqueeze(1), -torch.inf)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
-        found.append(rerank(points, rows, candidates.gather(1, order)[:, :few], scores[:, :few], k))
-    return torch.cat([distances for distances, _ in found]), torch.cat([indices for _, indices in found])
+        results.append(rerank(points, rows, candidates.gather(1, order)[:, :n_candidates], scores[:, :n_candidates], k))
+    return torch.cat([distances for distances, _ in results]), torch.cat([indices for _, indices in results])
 
 
 def _knn(faiss: Any, queries: Any, keys: Any, k: int) -> tuple[Tensor, Tensor]:

@@ -60,8 +60,8 @@ def covariance(x: Tensor, rows: Tensor, mean: Tensor, *, unit: bool = False, blo
     width = x.shape[1]
     c = torch.zeros(width, width, dtype=torch.float64)
     with full_precision(torch.device("cpu")):
-        for some in rows.split(block):
-            points = x[some].double()
+        for chunk in rows.split(block):
+            points = x[chunk].double()
             if unit:
                 points = torch.nn.functional.normalize(points, dim=1)
             # float32 products of centred rows: rounding is relative to the spread, sums of blocks are float64
@@ -75,8 +75,8 @@ def _mean(x: Tensor, rows: Tensor, block: int) -> tuple[Tensor, Tensor, int]:
     mean = torch.zeros(x.shape[1], dtype=torch.float64)
     total = torch.zeros_like(mean)
     directions = 0
-    for some in rows.split(block):
-        points = x[some].double()
+    for chunk in rows.split(block):
+        points = x[chunk].double()
         norm = points.norm(dim=1, keepdim=True)
         mean += points.sum(0)
         total += (points / torch.where(norm > 0, norm, 1.0)).sum(0)

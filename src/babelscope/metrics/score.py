@@ -77,15 +77,15 @@ def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) ->
     return _measure(layer, sample.to("cpu"), name, metric)
 
 
-def _tensors(found: Any) -> dict[str, Tensor]:
-    kind = type(found).__name__
-    if isinstance(found, dict):
-        wrong = [value for value in found.values() if not isinstance(value, Tensor)]
-        wrong += [column for column in found if not isinstance(column, str)]
+def _tensors(results: Any) -> dict[str, Tensor]:
+    kind = type(results).__name__
+    if isinstance(results, dict):
+        wrong = [value for value in results.values() if not isinstance(value, Tensor)]
+        wrong += [column for column in results if not isinstance(column, str)]
         kind = f"{type(wrong[0]).__name__} in it" if wrong else ""
     if kind:
         raise ValueError(f"Expected a dict of tensors by column, but got {kind}; return one from the metric")
-    return found
+    return results
 
 
 def _column(name: str, metric: LayerMetric, key: str) -> str:

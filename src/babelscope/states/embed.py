@@ -60,17 +60,17 @@ class Prepared:
         Returns:
             (P,) the points, and (P,) the position in `index` of the embedded point that stands for each.
         """
-        order, first, many = self._copies
-        some = many[index]
-        row = torch.arange(len(index)).repeat_interleave(some)
-        place = torch.arange(len(row)) - (some.cumsum(0) - some)[row]
+        order, first, counts = self._copies
+        copies = counts[index]
+        row = torch.arange(len(index)).repeat_interleave(copies)
+        place = torch.arange(len(row)) - (copies.cumsum(0) - copies)[row]
         return order[first[index][row] + place], row
 
     @cached_property
     def _copies(self) -> tuple[Tensor, Tensor, Tensor]:
         """All points (S,) grouped by the point that stands for them; the start (S,) and the size (S,) of each group."""
-        many = torch.bincount(self.stands, minlength=len(self.stands))
-        return self.stands.argsort(stable=True), many.cumsum(0) - many, many
+        counts = torch.bincount(self.stands, minlength=len(self.stands))
+        return self.stands.argsort(stable=True), counts.cumsum(0) - counts, counts
 
 
 @dataclass(frozen=True)

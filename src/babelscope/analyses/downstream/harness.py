@@ -97,15 +97,15 @@ def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores
     before = model.truncated
     try:
         with quiet():
-            found = import_module("lm_eval.evaluator").evaluate(model, {"tasks": {name: task}}, limit=limit)
+            results = import_module("lm_eval.evaluator").evaluate(model, {"tasks": {name: task}}, limit=limit)
     except (LookupError, AssertionError) as error:  # of the harness, where an answer leaves no room for a prompt
         raise ValueError(_without_room(model, task)) from error
-    samples = found["samples"][name]
+    samples = results["samples"][name]
     hashes = "".join(sample["doc_hash"] + sample["prompt_hash"] + sample["target_hash"] for sample in samples)
-    count = found["n-samples"][name]
+    count = results["n-samples"][name]
     scores = {
         key.removesuffix(",none"): float(value)
-        for key, value in found["results"][name].items()
+        for key, value in results["results"][name].items()
         if "," in key and isinstance(value, int | float)
     }
     return TaskScores(
@@ -113,8 +113,8 @@ def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores
         scores={**scores, **_guessing(task, samples, scores)},
         documents=count["effective"],
         of=count["original"],
-        num_fewshot=int(found["n-shot"][name]),
-        version=str(found["versions"][name]),
+        num_fewshot=int(results["n-shot"][name]),
+        version=str(results["versions"][name]),
         fingerprint=sha256(hashes.encode()).hexdigest(),
         truncated=model.truncated - before,
         samples=samples,

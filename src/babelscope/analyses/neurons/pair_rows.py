@@ -24,9 +24,9 @@ def pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -> Rows:
         for names, statistic in ((languages, by_language), ([""], of)):
             low, high = interval(sums, statistic)
             for end, values in (("", statistic(means)), ("_low", low), ("_high", high)):
-                found = values.reshape(-1).tolist()
+                numbers = values.reshape(-1).tolist()
                 rows += [
-                    row(f"{metric}{end}", value, name, layer=layer) for name, value in zip(names, found, strict=True)
+                    row(f"{metric}{end}", value, name, layer=layer) for name, value in zip(names, numbers, strict=True)
                 ]
     return rows
 

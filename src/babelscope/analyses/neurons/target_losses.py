@@ -94,8 +94,8 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, t
         while start < len(row):  # texts lie longest first, so the first of a portion is its longest
             width = int(lengths[row[start]])
             portion = slice(start, start + max(1, max_tokens // width))
-            some = row[portion]
-            losses.append(predict(batch.input_ids[some, :width], batch.attention_mask[some, :width], position[portion]))
+            rows = row[portion]
+            losses.append(predict(batch.input_ids[rows, :width], batch.attention_mask[rows, :width], position[portion]))
             start = portion.stop
         return row, torch.cat(losses)
 

@@ -112,20 +112,20 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
 
 def _by_piece(model: NamedTable) -> dict[str, int]:
     """Row of every distinct piece in use, by ascending row."""
-    found: dict[str, int] = {}
+    rows_of: dict[str, int] = {}
     for row in model.tokens.ids.tolist():
-        found.setdefault(model.pieces[row], row)
-    return found
+        rows_of.setdefault(model.pieces[row], row)
+    return rows_of
 
 
 def _neighbour_overlap(sides: tuple[tuple[NamedTable, Tensor], ...], order: Tensor, k: int) -> float:
     """Mean share of a shared token's k neighbours in one table that are its neighbours in the other too."""
-    found = []
+    neighbours = []
     for model, rows in sides:
         place = torch.full((len(model.tokens.labels),), -1)
         place[rows] = torch.arange(len(rows))
         stream = table_neighbours(model.tokens.table, rows[order], k, rows=rows)
-        found.append(torch.cat([place[near] for _, _, near in stream]).sort(dim=1).values)
+        neighbours.append(torch.cat([place[near] for _, _, near in stream]).sort(dim=1).values)
     # In a row of both lists sorted together, what is in both stands beside itself.
-    both = torch.cat(found, dim=1).sort(dim=1).values
+    both = torch.cat(neighbours, dim=1).sort(dim=1).values
     return float((both[:, 1:] == both[:, :-1]).sum() / both.shape[0] / k)

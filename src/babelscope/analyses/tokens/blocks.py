@@ -62,10 +62,10 @@ def find_blocks(
         queries = torch.cat([blocks[number] for number in missing])
         stream = table_neighbours(tokens.table, queries, k, rows=tokens.ids, batch=batch)
         bar = progress(stream, len(blocks), len(blocks) - len(missing))
-        for (_, distances, found), number in zip(bar, missing, strict=True):
+        for (_, distances, neighbours), number in zip(bar, missing, strict=True):
             with whole_folder(places[number]) as temporary:
                 np.save(temporary / "distances.npy", distances[:, :nearest].float().numpy())
-                np.save(temporary / "neighbours.npy", found.int().numpy())
+                np.save(temporary / "neighbours.npy", neighbours.int().numpy())
     return [
         TokenNeighbours(block, _map(place / "distances.npy"), _map(place / "neighbours.npy"))
         for block, place in zip(blocks, places, strict=True)

@@ -73,7 +73,7 @@ def script_probe(
         if side < folds:
             continue
         generator = torch.Generator().manual_seed(seed)
-        found: dict[str, list[float]] = {"": [], "_shuffled": []}
+        accuracies: dict[str, list[float]] = {"": [], "_shuffled": []}
         for draw in range(draws):
             drawn = torch.cat([_draw(mine, side, generator), _draw(rest, side, generator)])
             label = torch.tensor([1, 0]).repeat_interleave(side)
@@ -81,14 +81,14 @@ def script_probe(
             # Controls do not depend on the draw of tokens; one suffices.
             labels = label[None] if draw else _with_shuffled(label, generator)
             for kind, (hits, fold) in zip(("", "_shuffled"), _probe(x, labels, folds, max_iter), strict=False):
-                found[kind].append(_fold_accuracy(hits, fold))
+                accuracies[kind].append(_fold_accuracy(hits, fold))
         if side not in random:
             ((hits, fold),) = _probe(_noise(x, seed), label[None], folds, max_iter)
             random[side] = _fold_accuracy(hits, fold)
-        found["_random"] = [random[side]]
-        values = {kind: float(np.mean(some)) for kind, some in found.items()}
+        accuracies["_random"] = [random[side]]
+        values = {kind: float(np.mean(draws_of_kind)) for kind, draws_of_kind in accuracies.items()}
         if draws > 1:
-            half = _half_interval(found[""])
+            half = _half_interval(accuracies[""])
             values |= {"_low": max(values[""] - half, 0.0), "_high": min(values[""] + half, 1.0)}
         values["_tokens"] = side
         name = tokens.scripts[code]
@@ -160,19 +160,21 @@ def _projection(tokens: TokenRows, width: int | None) -> Tensor | None:
             f"Expected argument `width` to be from 1 to the table's {tokens.table.shape[1]} columns, but got {width}; "
             f"take the smallest of the tables"
         )
-    mean = torch.stack([tokens.unit(some).double().sum(0) for some in tokens.ids.split(4096)]).sum(0) / len(tokens.ids)
+    mean = torch.stack([tokens.unit(chunk).double().sum(0) for chunk in tokens.ids.split(4096)]).sum(0) / len(
+        tokens.ids
+    )
     vectors = torch.linalg.eigh(covariance(tokens.table, tokens.ids, mean, unit=True)).eigenvectors
     return vectors[:, -width:].flip(1).float()
 
 
 def _probe(x: Tensor, labels: Tensor, folds: int, max_iter: int) -> list[tuple[Tensor, Tensor]]:
     """For each labelling (V, n), whether the probe that has not seen a point is right about it, and its fold (n,)."""
-    found = []
+    results = []
     for label in labels:
         fold = _stratify(label, folds)
         predicted = cross_val_predict(x, label, fold, int(label.max()) + 1, max_iter=max_iter)
-        found.append(((predicted == label).double(), fold))
-    return found
+        results.append(((predicted == label).double(), fold))
+    return results
 
 
 def _stratify(label: Tensor, folds: int) -> Tensor:

@@ -115,26 +115,26 @@ def _joined(blocks: Sequence[TokenNeighbours]) -> TokenNeighbours:
 def explore(
     tokens: TokenRows,
     vocabulary: TokenVocabulary,
-    found: TokenNeighbours,
+    explored: TokenNeighbours,
     place: Tensor,
     *,
     gold: Mapping[int, set[int]],
     layout: Layout,
 ) -> dict[str, Any]:
     """Collect what the neighbour explorer shows, in few characters: words once, numbers as thousandths."""
-    near = found.neighbours[:, :SHOWN].long()
-    used = torch.cat([found.ids, near.flatten()]).unique()
+    near = explored.neighbours[:, :SHOWN].long()
+    used = torch.cat([explored.ids, near.flatten()]).unique()
     return {
         "layout": layout,
         "scripts": list(tokens.scripts),
         "pieces": [vocabulary.pieces[i] for i in used.tolist()],
         "script": tokens.codes[used].tolist(),
-        "tokens": torch.searchsorted(used, found.ids).tolist(),
+        "tokens": torch.searchsorted(used, explored.ids).tolist(),
         "near": torch.searchsorted(used, near).tolist(),
-        "cosine": ((1 - found.distances[:, :SHOWN]) * 1000).round().int().tolist(),
+        "cosine": ((1 - explored.distances[:, :SHOWN]) * 1000).round().int().tolist(),
         "translation": [
             [rank for rank, other in enumerate(others) if other in gold.get(token, ())]
-            for token, others in zip(found.ids.tolist(), near.tolist(), strict=True)
+            for token, others in zip(explored.ids.tolist(), near.tolist(), strict=True)
         ],
         "place": (place / place.abs().max().clamp(min=1e-12) * 1000).round().int().tolist(),
     }

@@ -57,15 +57,15 @@ def single_tokens(tokenizer: Any, pieces: Sequence[str], words: Iterable[str]) -
         words: That may be asked for.
     """
     words = sorted(set(words))
-    found: dict[str, tuple[int, ...]] = {}
+    token_of: dict[str, tuple[int, ...]] = {}
     for before in ("", " ") if words else ():
         written = [before + word for word in words]
         rows = tokenizer(written, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         for word, ids in zip(words, rows, strict=True):
             kept = [i for i in ids if pieces[i] != BOUNDARY]
-            if len(kept) == 1 and kept[0] != tokenizer.unk_token_id and (len(ids) == 1 or word not in found):
-                found[word] = (kept[0],)
-    return lambda word: found.get(word, ())
+            if len(kept) == 1 and kept[0] != tokenizer.unk_token_id and (len(ids) == 1 or word not in token_of):
+                token_of[word] = (kept[0],)
+    return lambda word: token_of.get(word, ())
 
 
 def covers(tokens: TokenRows, dictionaries: Dictionaries, lookup: Lookup) -> bool:

@@ -104,5 +104,5 @@ class Relabelling:
 def _sum_inside(cosines: Tensor, groups: Tensor) -> Tensor:
     """Sum, for each shuffle (P,), the cosines of distinct points in a group; groups (P, G, M) hold each point once."""
     groups = groups.to(cosines.device)
-    sums = [cosines[some.unsqueeze(2), some.unsqueeze(1)].sum() for some in groups]
+    sums = [cosines[group.unsqueeze(2), group.unsqueeze(1)].sum() for group in groups]
     return torch.stack(sums) - cosines.trace()

@@ -77,7 +77,7 @@ def prepare_points(x: Tensor, k: int, distance: Distance, kin: Tensor | None = N
     kin = torch.arange(len(x), device=x.device) if kin is None else kin.to(x.device)
     step = max(1, PAIR_ELEMENTS // x.shape[1])
     chunks = torch.arange(len(x), device=x.device).split(step)
-    norm = torch.cat([sum_folded(some.double().square_()).sqrt() for some in x.split(step)])
+    norm = torch.cat([sum_folded(chunk.double().square_()).sqrt() for chunk in x.split(step)])
     if not bool(torch.isfinite(norm).all()):  # squares of float32 numbers do not overflow
         row = int((~torch.isfinite(norm)).nonzero()[0])
         raise ValueError(f"Expected argument `x` to be finite, but row {row} is not; drop it or look for overflow")

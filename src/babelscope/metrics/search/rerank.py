@@ -36,14 +36,14 @@ def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: 
     doubtful = torch.arange(count, device=rows.device)
     reach = points.length.new_empty(count)
     # Most rows are settled by their first k candidates, others by all candidates, the rest by a float64 search.
-    for few in (k, width - 1):
-        own, others = rows[doubtful], candidates[doubtful, :few].sort(dim=1).values
+    for n_tried in (k, width - 1):
+        own, others = rows[doubtful], candidates[doubtful, :n_tried].sort(dim=1).values
         nearest, order = exact_distances(points, own, others).sort(dim=1, stable=True)
         distances[doubtful], indices[doubtful] = nearest[:, :k], others.gather(1, order[:, :k])
         reach[doubtful] = scaled_differences(points, nearest[:, k - 1])
-        doubtful = doubtful[~_certify(points, own, reach[doubtful], scores[doubtful, few])]
-    for some in doubtful.split(ROWS) if len(doubtful) else ():  # no rows would split into one empty chunk
-        distances[some], indices[some] = _search(points, rows[some], reach[some], k)
+        doubtful = doubtful[~_certify(points, own, reach[doubtful], scores[doubtful, n_tried])]
+    for chunk in doubtful.split(ROWS) if len(doubtful) else ():  # no rows would split into one empty chunk
+        distances[chunk], indices[chunk] = _search(points, rows[chunk], reach[chunk], k)
     return distances, indices
 
 
