@@ -30,7 +30,7 @@ def ablate(parts: Parts, mask: Tensor, *, place: Place = "down_input") -> Iterat
         place: The input of the down-projection, or the output of the activation function.
 
     Raises:
-        ValueError: If the mask is empty or of another shape, `place` is unknown, the model is compiled or trains with
+        ValueError: if the mask is empty or of another shape, `place` is unknown, the model is compiled or trains with
             gradient checkpointing, a block does not pass the place of its neurons, or the model never ran.
     """
     _check(parts, mask, place)
@@ -76,7 +76,7 @@ def measure_without(
         An iterator over the regions: the language, what was measured without the region, and without each random set.
 
     Raises:
-        ValueError: If there are fewer than two controls, or a region is empty; see `ablate` and `matched_masks`.
+        ValueError: if there are fewer than two controls, or a region is empty; see `ablate` and `matched_masks`.
     """
     if controls < 2:
         raise ValueError(
@@ -108,7 +108,7 @@ def matched_masks(mask: Tensor, *, count: int, seed: int) -> list[Tensor]:
         seed: Of the choice.
 
     Raises:
-        ValueError: If a layer has fewer neurons outside the region than in it, or `mask` or `count` makes no sense.
+        ValueError: if a layer has fewer neurons outside the region than in it, or `mask` or `count` makes no sense.
     """
     _refuse_non_mask(mask)
     if count < 1:

@@ -34,7 +34,7 @@ def canonical_angles(
         (min(D1, D2),) float64 cosines between 0 and 1.
 
     Raises:
-        ValueError: If the rows do not correspond, or are not more numerous than the columns.
+        ValueError: if the rows do not correspond, or are not more numerous than the columns.
     """
     left, right = (torch.arange(len(a)), torch.arange(len(b))) if rows is None else rows
     if len(left) != len(right):

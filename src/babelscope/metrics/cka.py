@@ -26,7 +26,7 @@ def cka(sample: LayerSample, *, pivot: str | None = "eng_Latn") -> dict[str, Ten
         cka_null: 0-d 0.
 
     Raises:
-        ValueError: If sentences are fewer than 4 or not aligned, or the pivot is not one of the languages.
+        ValueError: if sentences are fewer than 4 or not aligned, or the pivot is not one of the languages.
     """
     x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     grams = [unit_gram(states) for states in x]
@@ -46,7 +46,7 @@ def unit_gram(x: Tensor) -> Tensor:
     2014). So CKA is the inner product of the unit forms, and HSIC of a matrix with itself is never negative.
 
     Raises:
-        ValueError: If there are fewer than 4 states.
+        ValueError: if there are fewer than 4 states.
     """
     n = len(x)
     if n < 4:

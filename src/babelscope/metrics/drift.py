@@ -34,7 +34,7 @@ def drift(
         drift_knn_null: 0-d mean over languages of k / (n_l - 1).
 
     Raises:
-        ValueError: If the sample does not know its start, or a language has too few sentences.
+        ValueError: if the sample does not know its start, or a language has too few sentences.
     """
     if sample.start is None:
         raise ValueError(

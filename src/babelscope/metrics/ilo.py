@@ -41,7 +41,7 @@ def ilo(
         bridge_null, ilo_null: 0-d, from `mixing_null` for K languages of the mean size.
 
     Raises:
-        ValueError: If k or threshold is impossible for the sample.
+        ValueError: if k or threshold is impossible for the sample.
     """
     languages, points = sample.n_languages, len(sample.x)
     _check(k, threshold, points)
@@ -98,7 +98,7 @@ def mixing_null(k: int, threshold: int, languages: int, sentences: float | None 
         sentences: n, sentences per language; None for the limit of many sentences, where every language is reached.
 
     Raises:
-        ValueError: If an argument is below 1 or the threshold exceeds k.
+        ValueError: if an argument is below 1 or the threshold exceeds k.
     """
     _check(k, threshold, k + 1)
     if languages < 1:

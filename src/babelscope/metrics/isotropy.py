@@ -28,7 +28,7 @@ def isotropy(sample: LayerSample) -> dict[str, Tensor]:
         total_variance: 0-d tr(C), in squared units of the states.
 
     Raises:
-        ValueError: If there are fewer than 2 points or dimensions.
+        ValueError: if there are fewer than 2 points or dimensions.
     """
     points, width = sample.x.shape
     x = sample.x.cpu()

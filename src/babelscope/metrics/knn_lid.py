@@ -31,7 +31,7 @@ def knn_lid(
             probe cannot measure this, because with equal class means its optimum is chance.
 
     Raises:
-        ValueError: If fewer than k points remain without a sentence and its translations.
+        ValueError: if fewer than k points remain without a sentence and its translations.
     """
     points = len(sample.x)
     translations = int(sample.sentence.unique(return_counts=True)[1].max()) - 1

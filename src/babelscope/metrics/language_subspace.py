@@ -46,7 +46,7 @@ def language_subspace(
             the held-out points lies opposite to the mean of the training points.
 
     Raises:
-        ValueError: If sentences are not aligned, the pivot is not one of the languages, or the rank exceeds K - 1.
+        ValueError: if sentences are not aligned, the pivot is not one of the languages, or the rank exceeds K - 1.
     """
     x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, width = x.shape

@@ -24,7 +24,7 @@ def lrds(sample: LayerSample) -> dict[str, Tensor]:
             the mean over all pairs of different sentences in any two languages.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.
+        ValueError: if there are fewer than 2 languages or sentences, or sentences are not aligned.
     """
     values = lrds_by_language(sample_sums(sample).means)
     return {"lrds": values, "lrds_null": values.new_zeros(())}

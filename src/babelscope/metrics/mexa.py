@@ -25,7 +25,7 @@ def mexa(sample: LayerSample, *, pivot: str | None = "eng_Latn") -> dict[str, Te
         mexa_null: 0-d 1 / (2n - 1), the chance that of 2n - 1 unrelated cosines a given one is the largest.
 
     Raises:
-        ValueError: If sentences are not aligned, or the pivot is not one of the languages.
+        ValueError: if sentences are not aligned, or the pivot is not one of the languages.
     """
     x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape

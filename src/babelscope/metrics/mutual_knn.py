@@ -36,7 +36,7 @@ def mutual_knn(
         mutual_knn_null: 0-d k / (n - 1), the share that two random sets of k have in common.
 
     Raises:
-        ValueError: If sentences are not aligned, the pivot is not one of the languages, or k does not fit n.
+        ValueError: if sentences are not aligned, the pivot is not one of the languages, or k does not fit n.
     """
     x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape

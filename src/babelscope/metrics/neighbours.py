@@ -70,7 +70,7 @@ def nearest_neighbours(
         (N, k) float64 distances, ascending, and (N, k) int64 indices; equal distances are in order of index.
 
     Raises:
-        ValueError: If x is not finite (N, D) float32, k does not fit N, or the distance or kin is not valid.
+        ValueError: if x is not finite (N, D) float32, k does not fit N, or the distance or kin is not valid.
     """
     found = find_neighbours(x, k, distance=distance, kin=kin, block=block)
     return found.distances, found.indices

@@ -14,7 +14,7 @@ def align_sentences(sample: LayerSample) -> Tensor:
     Points that are already in this order, such as the points of `Pooled.samples`, are not copied.
 
     Raises:
-        ValueError: If there is only one language, or a language lacks a sentence of another or has it twice.
+        ValueError: if there is only one language, or a language lacks a sentence of another or has it twice.
     """
     languages, points = sample.n_languages, len(sample.x)
     if languages < 2:
@@ -41,7 +41,7 @@ def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
     """Return the index of the pivot, with which the others are compared; None means each language in turn.
 
     Raises:
-        ValueError: If the pivot is not one of the sample's languages.
+        ValueError: if the pivot is not one of the sample's languages.
     """
     names = [sample.name(language) for language in range(sample.n_languages)]
     if pivot is not None and pivot not in names:

@@ -35,7 +35,7 @@ def measure_spread(x: Tensor, *, rows: Tensor | None = None, block: int = BLOCK)
         block: Rows cast to float64 at a time.
 
     Raises:
-        ValueError: If there are fewer than 2 points or dimensions, or all points are identical.
+        ValueError: if there are fewer than 2 points or dimensions, or all points are identical.
     """
     rows = torch.arange(len(x)) if rows is None else rows
     if len(rows) < 2 or x.shape[1] < 2:

@@ -30,7 +30,7 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
         retrieval_null: 0-d 1 / n.
 
     Raises:
-        ValueError: If sentences are not aligned, the pivot is not one of the languages, or k exceeds n.
+        ValueError: if sentences are not aligned, the pivot is not one of the languages, or k exceeds n.
     """
     x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape

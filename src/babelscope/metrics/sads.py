@@ -23,7 +23,7 @@ def sads(sample: LayerSample) -> dict[str, Tensor]:
             the mean over all pairs of any two sentences in the two languages.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.
+        ValueError: if there are fewer than 2 languages or sentences, or sentences are not aligned.
     """
     values = sads_by_language(sample_sums(sample).means)
     return {"sads": values, "sads_null": values.new_zeros(())}

@@ -12,7 +12,7 @@ class LayerSample:
     """One layer's states of S points; a point is one sentence in one of K languages.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, a language has no point, or a state is not finite.
+        ValueError: if shapes, types or devices do not fit, a language has no point, or a state is not finite.
     """
 
     x: Tensor

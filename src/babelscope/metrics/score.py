@@ -33,8 +33,8 @@ def score(
         keys: Columns that every row repeats, such as step and epoch.
 
     Raises:
-        ValueError: If two metrics write one column, a result has no valid scope, or a metric refuses the sample.
-        RuntimeError: If a metric fails in any other way.
+        ValueError: if two metrics write one column, a result has no valid scope, or a metric refuses the sample.
+        RuntimeError: if a metric fails in any other way.
     """
     if taken := sorted(set(keys) & set(COLUMNS)):
         raise ValueError(f"Expected argument `keys` not to use a column of the rows, but got {taken}; rename the key")

@@ -42,7 +42,7 @@ def script_separability(
         script_separability_control for the mean of probes trained on labels shuffled within the training folds.
 
     Raises:
-        ValueError: If languages are not named by FLORES codes, or no writing system has `minimum` points.
+        ValueError: if languages are not named by FLORES codes, or no writing system has `minimum` points.
     """
     scripts = _scripts(sample.languages)
     generator = torch.Generator().manual_seed(seed)

@@ -63,7 +63,7 @@ def separability(
             beyond an offset is measured by `knn_lid_centred`.
 
     Raises:
-        ValueError: If there are too few languages or sentences, or the solver does not converge.
+        ValueError: if there are too few languages or sentences, or the solver does not converge.
     """
     languages, language = sample.n_languages, sample.language
     generator = torch.Generator().manual_seed(seed)

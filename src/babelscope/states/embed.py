@@ -90,7 +90,7 @@ class Pooled:
             start: States of the same sentences at step 0, which the samples carry for metrics of change.
 
         Raises:
-            ValueError: If a state is not finite, or `start` has other languages, sentences, layers or width.
+            ValueError: if a state is not finite, or `start` has other languages, sentences, layers or width.
         """
         if start is not None:
             self._refuse_other_points(start)

@@ -17,7 +17,7 @@ def pooled(pool: Pool, hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Te
     """Pool with a function that may be user-supplied, and check its result.
 
     Raises:
-        ValueError: If it is not a function, or does not return one float32 vector (D,) per sentence.
+        ValueError: if it is not a function, or does not return one float32 vector (D,) per sentence.
     """
     if not callable(pool):
         raise ValueError(

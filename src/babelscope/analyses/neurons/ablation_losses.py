@@ -45,7 +45,7 @@ def ablation_losses(
         `random_perplexity` (ratio).
 
     Raises:
-        ValueError: If there are fewer than two controls or sentences, or a region is empty; see `measure_without`.
+        ValueError: if there are fewer than two controls or sentences, or a region is empty; see `measure_without`.
     """
     regions = measure_without(parts, masks, measure, place=place, controls=controls, seed=seed, progress=progress)
     intact = measure()

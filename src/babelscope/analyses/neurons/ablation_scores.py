@@ -44,7 +44,7 @@ def ablation_scores(
         Results per pair of languages have no place there and are left out.
 
     Raises:
-        ValueError: If there are fewer than two controls, or a region is empty; see `measure_without`.
+        ValueError: if there are fewer than two controls, or a region is empty; see `measure_without`.
     """
     regions = measure_without(parts, masks, measure, controls=controls, seed=seed, progress=progress)
     rows = _renamed(measure(), "intact", "")

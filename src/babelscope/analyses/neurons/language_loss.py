@@ -81,7 +81,7 @@ def language_losses(
         progress: Wraps the sequence of batches, for a progress bar.
 
     Raises:
-        ValueError: If the model has no such head, the tokenizer lacks what the objective needs, a loss is not finite,
+        ValueError: if the model has no such head, the tokenizer lacks what the objective needs, a loss is not finite,
             or a language has nothing to predict; see `batches` for texts, max_tokens and max_length.
     """
     if parts.lm_head is None:

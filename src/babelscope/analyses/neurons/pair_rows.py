@@ -17,7 +17,7 @@ def pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -> Rows:
     """Rows `lrds` and `sads` per language and as their mean, each with `_low` and `_high` over sentences.
 
     Raises:
-        ValueError: If there are fewer than 3 sentences.
+        ValueError: if there are fewer than 3 sentences.
     """
     rows, means = [], sums.means
     for metric, of, by_language in (("lrds", lrds_of, lrds_by_language), ("sads", sads_of, sads_by_language)):

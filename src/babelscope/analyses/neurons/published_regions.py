@@ -26,7 +26,7 @@ def read_published(file: Path, languages: Sequence[str], neurons: int, *, model:
         Regions of criterion "published" and reading "gate", without a hash of weights.
 
     Raises:
-        ValueError: If the file cannot be read or is of another layout, has another number of languages, or names a
+        ValueError: if the file cannot be read or is of another layout, has another number of languages, or names a
             neuron that the model does not have.
     """
     regions = _load(file)

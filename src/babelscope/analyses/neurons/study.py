@@ -101,7 +101,7 @@ def study_neurons(
         `_null_low` and `_null_high`, the range of the relabellings; and, of the whole model, `sads` per language pair.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or 3 sentences, or `permutations` is negative.
+        ValueError: if there are fewer than 2 languages or 3 sentences, or `permutations` is negative.
     """
     languages, layers = pooled.languages, list(pooled.layers)
     norms = {layer: reduce(add, map(squared_norms, _slices(pooled, layer))).sqrt() for layer in layers}
@@ -153,7 +153,7 @@ def score_activations(
         Rows, and the key neurons (L, F) of every language now.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or 3 sentences, or no z can exceed the threshold.
+        ValueError: if there are fewer than 2 languages or 3 sentences, or no z can exceed the threshold.
     """
     check_threshold(threshold, len(pooled.languages))
     study = study_neurons(pooled, permutations=0)

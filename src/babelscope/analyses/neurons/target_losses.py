@@ -36,7 +36,7 @@ def span_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, tar
     """Predict the spans that T5's corruption replaces; a seed gives a text the same spans every time.
 
     Raises:
-        ValueError: If the tokenizer has no sentinels or no end token, or nothing says what a decoder begins with.
+        ValueError: if the tokenizer has no sentinels or no end token, or nothing says what a decoder begins with.
     """
     config: Any = parts.model.config
     if getattr(config, "decoder_start_token_id", None) is None:
@@ -71,7 +71,7 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, t
     more than all blocks.
 
     Raises:
-        ValueError: If the tokenizer has no mask token.
+        ValueError: if the tokenizer has no mask token.
     """
     if tokenizer.mask_token_id is None:
         raise ValueError(

@@ -26,7 +26,7 @@ def shared_tokens(a: NamedTable, b: NamedTable) -> tuple[Tensor, Tensor]:
     """Return the rows of a and of b that spell one token, by ascending row of a; of doubles the lowest id counts.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: if there is none.
     """
     left, right = _by_piece(a), _by_piece(b)
     pairs = [(row, right[piece]) for piece, row in left.items() if piece in right]
@@ -60,7 +60,7 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         language = script (a's label), other = "A|B".
 
     Raises:
-        ValueError: If no token is shared, or only one, or k or sample is below 1.
+        ValueError: if no token is shared, or only one, or k or sample is below 1.
     """
     if k < 1 or (sample is not None and sample < 1):
         raise ValueError(

@@ -50,8 +50,8 @@ def find_blocks(
         The blocks in order of `ids`, memory-mapped.
 
     Raises:
-        ValueError: If k does not fit the tokens in use or an id is not among them.
-        OSError: If the store cannot be written; what was finished stays.
+        ValueError: if k does not fit the tokens in use or an id is not among them.
+        OSError: if the store cannot be written; what was finished stays.
     """
     key = json.dumps([_hash(tokens.ids), _hash(ids), k, "cosine", nearest, batch, FORMAT])
     folder = store / f"neighbours-{hashlib.sha256(key.encode()).hexdigest()[:32]}"

@@ -33,7 +33,7 @@ def draw_tokens(tokens: TokenRows, sample: float = 0.01, *, seed: int = 0) -> Te
     """Draw a share of the tokens in use, at least one, without replacement; sorted by id.
 
     Raises:
-        ValueError: If the share is not above 0 and at most 1.
+        ValueError: if the share is not above 0 and at most 1.
     """
     if not 0 < sample <= 1:
         raise ValueError(f"Expected argument `sample` to be above 0 and at most 1, but got {sample}; 0.01 is S1's")
@@ -48,7 +48,7 @@ def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int 
     All are held in memory; `find_blocks` keeps those of a long search on disk.
 
     Raises:
-        ValueError: If k does not fit the tokens in use or an id is not among them.
+        ValueError: if k does not fit the tokens in use or an id is not among them.
     """
     parts = [
         (distances.float(), neighbours.int())
@@ -83,7 +83,7 @@ def count_scripts(
         neighbour_scripts_decile@K (other = "1", rarest, to "10"); and neighbour_share_null (language, other).
 
     Raises:
-        ValueError: If k is more than the neighbours found, or counts do not fit the vocabulary.
+        ValueError: if k is more than the neighbours found, or counts do not fit the vocabulary.
     """
     codes, names = tokens.codes, tokens.scripts
     sizes = torch.bincount(codes[tokens.ids], minlength=len(names))

@@ -28,7 +28,7 @@ def map_tokens(tokens: TokenRows, ids: Tensor, *, layout: Layout = "pca", seed: 
         (n, 2) places; of PCA with the sign that makes the largest loading positive.
 
     Raises:
-        ValueError: If the layout is unknown, UMAP is not installed, or has too few tokens.
+        ValueError: if the layout is unknown, UMAP is not installed, or has too few tokens.
     """
     check_layout(layout)
     x = tokens.unit(ids)

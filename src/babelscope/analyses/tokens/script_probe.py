@@ -48,7 +48,7 @@ def script_probe(
         tokens of each), script_multiclass_random, script_multiclass_shuffled.
 
     Raises:
-        ValueError: If fewer than two scripts have the minimum of tokens, or an argument does not fit.
+        ValueError: if fewer than two scripts have the minimum of tokens, or an argument does not fit.
     """
     if folds < 2 or minimum < folds or draws < 1 or (limit is not None and limit < folds):
         raise ValueError(

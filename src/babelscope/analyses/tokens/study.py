@@ -77,7 +77,7 @@ def study_tokens(
         progress: For a bar of these blocks.
 
     Raises:
-        ValueError: If an argument does not fit the tokens, or the dictionaries cover none.
+        ValueError: if an argument does not fit the tokens, or the dictionaries cover none.
     """
     share = min(1.0, max(SHARE, LEAST / len(tokens.ids))) if sample is None else sample
     drawn = draw_tokens(tokens, share, seed=seed)

@@ -57,7 +57,7 @@ def token_rows(table: Tensor, labels: Sequence[str]) -> TokenRows:
     Tokens without a label need no row: Gemma 3's tokenizer has a special token of images beyond its text models' table.
 
     Raises:
-        ValueError: If a labelled token has no row, a used row is not finite, or no row is left.
+        ValueError: if a labelled token has no row, a used row is not finite, or no row is left.
     """
     if table.ndim != 2 or not table.is_floating_point():
         raise ValueError(

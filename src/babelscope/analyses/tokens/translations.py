@@ -109,7 +109,7 @@ def translate(
         the pairs that have a score have both empty. And the examples.
 
     Raises:
-        ValueError: If no pair has a covered word.
+        ValueError: if no pair has a covered word.
     """
     if not k or min(k) < 1:
         raise ValueError(f"Expected argument `k` to hold numbers from 1, but got {list(k)}; 1, 5 and 10 are usual")

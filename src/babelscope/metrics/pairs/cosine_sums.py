@@ -84,7 +84,7 @@ def cosine_sums(x: Tensor, norm: Tensor) -> CosineSums:
         norm: (K, n) float64 norms over all columns of the vectors.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or the shapes do not fit.
+        ValueError: if there are fewer than 2 languages or sentences, or the shapes do not fit.
     """
     return cosine_sums_by(x, norm)[0]
 
@@ -118,7 +118,7 @@ def sample_sums(sample: LayerSample) -> CosineSums:
     """Sum the cosines of one layer's aligned sentences in float64.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.
+        ValueError: if there are fewer than 2 languages or sentences, or sentences are not aligned.
     """
     x = align_sentences(sample)
     norm = squared_norms(x).sqrt()
@@ -130,7 +130,7 @@ def check_points(x: Tensor, norm: Tensor) -> None:
     """Refuse columns x that do not hold sentences in several languages, or norms that do not fit them.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or the shapes do not fit.
+        ValueError: if there are fewer than 2 languages or sentences, or the shapes do not fit.
     """
     if x.ndim != 3 or min(x.shape[:2]) < 2:
         raise ValueError(

@@ -25,7 +25,7 @@ def interval(sums: CosineSums, statistic: Statistic) -> tuple[Tensor, Tensor]:
         Low and high, each of the statistic's shape.
 
     Raises:
-        ValueError: If there are fewer than 3 sentences.
+        ValueError: if there are fewer than 3 sentences.
     """
     n = len(sums.same)
     if n < 3:

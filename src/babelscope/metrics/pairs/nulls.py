@@ -26,7 +26,7 @@ def all_cosines(x: Tensor, norm: Tensor) -> Tensor:
         norm: (K, n) float64 norms of the whole vectors.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, too many points, or the shapes do not fit.
+        ValueError: if there are fewer than 2 languages or sentences, too many points, or the shapes do not fit.
     """
     check_points(x, norm)
     points = norm.numel()
@@ -63,7 +63,7 @@ class Relabelling:
         """Draw uniform permutations: of the K languages in every sentence, and of the n sentences in every language.
 
         Raises:
-            ValueError: If no permutation is asked for.
+            ValueError: if no permutation is asked for.
         """
         if permutations < 1:
             raise ValueError(

@@ -38,7 +38,7 @@ def cross_val_predict(
         (n,) int64 predicted classes.
 
     Raises:
-        ValueError: If C is not positive, a class is absent, or a fit has not converged.
+        ValueError: if C is not positive, a class is absent, or a fit has not converged.
     """
     check_classes(labels[None], classes, C)
     check_features(x)

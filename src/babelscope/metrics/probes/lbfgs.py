@@ -48,7 +48,7 @@ def minimise(
         (V, K, D + 1) coefficients and (V, K, n) logits.
 
     Raises:
-        ValueError: If a problem has not converged.
+        ValueError: if a problem has not converged.
     """
     finished = []
     left = torch.arange(len(logits))

@@ -58,7 +58,7 @@ def fit_together(
         For each table (V, D + 1, K) coefficients; the last row is the intercept.
 
     Raises:
-        ValueError: If C is not positive, a class is absent, or a fit has not converged.
+        ValueError: if C is not positive, a class is absent, or a fit has not converged.
     """
     for x, own in zip(tables, labels, strict=True):
         check_classes(own, classes, C)

@@ -38,7 +38,7 @@ def table_neighbours(
         (B,) queries, (B, k) float64 distances (1 - cosine), ascending, and (B, k) int64 rows of the table.
 
     Raises:
-        ValueError: If k does not fit, a row is zero or not finite, or a query is not among the rows.
+        ValueError: if k does not fit, a row is zero or not finite, or a query is not among the rows.
     """
     rows = torch.arange(len(x)) if rows is None else rows.sort().values
     if not 1 <= k < len(rows):
