@@ -16,8 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from babelscope.analyses.tokens.neighbours import count_scripts, draw_tokens, find_neighbours
-from babelscope.analyses.tokens.rows import describe, token_rows
 from babelscope.analyses.tokens.script_probe import script_probe
+from babelscope.analyses.tokens.token_rows import describe, token_rows
 
 SCRIPTS = [*["Latn"] * 10, *["Cyrl"] * 4, *["Hani"] * 3, *["Arab"] * 2, "Grek", "Hang", "Thai", "Deva", "Hira", "Kana"]
 

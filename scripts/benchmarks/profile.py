@@ -64,7 +64,7 @@ def ilo_of(pooled: Pooled) -> Tensor:
     """ILO (L, K) of every layer and language."""
     rows = score(pooled.samples(), {"ilo": ilo})
     values = [row["value"] for row in rows if row["metric"] == "ilo" and row["language"]]
-    return torch.tensor(values, dtype=torch.float64).view(-1, len(pooled.names))
+    return torch.tensor(values, dtype=torch.float64).view(-1, len(pooled.languages))
 
 
 def count_ilo(x: Tensor, languages: int) -> list[float]:

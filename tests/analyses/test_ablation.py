@@ -66,7 +66,7 @@ def test_both_places_are_a_neuron_that_no_one_reads(model_type, with_lora):
     parts = parts_of(model)
     mask = random_mask(parts)
     intact = run(parts)
-    down, gate = run_without(parts, mask), run_without(parts, mask, at="gate")
+    down, gate = run_without(parts, mask), run_without(parts, mask, place="gate")
     assert not torch.allclose(down, intact, atol=1e-2)
     torch.testing.assert_close(gate, down, rtol=0, atol=1e-6)
     torch.testing.assert_close(run(parts_of(zero_columns(model, mask))), down, rtol=1e-5, atol=1e-5)
@@ -88,23 +88,23 @@ def test_a_head_reads_what_is_left(model_type, task):
         torch.testing.assert_close(ours, zero_columns(model, mask)(**inputs).logits, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("at", ["down_input", "gate"])
+@pytest.mark.parametrize("place", ["down_input", "gate"])
 @pytest.mark.parametrize("model_type", ["bert", "llama"])
-def test_zeros_are_exact_and_the_rest_is_left_alone(model_type, at):
+def test_zeros_are_exact_and_the_rest_is_left_alone(model_type, place):
     parts = parts_of(tiny_model(model_type))
     mask = torch.zeros(DEPTH, parts.neurons, dtype=torch.bool)
     mask[0, ::3] = True
     seen = []
-    sites = {"down_input": parts.ffn_out, "gate": parts.ffn_gate}[at]
+    sites = {"down_input": parts.ffn_out, "gate": parts.ffn_gate}[place]
 
     def look():
-        read = sites[0].register_forward_pre_hook if at == "down_input" else sites[0].register_forward_hook
+        read = sites[0].register_forward_pre_hook if place == "down_input" else sites[0].register_forward_hook
         handle = read(lambda module, args, *output: seen.append((output or args)[0].clone()))
         run(parts)
         handle.remove()
 
     look()
-    with ablate(parts, mask, at=at):
+    with ablate(parts, mask, place=place):
         look()
     before, after = seen
     assert not after[..., mask[0]].any()
@@ -115,7 +115,7 @@ def test_zeros_are_exact_and_the_rest_is_left_alone(model_type, at):
 def test_one_inside_another_adds_up():
     parts = parts_of(tiny_model("bloom"))
     first, second = random_mask(parts, seed=1), random_mask(parts, seed=2)
-    with ablate(parts, first), ablate(parts, second, at="gate"):
+    with ablate(parts, first), ablate(parts, second, place="gate"):
         both = run(parts)
     torch.testing.assert_close(both, run_without(parts, first | second), rtol=0, atol=1e-6)
     with ablate(parts, first):
@@ -174,7 +174,7 @@ def test_blooms_exact_slices_pass_the_down_projection_by_and_not_the_gate():
         run_without(parts, mask)
     assert "\n" not in str(caught.value)
     torch.testing.assert_close(
-        run_without(parts, mask, at="gate"), run_without(parts_of(tiny_model("bloom")), mask), rtol=1e-5, atol=1e-5
+        run_without(parts, mask, place="gate"), run_without(parts_of(tiny_model("bloom")), mask), rtol=1e-5, atol=1e-5
     )
 
 
@@ -231,7 +231,7 @@ def test_a_compiled_model_is_refused():
         (torch.ones(DEPTH + 1, 48, dtype=torch.bool), {}, r"got \(5, 48\)"),
         (torch.ones(DEPTH, 48), {}, r"bool tensor .*torch\.float32"),
         (torch.ones(48, dtype=torch.bool), {}, r"of shape \(48,\)"),
-        (torch.ones(DEPTH, 48, dtype=torch.bool), {"at": "output"}, "'down_input' or 'gate', but got 'output'"),
+        (torch.ones(DEPTH, 48, dtype=torch.bool), {"place": "output"}, "'down_input' or 'gate', but got 'output'"),
     ],
 )
 def test_masks_that_make_no_sense(mask, options, message):
@@ -248,7 +248,7 @@ def test_blocks_that_share_their_activation_function_are_refused():
     model.encoder.layer[1].intermediate.intermediate_act_fn = model.encoder.layer[0].intermediate.intermediate_act_fn
     parts = parts_of(model)
     with pytest.raises(ValueError, match="blocks share one"):
-        run_without(parts, random_mask(parts), at="gate")
+        run_without(parts, random_mask(parts), place="gate")
 
 
 @settings(deadline=None)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from babelscope.analyses.region_files import fit, read, save
+from babelscope.analyses.region_files import check_model, read, save
 from babelscope.analyses.regions import Regions
 
 
@@ -61,11 +61,11 @@ def test_files_that_hold_no_regions(tmp_path):
 def test_regions_of_another_model_are_refused():
     regions = planted()
     parts = SimpleNamespace(blocks=[None] * 4, neurons=20)
-    assert fit(regions, parts, "a" * 64) is regions
+    assert check_model(regions, parts, "a" * 64) is regions
     with pytest.raises(ValueError, match="weights bbbbbbbbbbbb, but got regions of tiny of weights aaaaaaaaaaaa"):
-        fit(regions, parts, "b" * 64)
-    assert fit(regions, parts, "b" * 64, any_weights=True) is regions
-    assert fit(planted(weights=""), parts, "b" * 64)
+        check_model(regions, parts, "b" * 64)
+    assert check_model(regions, parts, "b" * 64, any_weights=True) is regions
+    assert check_model(planted(weights=""), parts, "b" * 64)
     for blocks, neurons in ((3, 20), (4, 24)):
         with pytest.raises(ValueError, match=f"{blocks} blocks of {neurons} neurons, but got .* with 4 blocks of 20"):
-            fit(regions, SimpleNamespace(blocks=[None] * blocks, neurons=neurons), "a" * 64, any_weights=True)
+            check_model(regions, SimpleNamespace(blocks=[None] * blocks, neurons=neurons), "a" * 64, any_weights=True)

@@ -52,7 +52,7 @@ def directions(sample: LayerSample) -> np.ndarray:
     """(K, n, D) float64 states of unit length, or zero."""
     v = sample.x.double().numpy()
     norm = np.sqrt((v**2).sum(1, keepdims=True))
-    return (v / np.where(norm == 0, 1, norm)).reshape(sample.languages, -1, v.shape[1])
+    return (v / np.where(norm == 0, 1, norm)).reshape(sample.n_languages, -1, v.shape[1])
 
 
 def against_pivot(states: np.ndarray, measure: Measure, pivot: int | None) -> list[float]:
@@ -77,8 +77,8 @@ def shuffled(sample: LayerSample, seed: int) -> tuple[LayerSample, torch.Tensor]
     g = torch.Generator().manual_seed(seed)
     sentences = torch.randperm(len(sample.sentence.unique()), generator=g)
     order = torch.randperm(len(sample.x), generator=g)
-    rename = torch.randperm(sample.languages, generator=g)
-    names = tuple(sample.names[i] for i in rename.argsort().tolist())
+    rename = torch.randperm(sample.n_languages, generator=g)
+    names = tuple(sample.languages[i] for i in rename.argsort().tolist())
     start = None if sample.start is None else 4 * sample.start[order]
     moved = LayerSample(
         4 * sample.x[order], rename[sample.language[order]], sentences[sample.sentence[order]], names, start

@@ -37,7 +37,7 @@ def brute_force(x: Tensor, k: int, distance: str) -> tuple[np.ndarray, np.ndarra
 def slow_ilo(sample: LayerSample, k: int, threshold: int) -> dict[str, list[float]]:
     """S2's definition in plain loops."""
     language = sample.language.tolist()
-    count = sample.languages
+    count = sample.n_languages
     v = sample.x.double().numpy()
     v = v / np.sqrt((v**2).sum(1, keepdims=True))
     cosine = v @ v.T

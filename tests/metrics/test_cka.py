@@ -32,7 +32,7 @@ def slow(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def states_of(sample) -> np.ndarray:
-    return sample.x.numpy().astype(np.longdouble).reshape(sample.languages, N, -1)
+    return sample.x.numpy().astype(np.longdouble).reshape(sample.n_languages, N, -1)
 
 
 @pytest.mark.parametrize("pivot", ["eng_Latn", "rus_Cyrl", None])

@@ -24,7 +24,7 @@ OPTIONS = {"script_separability": {"minimum": 20}, "language_subspace": {"probe"
 def sample(sentences=40, width=16):
     made = plant(5, sentences, width, offset=0.3, noise=0.6, names=NAMES)
     start = made.x + 0.1 * torch.randn(made.x.shape, generator=torch.Generator().manual_seed(1))
-    return LayerSample(made.x, made.language, made.sentence, made.names, start)
+    return LayerSample(made.x, made.language, made.sentence, made.languages, start)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_metric_stays_where_its_sample_is(name, monkeypatch):
 @pytest.mark.parametrize("distance", ["cosine", "euclidean"])
 @pytest.mark.parametrize("case", ["random", "crowded", "copies", "no direction", "all equal"])
 def test_neighbours_are_found_where_the_points_are(case, distance, monkeypatch):
-    monkeypatch.setattr(neighbours, "SMALL", 0)
+    monkeypatch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", 0)
     g = torch.Generator().manual_seed(0)
     x = torch.randn(900, 24, generator=g)
     if case == "crowded":

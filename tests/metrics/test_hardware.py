@@ -36,7 +36,7 @@ def test_other_devices_take_float32():
 
 
 def test_the_search_multiplies_as_chosen(monkeypatch):
-    monkeypatch.setattr(neighbours, "SMALL", 0)
+    monkeypatch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", 0)
     x = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
     for name in ("bfloat16", "float32"):
         monkeypatch.setattr(neighbours, "product_type", lambda device, name=name: getattr(torch, name))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from babelscope.metrics import nearest_neighbours, neighbours
 from babelscope.metrics.neighbours import find_neighbours
-from babelscope.metrics.search.rerank import sum_folded
+from babelscope.metrics.search.points import sum_folded
 from tests.metrics.planted import brute_force
 
 
@@ -46,7 +46,7 @@ def test_equals_a_float64_search_of_all_pairs(case, distance):
 @pytest.fixture(params=["bfloat16", "float32"])
 def products(request, monkeypatch):
     """The fast path, whatever this machine has and however few the points."""
-    monkeypatch.setattr(neighbours, "SMALL", 0)
+    monkeypatch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", 0)
     monkeypatch.setattr(neighbours, "product_type", lambda device: getattr(torch, request.param))
     return request.param
 
@@ -68,7 +68,7 @@ def test_no_path_changes_a_bit(case, distance, products, monkeypatch):
     for k in (1, 5, 40):
         found = [find_neighbours(x, k, distance=distance, block=block) for block in (1, 100, 2048)]
         with monkeypatch.context() as patch:
-            patch.setattr(neighbours, "SMALL", 10**9)
+            patch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", 10**9)
             expected = find_neighbours(x, k, distance=distance)
         assert not expected.certified
         for one in found:
@@ -89,7 +89,7 @@ def test_kin_are_left_out(case, products, monkeypatch):
     for number, (name, kin) in enumerate(KIN.items()):
         distance = ("cosine", "euclidean")[number % 2]
         with monkeypatch.context() as patch:
-            patch.setattr(neighbours, "SMALL", 10**9)
+            patch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", 10**9)
             every, order = nearest_neighbours(x, 299, distance=distance)
             plain = nearest_neighbours(x, 5, distance=distance, kin=kin)
         counts = kin[order] != kin[:, None]
@@ -186,7 +186,7 @@ def test_blocks_permutation_scale_and_rotation_change_nothing(count, width, seed
 
 @pytest.mark.parametrize("small", [0, 10**9])
 def test_lower_precision_settings_are_overruled_and_restored(small, monkeypatch):
-    monkeypatch.setattr(neighbours, "SMALL", small)
+    monkeypatch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", small)
     x = 5 + randn(600, 64)
     expected = nearest_neighbours(x, 5)
     try:

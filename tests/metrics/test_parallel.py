@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from babelscope.metrics import LayerSample, cka, language_subspace, mexa, mutual_knn, retrieval
-from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.parallel import align_sentences, find_pivot, language_pairs, per_language, symmetric_scores
 from tests.metrics.aligned import shuffled
 from tests.metrics.planted import plant
 
@@ -11,12 +11,12 @@ SCORES = [mexa, retrieval, cka, mutual_knn, language_subspace]
 
 def test_points_are_brought_into_order_and_not_copied_when_they_are():
     sample = plant(3, 5, 4, names=("a", "b", "c"))
-    assert parallel(sample).data_ptr() == sample.x.data_ptr()
+    assert align_sentences(sample).data_ptr() == sample.x.data_ptr()
     moved, rename = shuffled(sample, 0)
     sentence = torch.zeros(5, dtype=torch.int64)
     g = torch.Generator().manual_seed(0)
     sentence[torch.randperm(5, generator=g)] = torch.arange(5)
-    assert torch.equal(parallel(moved)[rename][:, sentence.argsort()], 4 * parallel(sample))
+    assert torch.equal(align_sentences(moved)[rename][:, sentence.argsort()], 4 * align_sentences(sample))
 
 
 def test_values_per_language():
@@ -24,8 +24,14 @@ def test_values_per_language():
     assert per_language(values, 0).tolist() == [1.5, 1, 2]
     assert per_language(values, 2).tolist() == [6, 7, 6.5]
     assert per_language(values, None).tolist() == [4.5, 4, 3.5]
-    assert pairs(3, 1) == [(1, 0), (1, 2)]
-    assert pairs(3, None) == [(0, 1), (0, 2), (1, 2)]
+    assert language_pairs(3, 1) == [(1, 0), (1, 2)]
+    assert language_pairs(3, None) == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_symmetric_scores_are_reduced_as_the_table_of_all_pairs_is():
+    table = torch.tensor([[0.0, 1, 2], [1, 0, 5], [2, 5, 0]], dtype=torch.float64)
+    for pivot in (0, 2, None):
+        assert torch.equal(symmetric_scores(3, pivot, lambda *pair: table[pair]), per_language(table, pivot))
 
 
 @pytest.mark.parametrize("score", SCORES)

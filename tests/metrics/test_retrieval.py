@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelscope.metrics import mexa, retrieval
-from babelscope.metrics.parallel import parallel
+from babelscope.metrics.parallel import align_sentences
 from babelscope.metrics.retrieval import mean_precision
 from tests.metrics.aligned import NAMES, N, against_pivot, awkward, directions, sample_of, shuffled, unrelated
 from tests.metrics.planted import plant
@@ -60,7 +60,7 @@ def test_equals_the_definition(case, pivot):
     assert result["hubness"].tolist() == pytest.approx(np.mean(hubs, axis=0).tolist(), abs=1e-9)
     for key in ("retrieval", "csls"):
         torch.testing.assert_close(result[key], (result[f"{key}_to"] + result[f"{key}_from"]) / 2)
-    torch.testing.assert_close(mean_precision(parallel(sample), centre), result["retrieval"])
+    torch.testing.assert_close(mean_precision(align_sentences(sample), centre), result["retrieval"])
 
 
 def test_an_exact_copy_is_always_found():

@@ -9,13 +9,13 @@ SENTENCE = torch.tensor([7, 9, 7, 9])
 
 
 def test_languages_are_counted_with_and_without_names():
-    assert LayerSample(X, LANGUAGE, SENTENCE).languages == 2
+    assert LayerSample(X, LANGUAGE, SENTENCE).n_languages == 2
     sample = LayerSample(X, LANGUAGE, SENTENCE, ("eng_Latn", "jpn_Jpan"))
-    assert (sample.languages, sample.name(1)) == (2, "jpn_Jpan")
+    assert (sample.n_languages, sample.name(1)) == (2, "jpn_Jpan")
 
 
 @pytest.mark.parametrize(
-    ("x", "language", "sentence", "names", "message"),
+    ("x", "language", "sentence", "languages", "message"),
     [
         (X.double(), LANGUAGE, SENTENCE, (), "argument `x`"),
         (X[0], LANGUAGE, SENTENCE, (), "argument `x`"),
@@ -24,13 +24,13 @@ def test_languages_are_counted_with_and_without_names():
         (X, LANGUAGE, SENTENCE.int(), (), "argument `sentence`"),
         (X, LANGUAGE - 1, SENTENCE, (), "from 0"),
         (X, LANGUAGE * 2, SENTENCE, (), "language 1 has no point"),
-        (X, LANGUAGE, SENTENCE, ("eng_Latn",), "argument `names`"),
+        (X, LANGUAGE, SENTENCE, ("eng_Latn",), "argument `languages`"),
         (X, LANGUAGE, SENTENCE, ("a", "b", "c"), "language c has no point"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_line(x, language, sentence, names, message):
+def test_what_does_not_fit_is_refused_in_one_line(x, language, sentence, languages, message):
     with pytest.raises(ValueError, match=message) as caught:
-        LayerSample(x, language, sentence, names)
+        LayerSample(x, language, sentence, languages)
     assert "\n" not in str(caught.value)
 
 

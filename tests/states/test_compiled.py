@@ -37,11 +37,11 @@ def test_code_made_before_passes_hooks_by_which_is_an_error(model):
         pytest.raises(
             ValueError, match="Expected a bert model to run while its neurons are recorded, but no block did"
         ),
-        record_neurons(parts, lambda layer, x: None, reading="gate"),
+        record_neurons(parts, lambda layer, x: None, place="gate"),
     ):
         run(compiled)
     with (
-        pytest.raises(RuntimeError, match=r"passed equally often, but got 0 \(0x\)"),
+        pytest.raises(ValueError, match=r"run equally often in a forward pass, but got 0 \(0x\)"),
         record(parts, lambda *seen: None),
     ):
         run(compiled)
@@ -66,7 +66,7 @@ def test_code_made_inside_is_recorded(model):
     parts, compiled = parts_of(model), torch.compile(model, backend="eager")
     plain, traced = [], []
     for seen, made in ((plain, model), (traced, compiled)):
-        with record_neurons(parts, lambda layer, x, seen=seen: seen.append(x), reading="down_input"):
+        with record_neurons(parts, lambda layer, x, seen=seen: seen.append(x), place="down_input"):
             run(made)
     assert len(plain) == 2
     torch.testing.assert_close(traced, plain)

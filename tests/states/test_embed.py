@@ -9,7 +9,7 @@ from babelscope.data.corpora import Corpus
 from babelscope.models.families import FAMILIES
 from babelscope.models.parts import parts_of
 from babelscope.states import STATES, embed, pool, prepare
-from babelscope.states.embed import walk
+from babelscope.states.embed import run_batches
 from babelscope.states.store import embed_once
 from tests.models.tiny import VOCABULARY, tiny_model, tiny_tokenizer
 
@@ -85,7 +85,9 @@ def test_masks_are_where_a_layer_is(corpus):
         seen[layer] = {x.device.type for x in (hidden, batch.attention_mask, batch.ordinary)}
         return torch.zeros(len(batch.index))
 
-    walk(parts, prepare(corpus, tiny_tokenizer()).batches, replace(STATES, record=spread), reduce, lambda *taken: None)
+    run_batches(
+        parts, prepare(corpus, tiny_tokenizer()).batches, replace(STATES, record=spread), reduce, lambda *taken: None
+    )
     assert seen == {layer: {"meta" if layer == "4" else "cpu"} for layer in parts.layers}
 
 
@@ -94,7 +96,7 @@ def test_samples_name_language_and_sentence(corpus):
     pooled = embed(parts_of(model), prepare(corpus, tiny_tokenizer()), pool.mean)
     layer, sample = next(iter(pooled.samples()))
     assert layer == "0"
-    assert sample.names == ("eng_Latn", "deu_Latn", "ell_Grek")
+    assert sample.languages == ("eng_Latn", "deu_Latn", "ell_Grek")
     assert sample.language.tolist() == [0] * 5 + [1] * 5 + [2] * 5
     assert sample.sentence.tolist() == [0, 1, 2, 3, 4] * 3
 
@@ -112,7 +114,7 @@ def test_samples_carry_their_start(corpus):
     ("change", "what"),
     [
         (lambda pooled: {"ids": pooled.ids[::-1]}, "sentences"),
-        (lambda pooled: {"names": pooled.names[::-1]}, "languages"),
+        (lambda pooled: {"languages": pooled.languages[::-1]}, "languages"),
         (lambda pooled: {"layers": {"0": pooled.layers["0"]}}, "layers"),
     ],
 )

@@ -3,7 +3,7 @@ import torch
 
 from babelscope.states.finite import refuse_non_finite
 
-SAID = {"layer": "3", "names": ("eng_Latn", "deu_Latn"), "ids": ("s0", "s1", "s2")}
+SAID = {"layer": "3", "languages": ("eng_Latn", "deu_Latn"), "ids": ("s0", "s1", "s2")}
 
 
 def test_a_count_says_of_what_it_is():

@@ -24,7 +24,7 @@ def test_counts_are_those_of_one_token_after_another(corpus, model_type):
                         expected[place, i, k] += block[place][0, token] > 0
     for place, reading in enumerate((GATE, DOWN_INPUT)):
         firing = count_firing(parts, prepare(corpus, tokenizer, max_tokens=100), reading=reading)
-        assert firing.names == tuple(corpus.languages)
+        assert firing.languages == tuple(corpus.languages)
         assert firing.tokens.tolist() == tokens
         for i, count in enumerate(firing.active.values()):
             assert torch.equal(count, expected[place, i])
@@ -32,15 +32,14 @@ def test_counts_are_those_of_one_token_after_another(corpus, model_type):
         assert torch.equal(firing.rates, rates)
 
 
-def test_shares_of_processes_add_up(corpus):
+def test_counts_of_shares_sum_to_those_of_all(corpus):
     parts = parts_of(tiny_model("llama"))
     prepared = prepare(corpus, tiny_tokenizer(), max_tokens=40)
     whole = count_firing(parts, prepared)
-    one, *others = (count_firing(parts, prepared.shard(rank, 3)) for rank in range(3))
-    for other in others:
-        one = one + other
-    assert torch.equal(one.tokens, whole.tokens)
-    assert torch.equal(one.rates, whole.rates)
+    shares = [count_firing(parts, prepared.shard(rank, 3)) for rank in range(3)]
+    assert torch.equal(sum(share.tokens for share in shares), whole.tokens)
+    for layer, count in whole.active.items():
+        assert torch.equal(sum(share.active[layer] for share in shares), count)
     empty = count_firing(parts_of(tiny_model("llama")), prepared.shard(99, 100))
     assert not empty.rates.any()
 
@@ -58,16 +57,6 @@ def test_texts_that_are_the_same_count_as_often_as_they_are_there():
     for layer, count in whole.active.items():
         for k in (0, 1):
             assert torch.equal(count[k], sum(one.active[layer][0] for one in apart[3 * k : 3 * k + 3]))
-
-
-def test_shares_of_different_corpora_do_not_add_up(corpus):
-    parts = parts_of(tiny_model("llama"))
-    counts = [
-        count_firing(parts, prepare(corpus.select(codes), tiny_tokenizer()))
-        for codes in (["eng_Latn", "deu_Latn"], ["eng_Latn"])
-    ]
-    with pytest.raises(ValueError, match="2 languages and 4 layers with 1 and 4; add shares of one corpus"):
-        counts[0] + counts[1]
 
 
 def test_an_activation_that_is_not_finite_is_refused_by_name(corpus):

@@ -62,7 +62,7 @@ def test_what_does_not_suit_is_left_to_torch(dtype, calls):
 
 
 def test_nothing_is_packed_of_a_model_that_is_too_large(dtype, monkeypatch):
-    monkeypatch.setattr(linear, "MOST", 48 * 80)
+    monkeypatch.setattr(linear, "MAX_PACKED_BYTES", 48 * 80)
     layer, x = nn.Linear(48, 80).to(dtype), torch.randn(4, 48).to(dtype)
     monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", lambda *args: pytest.fail("packed"))
     with torch.no_grad(), fast_linear(layer):

@@ -12,9 +12,9 @@ UNGATED = {"bloom", "gpt2", "gpt_neox", "xglm", "apertus", "t5", "nemotron", "m2
 UNGATED |= {"bert", "roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "rembert", "deberta-v2", "distilbert"}
 
 
-def recorded(parts, reading):
+def recorded(parts, place):
     seen = {}
-    with torch.no_grad(), record_neurons(parts, lambda layer, x: seen.update({layer: x.clone()}), reading=reading):
+    with torch.no_grad(), record_neurons(parts, lambda layer, x: seen.update({layer: x.clone()}), place=place):
         parts.stack(**tiny_inputs())
     return seen
 
@@ -32,12 +32,12 @@ def test_neurons_are_those_of_the_blocks_own_weights(model_type, task, adapted):
     parts = parts_of(model)
     before = hooks(model)
     expected = neurons_by_hand(parts, **tiny_inputs())
-    for reading, place in (("gate", 0), ("down_input", 1)):
-        seen = recorded(parts, reading)
+    for place, column in (("gate", 0), ("down_input", 1)):
+        seen = recorded(parts, place)
         assert list(seen) == ["1", "2"]
         for x, block in zip(seen.values(), expected, strict=True):
             assert x.shape == (3, 9, parts.neurons)
-            torch.testing.assert_close(x, block[place], rtol=0, atol=0)
+            torch.testing.assert_close(x, block[column], rtol=0, atol=0)
     assert any(not torch.equal(gate, down) for gate, down in expected) == (model_type not in UNGATED)
     assert hooks(model) == before
 
@@ -47,7 +47,7 @@ def test_hooks_are_gone_after_an_error_which_is_not_masked():
     before = hooks(parts.model)
 
     def fail():
-        with torch.no_grad(), record_neurons(parts, lambda layer, x: None, reading="down_input"):
+        with torch.no_grad(), record_neurons(parts, lambda layer, x: None, place="down_input"):
             assert hooks(parts.model) > before
             parts.stack(**tiny_inputs())  # passes the down-projection by
             raise KeyError
@@ -60,7 +60,7 @@ def test_hooks_are_gone_after_an_error_which_is_not_masked():
 def test_a_down_projection_that_is_passed_by_is_an_error_and_its_gate_is_not():
     parts = parts_of(tiny_model("bloom", pretraining_tp=2, slow_but_exact=True))
     message = (
-        r"`ffn_out` of a bloom model .* in layers 1 \(0x in 1\), 2 .* the other reading, or set slow_but_exact=false"
+        r"`ffn_out` of a bloom model .* in layers 1 \(0x in 1\), 2 .* the other place, or set slow_but_exact=false"
     )
     with pytest.raises(ValueError, match=message) as caught:
         recorded(parts, "down_input")
@@ -79,9 +79,9 @@ def test_an_activation_function_that_blocks_share_is_an_error():
 
 def test_feed_forward_layers_in_chunks_are_refused_and_can_be_switched_off():
     parts, whole = (parts_of(tiny_model("bert", depth=2, chunk_size_feed_forward=size)) for size in (3, 0))
-    for reading in ("gate", "down_input"):
+    for place in ("gate", "down_input"):
         with pytest.raises(ValueError, match=r"bert model .* chunk_size_feed_forward=3; set it to 0") as caught:
-            recorded(parts, reading)
+            recorded(parts, place)
         assert "\n" not in str(caught.value)
     mask = torch.arange(2 * parts.neurons).view(2, -1) % 3 == 0
     found = []
@@ -95,15 +95,15 @@ def test_a_model_that_does_not_run_is_an_error():
     parts = parts_of(tiny_model("bert"))
     with (
         pytest.raises(ValueError, match="Expected a bert model to run while its neurons are recorded"),
-        record_neurons(parts, lambda layer, x: None, reading="gate"),
+        record_neurons(parts, lambda layer, x: None, place="gate"),
     ):
         pass
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")
-def test_an_unknown_reading_and_a_compiled_model_are_refused():
+def test_an_unknown_place_and_a_compiled_model_are_refused():
     parts = parts_of(tiny_model("bert"))
-    with pytest.raises(ValueError, match=r"`reading` to be 'down_input' or 'gate', but got 'up'; choose one\."):
+    with pytest.raises(ValueError, match=r"`place` to be 'down_input' or 'gate', but got 'up'; choose one\."):
         recorded(parts, "up")
     parts.blocks[0].compile()
     with pytest.raises(ValueError, match="that is not compiled"):
@@ -114,7 +114,7 @@ def test_an_unknown_reading_and_a_compiled_model_are_refused():
 def test_several_passes_are_counted_together():
     parts = parts_of(tiny_model("gpt2"))
     seen = []
-    with torch.no_grad(), record_neurons(parts, lambda layer, x: seen.append(layer), reading="down_input"):
+    with torch.no_grad(), record_neurons(parts, lambda layer, x: seen.append(layer), place="down_input"):
         parts.stack(**tiny_inputs())
         parts.stack(**tiny_inputs(seed=1))
     assert seen == ["1", "2", "3", "4"] * 2

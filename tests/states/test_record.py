@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from babelscope.analyses.ablation import ablate
 from babelscope.models.adapters import lora
 from babelscope.models.parts import parts_of
-from babelscope.states import record
+from babelscope.states import record, record_neurons
 from tests.models.tiny import ALL_HEADS, tiny_inputs, tiny_model
 
 
@@ -54,6 +55,29 @@ def test_hooks_are_gone_afterwards_even_after_an_error():
     assert hooks() == before
 
 
+@pytest.mark.parametrize(
+    "hooked",
+    [
+        lambda parts: record(parts, lambda layer, hidden: None),
+        lambda parts: record_neurons(parts, lambda layer, x: None, place="gate"),
+        lambda parts: ablate(parts, torch.ones(len(parts.blocks), parts.neurons, dtype=torch.bool)),
+    ],
+    ids=["record", "record_neurons", "ablate"],
+)
+def test_no_hook_stays_when_a_later_one_cannot_be_set(monkeypatch, hooked):
+    parts = parts_of(tiny_model("bert"))
+
+    def fail(*args, **kwargs):
+        raise KeyError("no hooks here")
+
+    for module in (parts.blocks[-1], parts.ffn_out[-1], parts.ffn_gate[-1]):
+        monkeypatch.setattr(module, "register_forward_hook", fail)
+        monkeypatch.setattr(module, "register_forward_pre_hook", fail)
+    with pytest.raises(KeyError, match="no hooks here"), hooked(parts):
+        pass
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in parts.model.modules())
+
+
 def test_a_layer_that_is_not_passed_is_an_error():
     parts = parts_of(tiny_model("bert"))
 
@@ -61,13 +85,13 @@ def test_a_layer_that_is_not_passed_is_an_error():
         with torch.no_grad(), record(parts, lambda layer, hidden: None):
             parts.blocks[0](torch.zeros(1, 2, 32))
 
-    with pytest.raises(RuntimeError, match=r"layer .* passed equally often, but got .*3 \(0x\)"):
+    with pytest.raises(ValueError, match=r"layer .* run equally often .* but got .*3 \(0x\).*; correct `blocks`"):
         run_one_block()
 
 
 def test_a_model_that_does_not_run_is_an_error():
     parts = parts_of(tiny_model("bert"))
-    with pytest.raises(RuntimeError, match="passed equally often"), record(parts, lambda layer, hidden: None):
+    with pytest.raises(ValueError, match="run equally often"), record(parts, lambda layer, hidden: None):
         pass
 
 

@@ -33,7 +33,7 @@ TEST = lab(LANGUAGES, "test").take(range(7))
 def size(sample: LayerSample) -> dict[str, Tensor]:
     """Mean norm per language: a number that any change of the states changes."""
     norms = sample.x.norm(dim=1)
-    return {"size": torch.stack([norms[sample.language == i].mean() for i in range(sample.languages)])}
+    return {"size": torch.stack([norms[sample.language == i].mean() for i in range(sample.n_languages)])}
 
 
 METRICS: dict[str, LayerMetric] = {"ilo": partial(ilo, k=3, threshold=2), "size": size}

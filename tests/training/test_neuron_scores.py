@@ -34,13 +34,13 @@ STEPS = 4
 def scorer(pooled, start, *, least=0.0):
     """Mean activation by language; of the neurons on which it is above all others, the share kept."""
     layers = {
-        layer: x.reshape(len(pooled.names), len(pooled.ids), -1).mean(dim=1) for layer, x in pooled.layers.items()
+        layer: x.reshape(len(pooled.languages), len(pooled.ids), -1).mean(dim=1) for layer, x in pooled.layers.items()
     }
     highest = torch.stack([x == x.max(dim=0).values for x in layers.values()], dim=1)
     if least > 1:
         raise ValueError(f"Expected argument `least` to be at most 1, but got {least}; lower it")
-    masks = dict(zip(pooled.names, highest, strict=True))
-    rows = [row("level", layer, code, x[k]) for layer, x in layers.items() for k, code in enumerate(pooled.names)]
+    masks = dict(zip(pooled.languages, highest, strict=True))
+    rows = [row("level", layer, code, x[k]) for layer, x in layers.items() for k, code in enumerate(pooled.languages)]
     rows += [row("level", layer, "", x) for layer, x in layers.items()]
     kept = {code: 1.0 if start is None else (mask & start[code]).sum() / mask.sum() for code, mask in masks.items()}
     rows += [row("kept", "", code, torch.as_tensor(value)) for code, value in kept.items()]

@@ -1,5 +1,8 @@
+import json
+
 import pytest
 import torch
+from safetensors import safe_open
 
 from babelscope.states.embed import Pooled
 from babelscope.training.start import StartStates
@@ -16,9 +19,11 @@ def test_what_is_kept_is_read_bit_by_bit_in_its_order(place, tmp_path):
     again = (StartStates(file, "hash", "mean") if file else states).read()
     assert list(again.layers) == list(LAYERS)
     assert all(torch.equal(again.layers[layer], x) for layer, x in LAYERS.items())
-    assert (again.names, again.ids) == (POOLED.names, POOLED.ids)
+    assert (again.languages, again.ids) == (POOLED.languages, POOLED.ids)
     if file:
         assert [path.name for path in file.parent.iterdir()] == [file.name]
+        with safe_open(file, "pt") as kept:  # under the keys that runs began with before, so that they can be resumed
+            assert json.loads(kept.metadata()["about"]).keys() == {"layers", "names", "ids", "tokens", "pool"}
 
 
 @pytest.mark.parametrize("place", ["memory", "disk"])

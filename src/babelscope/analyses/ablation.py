@@ -1,9 +1,9 @@
 """Switch neurons off while a model runs, and choose others at random to compare with."""
 
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,14 @@ from torch.utils.hooks import RemovableHandle
 
 from babelscope.models.hookable import refuse_compiled
 from babelscope.models.parts import Parts
-from babelscope.states.neurons import Place
+from babelscope.states.neurons import Place, check_place
+from babelscope.states.progress import Progress
+
+Measured = TypeVar("Measured")
 
 
 @contextmanager
-def ablate(parts: Parts, mask: Tensor, *, at: Place = "down_input") -> Iterator[None]:
+def ablate(parts: Parts, mask: Tensor, *, place: Place = "down_input") -> Iterator[None]:
     """Set neurons to 0 in every forward pass made inside the `with`; all others stay as they are, bit by bit.
 
     In a feed-forward layer with a gate, a neuron is 0 where its gate is, so both places give the model the same output.
@@ -24,29 +27,76 @@ def ablate(parts: Parts, mask: Tensor, *, at: Place = "down_input") -> Iterator[
     Args:
         parts: Where the layers of the loaded model are.
         mask: (L, F) bool, the neurons to switch off.
-        at: The input of the down-projection, or the output of the activation function.
+        place: The input of the down-projection, or the output of the activation function.
 
     Raises:
-        ValueError: If the mask is empty or of another shape, `at` is unknown, the model is compiled or trains with
+        ValueError: if the mask is empty or of another shape, `place` is unknown, the model is compiled or trains with
             gradient checkpointing, a block does not pass the place of its neurons, or the model never ran.
     """
-    _check(parts, mask, at)
+    _check(parts, mask, place)
     refuse_compiled(parts)
     blocks = [i for i, row in enumerate(mask) if bool(row.any())]
     ran: set[int] = set()
-    handles: list[RemovableHandle] = []
-    try:
+    with ExitStack() as hooks:
         for i in blocks:
-            handles += _switch_off(parts, i, mask[i], at, ran)
+            for handle in _switch_off(parts, i, mask[i], place, ran):
+                hooks.enter_context(handle)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
     if idle := [str(i + 1) for i in blocks if i not in ran]:
         raise ValueError(
             f"Expected the model to run while its neurons are switched off, but layers {', '.join(idle)} of this "
             f"{parts.family.model_type} model did not; call the model itself inside the `with`."
         )
+
+
+def measure_without(
+    parts: Parts,
+    masks: Mapping[str, Tensor],
+    measure: Callable[[], Measured],
+    *,
+    place: Place = "down_input",
+    controls: int = 5,
+    seed: int = 0,
+    progress: Progress[str] = iter,
+) -> Iterator[tuple[str, Measured, list[Measured]]]:
+    """Repeat a measurement without each region in turn, and without as many random neurons.
+
+    The arguments are checked and all random sets drawn at the call, before anything is measured.
+
+    Args:
+        parts: Of the model that `measure` runs.
+        masks: (L, F) bool of each region, by its language; none empty.
+        measure: Runs the model on the same sentences every time.
+        place: Where neurons are switched off.
+        controls: Random sets per region, each with as many neurons in every layer as the region, and none of its own.
+        seed: Of the random sets; those of a region do not depend on which others are measured.
+        progress: Wraps the languages of the regions, for a progress bar.
+
+    Returns:
+        An iterator over the regions: the language, what was measured without the region, and without each random set.
+
+    Raises:
+        ValueError: if there are fewer than two controls, or a region is empty; see `ablate` and `matched_masks`.
+    """
+    if controls < 2:
+        raise ValueError(
+            f"Expected argument `controls` to be at least 2, for their interval, but got {controls}; take 5 or more"
+        )
+    if empty := [language for language, mask in masks.items() if not bool(mask.any())]:
+        raise ValueError(
+            f"Expected argument `masks` to hold neurons of every language, but got an empty region for {empty[0]}; "
+            "leave that language out"
+        )
+    drawn = {language: control_masks(language, mask, count=controls, seed=seed) for language, mask in masks.items()}
+
+    def without(mask: Tensor) -> Measured:
+        with ablate(parts, mask, place=place):
+            return measure()
+
+    return (
+        (language, without(masks[language]), [without(mask) for mask in drawn[language]])
+        for language in progress(list(masks))
+    )
 
 
 def matched_masks(mask: Tensor, *, count: int, seed: int) -> list[Tensor]:
@@ -58,7 +108,7 @@ def matched_masks(mask: Tensor, *, count: int, seed: int) -> list[Tensor]:
         seed: Of the choice.
 
     Raises:
-        ValueError: If a layer has fewer neurons outside the region than in it, or `mask` or `count` makes no sense.
+        ValueError: if a layer has fewer neurons outside the region than in it, or `mask` or `count` makes no sense.
     """
     _refuse_non_mask(mask)
     if count < 1:
@@ -86,7 +136,7 @@ def control_masks(region: str, mask: Tensor, *, count: int, seed: int) -> list[T
     return matched_masks(mask, count=count, seed=zlib.crc32(f"{seed}:{region}".encode()))
 
 
-def _switch_off(parts: Parts, i: int, row: Tensor, at: Place, ran: set[int]) -> list[RemovableHandle]:
+def _switch_off(parts: Parts, i: int, row: Tensor, place: Place, ran: set[int]) -> Iterator[RemovableHandle]:
     """Hook one block: its neurons (F,) are set to 0, and its number is added to `ran` once they have been."""
     zeroed = False
 
@@ -102,20 +152,19 @@ def _switch_off(parts: Parts, i: int, row: Tensor, at: Place, ran: set[int]) -> 
 
     def after(block: nn.Module, args: Any, output: Any) -> None:
         if not zeroed:
-            raise ValueError(_passed_by(parts, i, at))
+            raise ValueError(_passed_by(parts, i, place))
         ran.add(i)
 
-    block = parts.blocks[i]
-    if at == "gate":
-        site = parts.ffn_gate[i].register_forward_hook(lambda module, args, output: zero(output))
+    yield parts.blocks[i].register_forward_pre_hook(before)
+    if place == "gate":
+        yield parts.ffn_gate[i].register_forward_hook(lambda module, args, output: zero(output))
     else:
-        site = parts.ffn_out[i].register_forward_pre_hook(lambda module, args: (zero(args[0]), *args[1:]))
-    return [block.register_forward_pre_hook(before), site, block.register_forward_hook(after)]
+        yield parts.ffn_out[i].register_forward_pre_hook(lambda module, args: (zero(args[0]), *args[1:]))
+    yield parts.blocks[i].register_forward_hook(after)
 
 
-def _check(parts: Parts, mask: Tensor, at: str) -> None:
-    if at not in ("down_input", "gate"):
-        raise ValueError(f"Expected argument `at` to be 'down_input' or 'gate', but got {at!r}; choose one")
+def _check(parts: Parts, mask: Tensor, place: str) -> None:
+    check_place(place)
     _refuse_non_mask(mask)
     shape = (len(parts.blocks), parts.neurons)
     if tuple(mask.shape) != shape:
@@ -125,11 +174,11 @@ def _check(parts: Parts, mask: Tensor, at: str) -> None:
         )
     if not bool(mask.any()):
         raise ValueError("Expected argument `mask` to hold neurons, but got an empty region; leave it out")
-    sites = parts.ffn_gate if at == "gate" else parts.ffn_out
+    sites = parts.ffn_gate if place == "gate" else parts.ffn_out
     if len({id(module) for module in sites}) < len(sites):
         raise ValueError(
-            f"Expected every block to have a module of its own at {at!r}, but this {parts.family.model_type} model's "
-            "blocks share one; choose the other place"
+            f"Expected every block to have a module of its own at {place!r}, but this {parts.family.model_type} "
+            "model's blocks share one; choose the other place"
         )
 
 
@@ -150,10 +199,10 @@ def _refuse_recomputed(parts: Parts, block: nn.Module) -> None:
         )
 
 
-def _passed_by(parts: Parts, i: int, at: str) -> str:
+def _passed_by(parts: Parts, i: int, place: str) -> str:
     name = parts.family.model_type
     return (
-        f"Expected block {i + 1} of a {name} model to call its module at {at!r}, where neurons are switched off, but "
-        f"it did not; correct that path in the row of family {name!r}, or choose the other place"
+        f"Expected block {i + 1} of a {name} model to call its module at {place!r}, where neurons are switched off, "
+        f"but it did not; correct that path in the row of family {name!r}, or choose the other place"
         + (", or set slow_but_exact=false in the model's config." if name == "bloom" else ".")
     )

@@ -19,7 +19,7 @@ def save(regions: Regions, file: Path) -> Path:
     """Write regions whole, or not at all: the masks (L, F) as bool tensors by language, the rest as JSON metadata.
 
     Raises:
-        OSError: If the file cannot be written; nothing is left behind then.
+        OSError: if the file cannot be written; nothing is left behind then.
     """
     about = {
         "format": FORMAT,
@@ -42,7 +42,7 @@ def read(file: Path) -> Regions:
     """Read the regions that `save` wrote.
 
     Raises:
-        ValueError: If the file is missing or torn, or holds something else.
+        ValueError: if the file is missing or torn, or holds something else.
     """
     try:
         with safe_open(file, "pt") as stored:
@@ -59,7 +59,7 @@ def read(file: Path) -> Regions:
         ) from error
 
 
-def fit(regions: Regions, parts: Parts, weights: str, *, any_weights: bool = False) -> Regions:
+def check_model(regions: Regions, parts: Parts, weights: str, *, any_weights: bool = False) -> Regions:
     """Return the regions if they are of this model.
 
     Args:
@@ -69,7 +69,7 @@ def fit(regions: Regions, parts: Parts, weights: str, *, any_weights: bool = Fal
         any_weights: Take regions of other weights too, as of another checkpoint of the same model.
 
     Raises:
-        ValueError: If the shape differs, or the weights do.
+        ValueError: if the shape differs, or the weights do.
     """
     shape = (len(parts.blocks), parts.neurons)
     of = f" of {regions.model}" if regions.model else ""

@@ -18,7 +18,7 @@ class Regions:
     """The key neurons of K languages in one model of L blocks with F neurons each.
 
     Raises:
-        ValueError: If there is no language, or a mask is not boolean or of another shape than the first one.
+        ValueError: if there is no language, or a mask is not boolean or of another shape than the first one.
     """
 
     masks: Mapping[str, Tensor]
@@ -88,7 +88,7 @@ def z_regions(
         model: Its name.
 
     Raises:
-        ValueError: If no z can exceed the threshold, a language is named twice, blocks are missing, out of order, of
+        ValueError: if no z can exceed the threshold, a language is named twice, blocks are missing, out of order, of
             different sizes or not of K rows, or a score is not a number.
     """
     check_threshold(threshold, len(languages))

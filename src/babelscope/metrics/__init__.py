@@ -3,8 +3,9 @@
 from babelscope.metrics.cka import cka
 from babelscope.metrics.drift import drift, needs_start
 from babelscope.metrics.ilo import ilo, mixing_null
+from babelscope.metrics.isotropy import isotropy
 from babelscope.metrics.knn_lid import knn_lid
-from babelscope.metrics.layer_isotropy import isotropy
+from babelscope.metrics.language_subspace import language_subspace
 from babelscope.metrics.lrds import lrds
 from babelscope.metrics.mexa import mexa
 from babelscope.metrics.mutual_knn import mutual_knn
@@ -13,9 +14,8 @@ from babelscope.metrics.retrieval import retrieval
 from babelscope.metrics.sads import sads
 from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.metrics.score import score
-from babelscope.metrics.scripts import script_separability
+from babelscope.metrics.script_separability import script_separability
 from babelscope.metrics.separability import separability
-from babelscope.metrics.subspace import language_subspace
 
 __all__ = [
     "LayerMetric",

@@ -34,7 +34,7 @@ def canonical_angles(
         (min(D1, D2),) float64 cosines between 0 and 1.
 
     Raises:
-        ValueError: If the rows do not correspond, or are not more numerous than the columns.
+        ValueError: if the rows do not correspond, or are not more numerous than the columns.
     """
     left, right = (torch.arange(len(a)), torch.arange(len(b))) if rows is None else rows
     if len(left) != len(right):
@@ -56,11 +56,11 @@ def canonical_angles(
         bb += q.T @ q
         ab += p.T @ q
     cosines = torch.linalg.svdvals(_whitener(aa) @ ab @ _whitener(bb).T).clamp(max=1)
-    few = min(a.shape[1], b.shape[1])
-    return torch.cat([cosines, cosines.new_zeros(max(0, few - len(cosines)))])[:few]
+    n_angles = min(a.shape[1], b.shape[1])
+    return torch.cat([cosines, cosines.new_zeros(max(0, n_angles - len(cosines)))])[:n_angles]
 
 
-def null(n: int, d1: int, d2: int) -> float:
+def first_cosine_null(n: int, d1: int, d2: int) -> float:
     """Return the first cosine of large independent random (n, d1) and (n, d2) tables: the edge of Wachter's law.
 
     The edge is sqrt(a (1 - b)) + sqrt(b (1 - a)) with a = d1 / n and b = d2 / n, and 1 if the spaces must intersect
@@ -72,7 +72,7 @@ def null(n: int, d1: int, d2: int) -> float:
     return math.sqrt(a * (1 - b)) + math.sqrt(b * (1 - a))
 
 
-def null_mean_square(n: int, d1: int, d2: int) -> float:
+def mean_square_null(n: int, d1: int, d2: int) -> float:
     """Return the mean squared cosine expected of independent random tables, max(d1, d2) / n."""
     return min(1.0, max(d1, d2) / n)
 
@@ -87,4 +87,4 @@ def _whitener(gram: Tensor) -> Tensor:
 
 
 def _mean(x: Tensor, rows: Tensor, block: int) -> Tensor:
-    return torch.stack([x[some].double().sum(0) for some in rows.split(block)]).sum(0) / len(rows)
+    return torch.stack([x[chunk].double().sum(0) for chunk in rows.split(block)]).sum(0) / len(rows)

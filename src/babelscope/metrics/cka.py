@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.parallel import align_sentences, find_pivot, symmetric_scores
 from babelscope.metrics.sample import LayerSample
 
 STRUCTURE = 1e-12  # a Gram matrix whose centred part is a smaller share of its norm has no structure beyond rounding
@@ -26,14 +26,12 @@ def cka(sample: LayerSample, *, pivot: str | None = "eng_Latn") -> dict[str, Ten
         cka_null: 0-d 0.
 
     Raises:
-        ValueError: If sentences are fewer than 4 or not aligned, or the pivot is not one of the languages.
+        ValueError: if sentences are fewer than 4 or not aligned, or the pivot is not one of the languages.
     """
-    x, centre = parallel(sample), find_pivot(sample, pivot)
+    x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     grams = [unit_gram(states) for states in x]
-    alignment = grams[0].new_zeros(len(x), len(x))
-    for one, other in pairs(len(x), centre):
-        alignment[one, other] = alignment[other, one] = align(grams[one], grams[other])
-    return {"cka": per_language(alignment, centre), "cka_null": alignment.new_zeros(())}
+    alignment = symmetric_scores(len(x), pivot_index, lambda one, other: align(grams[one], grams[other]))
+    return {"cka": alignment, "cka_null": alignment.new_zeros(())}
 
 
 def align(one: Tensor, other: Tensor) -> Tensor:
@@ -48,7 +46,7 @@ def unit_gram(x: Tensor) -> Tensor:
     2014). So CKA is the inner product of the unit forms, and HSIC of a matrix with itself is never negative.
 
     Raises:
-        ValueError: If there are fewer than 4 states.
+        ValueError: if there are fewer than 4 states.
     """
     n = len(x)
     if n < 4:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.search.rerank import sum_folded
+from babelscope.metrics.search.points import sum_folded
 
 TIE = 1e-12  # share of the largest squared distance from the mean; float64 rounding is below 1e-16 sqrt(D) of it
 

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.cka import align, unit_gram
-from babelscope.metrics.ilo import Search
 from babelscope.metrics.mutual_knn import overlap
-from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.neighbours import Search, nearest_neighbours
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerMetric, LayerSample
-from babelscope.metrics.search.rerank import Distance
+from babelscope.metrics.search.points import Distance
 
 
 def drift(
@@ -35,7 +34,7 @@ def drift(
         drift_knn_null: 0-d mean over languages of k / (n_l - 1).
 
     Raises:
-        ValueError: If the sample does not know its start, or a language has too few sentences.
+        ValueError: if the sample does not know its start, or a language has too few sentences.
     """
     if sample.start is None:
         raise ValueError(
@@ -43,7 +42,7 @@ def drift(
             "with by `babelscope probe start=CHECKPOINT`; in training, LayerScores keeps step 0 for drift itself: set "
             "its options by functools.partial(drift, k=5), and `reads_start = True` on a function that calls it"
         )
-    sizes = torch.bincount(sample.language, minlength=sample.languages)
+    sizes = torch.bincount(sample.language, minlength=sample.n_languages)
     fewest = int(sizes.argmin())
     if not 1 <= k < int(sizes[fewest]):
         raise ValueError(
@@ -51,7 +50,7 @@ def drift(
             f"with {int(sizes[fewest])} in {sample.name(fewest)}; {about_k('drift', k)}"
         )
     kept, aligned = [], []
-    for language in range(sample.languages):
+    for language in range(sample.n_languages):
         own = sample.language == language
         now, then = sample.x[own], sample.start[own]
         kept.append(overlap(search(now, k, distance=distance)[1], search(then, k, distance=distance)[1]))

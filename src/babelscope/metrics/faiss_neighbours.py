@@ -7,7 +7,8 @@ import torch  # before faiss: the reverse order once gave wrong neighbours on GP
 from torch import Tensor
 
 from babelscope.metrics.neighbours import MARGIN
-from babelscope.metrics.search.rerank import Distance, prepare, rerank
+from babelscope.metrics.search.points import Distance, prepare_points
+from babelscope.metrics.search.rerank import rerank
 
 
 @torch.no_grad()
@@ -30,21 +31,23 @@ def faiss_neighbours(
         ValueError: As `nearest_neighbours`, or if faiss cannot be imported.
     """
     faiss = _faiss()
-    points = prepare(x, k, distance, kin)
-    few = min(k + MARGIN + 1, len(x) - points.largest + 1)
+    points = prepare_points(x, k, distance, kin)
+    n_candidates = min(k + MARGIN + 1, len(x) - points.largest + 1)
     one = torch.ones(len(x), 1)
     # The score p_i . p_j - |p_j|^2 / 2 as one inner product
     queries = torch.cat([points.p.cpu(), one], dim=1).numpy()
     keys = torch.cat([points.p.cpu(), -points.half_squares.cpu().unsqueeze(1)], dim=1).numpy()
-    found = []
+    results = []
     for rows in torch.arange(len(x), device=x.device).split(block):
-        scores, candidates = _knn(faiss, queries[rows[0] : rows[-1] + 1], keys, min(few + points.largest, len(x)))
+        scores, candidates = _knn(
+            faiss, queries[rows[0] : rows[-1] + 1], keys, min(n_candidates + points.largest, len(x))
+        )
         scores, candidates = scores.to(x.device), candidates.to(x.device)
         # Move self and kin to the end, by index, wherever they are; faiss has ordered the rest.
         scores = scores.masked_fill(points.kin[candidates] == points.kin[rows].unsqueeze(1), -torch.inf)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
-        found.append(rerank(points, rows, candidates.gather(1, order)[:, :few], scores[:, :few], k))
-    return torch.cat([distances for distances, _ in found]), torch.cat([indices for _, indices in found])
+        results.append(rerank(points, rows, candidates.gather(1, order)[:, :n_candidates], scores[:, :n_candidates], k))
+    return torch.cat([distances for distances, _ in results]), torch.cat([indices for _, indices in results])
 
 
 def _knn(faiss: Any, queries: Any, keys: Any, k: int) -> tuple[Tensor, Tensor]:

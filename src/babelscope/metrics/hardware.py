@@ -1,8 +1,9 @@
 """How this machine multiplies fastest; all kernels ask here for its capabilities."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -37,8 +38,7 @@ def product_type(device: torch.device) -> torch.dtype:
         native = torch.cuda.get_device_capability(device) >= (8, 0) and torch.version.hip is None
         return torch.bfloat16 if native else torch.float32
     if device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled:
-        has = torch.cpu.get_capabilities()
-        return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
+        return torch.bfloat16 if _has_bf16(torch.cpu.get_capabilities()) else torch.float32
     return torch.float32
 
 
@@ -55,8 +55,13 @@ def prefers_onednn(dtype: torch.dtype) -> bool:
 def _gains_by_onednn(dtype: torch.dtype) -> bool:
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
-    has = torch.cpu.get_capabilities()
+    capabilities = torch.cpu.get_capabilities()
     if dtype == torch.bfloat16:
-        return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
-    amd = "AMD" in str(has.get("cpu_name"))
-    return dtype == torch.float32 and torch.backends.mkl.is_available() and amd and bool(has.get("avx512_f"))
+        return _has_bf16(capabilities)
+    amd = "AMD" in str(capabilities.get("cpu_name"))
+    return dtype == torch.float32 and torch.backends.mkl.is_available() and amd and bool(capabilities.get("avx512_f"))
+
+
+def _has_bf16(capabilities: Mapping[str, Any]) -> bool:
+    """Return whether the processor has instructions for bfloat16: AVX-512 BF16 or AMX."""
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

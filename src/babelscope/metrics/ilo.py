@@ -1,19 +1,15 @@
 """Interlingual Local Overlap: do sentences of a language live among sentences of many others?"""
 
-from collections.abc import Callable
 from math import comb
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.neighbours import Search, nearest_neighbours
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerSample
-from babelscope.metrics.search.rerank import Distance
-
-Search = Callable[..., tuple[Tensor, Tensor]]
-"""Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
+from babelscope.metrics.search.points import Distance
 
 
 def ilo(
@@ -45,9 +41,9 @@ def ilo(
         bridge_null, ilo_null: 0-d, from `mixing_null` for K languages of the mean size.
 
     Raises:
-        ValueError: If k or threshold is impossible for the sample.
+        ValueError: if k or threshold is impossible for the sample.
     """
-    languages, points = sample.languages, len(sample.x)
+    languages, points = sample.n_languages, len(sample.x)
     _check(k, threshold, points)
     if strict and threshold > languages - 1:
         raise ValueError(
@@ -102,7 +98,7 @@ def mixing_null(k: int, threshold: int, languages: int, sentences: float | None 
         sentences: n, sentences per language; None for the limit of many sentences, where every language is reached.
 
     Raises:
-        ValueError: If an argument is below 1 or the threshold exceeds k.
+        ValueError: if an argument is below 1 or the threshold exceeds k.
     """
     _check(k, threshold, k + 1)
     if languages < 1:

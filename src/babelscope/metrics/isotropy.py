@@ -1,82 +1,49 @@
-"""How evenly points fill their space, read in blocks of rows so that a table on disk is never copied whole."""
+"""Isotropy of a layer, which detects collapse: overlap and alignment rise when all states become one."""
 
-from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor
 
-from babelscope.metrics.precision import full_precision
+from babelscope.metrics.point_spread import measure_spread
+from babelscope.metrics.sample import LayerSample
 
-BLOCK = 4096
-
-
-@dataclass(frozen=True)
-class Isotropy:
-    """Spread of N points in D dimensions."""
-
-    isoscore: float
-    """(PR - 1) / (D - 1): 1 if all directions carry equal variance, 0 if one carries all."""
-    mean_cosine: float
-    """Mean cosine over all pairs of distinct points that have a direction."""
-    variance: float
-    """Total variance, the trace of the covariance."""
+COLLAPSED = 2.0**-40  # states that differ by a smaller share of their largest number count as identical
+MODERATE = 2.0**20  # squares of numbers from 1 / MODERATE to MODERATE, times COLLAPSED, are normal float32 numbers
 
 
-@torch.no_grad()
-def isotropy(x: Tensor, *, rows: Tensor | None = None, block: int = BLOCK) -> Isotropy:
-    """Return IsoScore (Rudman et al. 2022) in closed form, the mean pair cosine and the total variance.
+def isotropy(sample: LayerSample) -> dict[str, Tensor]:
+    """Measure how evenly the points of all languages fill the space (Rudman et al. 2022).
 
-    IsoScore equals (PR - 1) / (D - 1) with the participation ratio PR = tr(C)^2 / tr(C^2); the mean cosine of all pairs
-    is (|sum u|^2 - N) / (N (N - 1)), so neither needs sampling or a decomposition.
+    A layer whose states are all identical has IsoScore 0, total variance 0 and cosine 1 (0 if the states are zero).
 
     Args:
-        x: (V, D) points in any floating type, perhaps memory-mapped; D at least 2.
-        rows: (N,) rows to use; all if omitted.
-        block: Rows cast to float64 at a time.
+        sample: S >= 2 points of width D >= 2.
+
+    Returns:
+        isoscore: 0-d (PR - 1) / (D - 1), PR = tr(C)^2 / tr(C^2) of the covariance C.
+        isoscore_null: 0-d (S - 2) / (S + D), the value for S points of an isotropic Gaussian: the sample covariance has
+            S - 1 degrees of freedom, so 1 / PR has mean (S + D) / ((S - 1) D + 2), exactly.
+        random_cosine: 0-d mean cosine of all pairs of distinct points that have a direction.
+        total_variance: 0-d tr(C), in squared units of the states.
 
     Raises:
-        ValueError: If there are fewer than 2 points or dimensions, or all points are identical.
+        ValueError: if there are fewer than 2 points or dimensions.
     """
-    rows = torch.arange(len(x)) if rows is None else rows
-    if len(rows) < 2 or x.shape[1] < 2:
-        raise ValueError(
-            f"Expected at least 2 points in 2 dimensions, but got {len(rows)} of width {x.shape[1]}; add points"
-        )
-    mean, total, directions = _mean(x, rows, block)
-    c = covariance(x, rows, mean, block=block)
-    trace = float(c.trace())
-    square = float(c.square().sum())
-    if square == 0:
-        raise ValueError(f"Expected points that differ, but all {len(rows)} are one; look for a collapsed table")
-    ratio = trace**2 / square
-    cosine = (float(total.square().sum()) - directions) / max(directions * (directions - 1), 1)
-    return Isotropy((ratio - 1) / (x.shape[1] - 1), cosine, trace)
-
-
-def covariance(x: Tensor, rows: Tensor, mean: Tensor, *, unit: bool = False, block: int = BLOCK) -> Tensor:
-    """Return the (D, D) float64 covariance of rows about `mean`; with `unit`, of their directions."""
-    width = x.shape[1]
-    c = torch.zeros(width, width, dtype=torch.float64)
-    with full_precision(torch.device("cpu")):
-        for some in rows.split(block):
-            points = x[some].double()
-            if unit:
-                points = torch.nn.functional.normalize(points, dim=1)
-            # float32 products of centred rows: rounding is relative to the spread, sums of blocks are float64
-            spread = (points - mean).float()
-            c += (spread.T @ spread).double()
-    return c / len(rows)
-
-
-def _mean(x: Tensor, rows: Tensor, block: int) -> tuple[Tensor, Tensor, int]:
-    """Return the mean (D,) of the rows, the sum (D,) of their directions, and how many rows have a direction."""
-    mean = torch.zeros(x.shape[1], dtype=torch.float64)
-    total = torch.zeros_like(mean)
-    directions = 0
-    for some in rows.split(block):
-        points = x[some].double()
-        norm = points.norm(dim=1, keepdim=True)
-        mean += points.sum(0)
-        total += (points / torch.where(norm > 0, norm, 1.0)).sum(0)
-        directions += int((norm > 0).sum())
-    return mean / len(rows), total, directions
+    points, width = sample.x.shape
+    x = sample.x.cpu()
+    largest = float(x.abs().max())
+    apart = float((x.amax(0).double() - x.amin(0)).max())
+    if points > 1 and width > 1 and apart <= COLLAPSED * largest:
+        score, cosine, variance = 0.0, float(largest > 0), 0.0
+    else:
+        # a power of two changes no digit
+        scale = 1.0 if 1 / MODERATE < largest < MODERATE else 2.0 ** math.frexp(largest)[1]
+        spread = measure_spread(x if scale == 1 else (x.double() / scale).float())
+        score, cosine, variance = spread.isoscore, spread.mean_cosine, spread.variance * scale**2
+    return {
+        "isoscore": sample.x.new_tensor(score, dtype=torch.float64),
+        "isoscore_null": sample.x.new_tensor((points - 2) / (points + width), dtype=torch.float64),
+        "random_cosine": sample.x.new_tensor(cosine, dtype=torch.float64),
+        "total_variance": sample.x.new_tensor(variance, dtype=torch.float64),
+    }

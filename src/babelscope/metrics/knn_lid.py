@@ -3,12 +3,11 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.ilo import Search
-from babelscope.metrics.neighbours import nearest_neighbours
+from babelscope.metrics.neighbours import Search, nearest_neighbours
 from babelscope.metrics.probes.standardise import language_means
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerSample
-from babelscope.metrics.search.rerank import Distance
+from babelscope.metrics.search.points import Distance
 
 
 def knn_lid(
@@ -32,7 +31,7 @@ def knn_lid(
             probe cannot measure this, because with equal class means its optimum is chance.
 
     Raises:
-        ValueError: If fewer than k points remain without a sentence and its translations.
+        ValueError: if fewer than k points remain without a sentence and its translations.
     """
     points = len(sample.x)
     translations = int(sample.sentence.unique(return_counts=True)[1].max()) - 1
@@ -41,15 +40,15 @@ def knn_lid(
             f"Expected argument `k` to be at least 1 and smaller than the number of points of other sentences, but got "
             f"k={k} with {points - translations - 1} of them; {about_k('knn_lid', k)}"
         )
-    size = torch.bincount(sample.language, minlength=sample.languages)
+    size = torch.bincount(sample.language, minlength=sample.n_languages)
     every = torch.arange(points, device=sample.x.device)
-    means = language_means(sample.x, sample.language, every, sample.languages)
+    means = language_means(sample.x, sample.language, every, sample.n_languages)
     centred = sample.x - means.float()[sample.language]
 
     def accuracy(x: Tensor) -> Tensor:
         _, voters = search(x, k, distance=distance, kin=sample.sentence)
         hit = _vote(sample, voters) == sample.language
-        return torch.bincount(sample.language[hit], minlength=sample.languages).double() / size
+        return torch.bincount(sample.language[hit], minlength=sample.n_languages).double() / size
 
     return {"knn_lid": accuracy(sample.x), "knn_lid_centred": accuracy(centred)}
 
@@ -57,7 +56,7 @@ def knn_lid(
 def _vote(sample: LayerSample, voters: Tensor) -> Tensor:
     """Return the most frequent language (S,) among the voters (S, k), who are sorted by nearness."""
     theirs = sample.language[voters]
-    votes = theirs.new_zeros(len(voters), sample.languages).scatter_add_(1, theirs, torch.ones_like(theirs))
+    votes = theirs.new_zeros(len(voters), sample.n_languages).scatter_add_(1, theirs, torch.ones_like(theirs))
     # The first maximum belongs to the nearest voter.
     first = votes.gather(1, theirs).argmax(dim=1, keepdim=True)
     return theirs.gather(1, first).squeeze(1)

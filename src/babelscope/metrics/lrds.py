@@ -8,7 +8,7 @@ from babelscope.metrics.sample import LayerSample
 
 
 def lrds(sample: LayerSample) -> dict[str, Tensor]:
-    """Measure the language-related similarity (LRDS of Zeng et al. 2025) of every language.
+    """Measure the Linguistic Region Development Score (LRDS of Zeng et al. 2025) of every language.
 
     LRDS is the mean cosine of two different sentences within the language, less the mean cosine of a sentence in the
     language and a different sentence in another language. Translations are in neither mean, so meaning is held
@@ -24,7 +24,7 @@ def lrds(sample: LayerSample) -> dict[str, Tensor]:
             the mean over all pairs of different sentences in any two languages.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.
+        ValueError: if there are fewer than 2 languages or sentences, or sentences are not aligned.
     """
     values = lrds_by_language(sample_sums(sample).means)
     return {"lrds": values, "lrds_null": values.new_zeros(())}

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.directions import directions_of
-from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.parallel import align_sentences, find_pivot, symmetric_scores
 from babelscope.metrics.sample import LayerSample
 
 
@@ -25,16 +25,18 @@ def mexa(sample: LayerSample, *, pivot: str | None = "eng_Latn") -> dict[str, Te
         mexa_null: 0-d 1 / (2n - 1), the chance that of 2n - 1 unrelated cosines a given one is the largest.
 
     Raises:
-        ValueError: If sentences are not aligned, or the pivot is not one of the languages.
+        ValueError: if sentences are not aligned, or the pivot is not one of the languages.
     """
-    x, centre = parallel(sample), find_pivot(sample, pivot)
+    x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape
     points = directions_of(x)
-    share = points.length.new_zeros(languages, languages)
-    for one, other in pairs(languages, centre):
+
+    def share_of_nearest(one: int, other: int) -> Tensor:
         distances = points.distances(one, other)
         own = distances.diagonal().clone()
         distances.fill_diagonal_(torch.inf)
         rival = torch.minimum(distances.amin(0), distances.amin(1))
-        share[one, other] = share[other, one] = (own < rival - points.tie).double().mean()
-    return {"mexa": per_language(share, centre), "mexa_null": share.new_tensor(1 / (2 * sentences - 1))}
+        return (own < rival - points.tie).double().mean()
+
+    share = symmetric_scores(languages, pivot_index, share_of_nearest)
+    return {"mexa": share, "mexa_null": share.new_tensor(1 / (2 * sentences - 1))}

@@ -1,14 +1,12 @@
 """Mutual nearest neighbours: does a sentence have the same neighbours in two languages?"""
 
-import torch
 from torch import Tensor
 
-from babelscope.metrics.ilo import Search
-from babelscope.metrics.neighbours import nearest_neighbours
-from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.neighbours import Search, nearest_neighbours
+from babelscope.metrics.parallel import align_sentences, find_pivot, symmetric_scores
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerSample
-from babelscope.metrics.search.rerank import Distance
+from babelscope.metrics.search.points import Distance
 
 
 def mutual_knn(
@@ -38,20 +36,18 @@ def mutual_knn(
         mutual_knn_null: 0-d k / (n - 1), the share that two random sets of k have in common.
 
     Raises:
-        ValueError: If sentences are not aligned, the pivot is not one of the languages, or k does not fit n.
+        ValueError: if sentences are not aligned, the pivot is not one of the languages, or k does not fit n.
     """
-    x, centre = parallel(sample), find_pivot(sample, pivot)
+    x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape
     if not 1 <= k < sentences:
         raise ValueError(
             f"Expected argument `k` to be at least 1 and smaller than the number of sentences, but got k={k} with "
             f"{sentences}; {about_k('mutual_knn', k)}"
         )
-    found = [search(states, k, distance=distance)[1] for states in x]
-    share = torch.zeros(languages, languages, dtype=torch.float64, device=x.device)
-    for one, other in pairs(languages, centre):
-        share[one, other] = share[other, one] = overlap(found[one], found[other])
-    return {"mutual_knn": per_language(share, centre), "mutual_knn_null": share.new_tensor(k / (sentences - 1))}
+    neighbours = [search(states, k, distance=distance)[1] for states in x]
+    share = symmetric_scores(languages, pivot_index, lambda one, other: overlap(neighbours[one], neighbours[other]))
+    return {"mutual_knn": share, "mutual_knn_null": share.new_tensor(k / (sentences - 1))}
 
 
 def overlap(one: Tensor, other: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Exact nearest neighbours in blocks: no N x N matrix, self and kin excluded by index, ties by (distance, index)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,23 +10,26 @@ from babelscope.metrics.hardware import product_type
 from babelscope.metrics.precision import full_precision, product
 from babelscope.metrics.search.centres import find_centres
 from babelscope.metrics.search.duplicates import copies, lowest
+from babelscope.metrics.search.points import Distance, Points, prepare_points
 from babelscope.metrics.search.products import encode
-from babelscope.metrics.search.rerank import Distance, Points, prepare, rerank
+from babelscope.metrics.search.rerank import rerank
 from babelscope.metrics.search.settle import settle
 from babelscope.metrics.search.symmetric import near_pairs
 
+Search = Callable[..., tuple[Tensor, Tensor]]
+"""Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
 MARGIN = 8  # extra candidates beyond k, so that float32 rounding rarely leaves a row in doubt
-SMALL = 1024
+MAX_BRUTE_FORCE_POINTS = 1024
 """Up to this many points, computing all products in float32 is as fast."""
-MANY = 64
+MAX_PAIR_K = 64
 """Number of neighbours above which so many pairs are near that computing all products in float32 is as fast."""
 
-NEAR = 320
+MAX_GROUPS_PER_BLOCK = 320
 """Groups that a row may look into per block, in addition to 4 k.
 
 With a quarter of this, rows of 4,096 columns were given up; four times as many find no more."""
 
-CROWD = 256
+MIN_DOUBTFUL_FOR_COPIES = 256
 """Number of rows in doubt above which copies are searched for."""
 
 
@@ -66,7 +70,7 @@ def nearest_neighbours(
         (N, k) float64 distances, ascending, and (N, k) int64 indices; equal distances are in order of index.
 
     Raises:
-        ValueError: If x is not finite (N, D) float32, k does not fit N, or the distance or kin is not valid.
+        ValueError: if x is not finite (N, D) float32, k does not fit N, or the distance or kin is not valid.
     """
     found = find_neighbours(x, k, distance=distance, kin=kin, block=block)
     return found.distances, found.indices
@@ -79,7 +83,7 @@ def find_neighbours(
     """Return what `nearest_neighbours` returns and raises, with the share of rows that each product type proved."""
     if block < 1:
         raise ValueError(f"Expected argument `block` to be at least 1, but got {block}; leave the default")
-    points = prepare(x, k, distance, kin)
+    points = prepare_points(x, k, distance, kin)
     equal = bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())
     alike = torch.ones_like(points.zero) if equal else points.zero
     distances, indices = points.length.new_empty(len(x), k), points.zero.new_empty(len(x), k, dtype=torch.int64)
@@ -90,14 +94,14 @@ def find_neighbours(
     with full_precision(x.device):
         for dtype in dict.fromkeys((product_type(x.device), torch.float32)):
             # For few rows, products in blocks of rows cost less than all pairs again.
-            if len(x) <= SMALL or k > MANY or int(doubtful.sum()) <= len(x) // 4:
+            if len(x) <= MAX_BRUTE_FORCE_POINTS or k > MAX_PAIR_K or int(doubtful.sum()) <= len(x) // 4:
                 break
             near, names, proven = _by_pairs(points, k, dtype, block)
             proven &= doubtful
             distances[proven], indices[proven] = near[proven], names[proven]
             certified[str(dtype).removeprefix("torch.")] = float(proven.sum()) / len(x)
             doubtful &= ~proven
-            if int(doubtful.sum()) > CROWD:
+            if int(doubtful.sum()) > MIN_DOUBTFUL_FOR_COPIES:
                 rows, nearest = copies(points, k)
                 rows, nearest = rows[doubtful[rows]], nearest[doubtful[rows]]
                 distances[rows], indices[rows], doubtful[rows] = 0.0, nearest, False
@@ -113,7 +117,7 @@ def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[T
     place = torch.randperm(len(kinds), generator=torch.Generator().manual_seed(0)).to(points.x.device)
     order = place[kin].argsort(stable=True)
     coded = encode(points, order, dtype, find_centres(points.p))
-    return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, NEAR + 4 * k), k)
+    return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, MAX_GROUPS_PER_BLOCK + 4 * k), k)
 
 
 def _by_rows(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,20 +1,22 @@
 """Sentences aligned over languages, and scores of language pairs reduced to one value per language."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from babelscope.metrics.sample import LayerSample
 
 
-def parallel(sample: LayerSample) -> Tensor:
+def align_sentences(sample: LayerSample) -> Tensor:
     """Return the states (K, n, D) of n sentences that every language has, in order of sentence number.
 
     Points that are already in this order, such as the points of `Pooled.samples`, are not copied.
 
     Raises:
-        ValueError: If there is only one language, or a language lacks a sentence of another or has it twice.
+        ValueError: if there is only one language, or a language lacks a sentence of another or has it twice.
     """
-    languages, points = sample.languages, len(sample.x)
+    languages, points = sample.n_languages, len(sample.x)
     if languages < 2:
         raise ValueError(
             f"Expected at least 2 languages for a score between languages, but got {languages}; add languages"
@@ -39,9 +41,9 @@ def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
     """Return the index of the pivot, with which the others are compared; None means each language in turn.
 
     Raises:
-        ValueError: If the pivot is not one of the sample's languages.
+        ValueError: if the pivot is not one of the sample's languages.
     """
-    names = [sample.name(language) for language in range(sample.languages)]
+    names = [sample.name(language) for language in range(sample.n_languages)]
     if pivot is not None and pivot not in names:
         listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         raise ValueError(
@@ -51,11 +53,21 @@ def find_pivot(sample: LayerSample, pivot: str | None) -> int | None:
     return None if pivot is None else names.index(pivot)
 
 
-def pairs(languages: int, pivot: int | None) -> list[tuple[int, int]]:
+def language_pairs(languages: int, pivot: int | None) -> list[tuple[int, int]]:
     """List the language pairs to compare: the pivot with every other language, or all pairs."""
     if pivot is not None:
         return [(pivot, other) for other in range(languages) if other != pivot]
     return [(one, other) for one in range(languages) for other in range(one + 1, languages)]
+
+
+def symmetric_scores(languages: int, pivot: int | None, compare: Callable[[int, int], Tensor]) -> Tensor:
+    """Compare language pairs by a symmetric score (0-d float64 of two language indices), and reduce to (K,)."""
+    scores = {pair: compare(*pair) for pair in language_pairs(languages, pivot)}
+    values = torch.stack([*scores.values()])
+    table = values.new_zeros(languages, languages)
+    one, other = torch.tensor([*scores], device=table.device).T
+    table[one, other] = table[other, one] = values
+    return per_language(table, pivot)
 
 
 def per_language(values: Tensor, pivot: int | None) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.directions import directions_of, nearest
-from babelscope.metrics.parallel import find_pivot, pairs, parallel, per_language
+from babelscope.metrics.parallel import align_sentences, find_pivot, language_pairs, per_language, symmetric_scores
 from babelscope.metrics.remedies import about_k
 from babelscope.metrics.sample import LayerSample
 
@@ -30,9 +30,9 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
         retrieval_null: 0-d 1 / n.
 
     Raises:
-        ValueError: If sentences are not aligned, the pivot is not one of the languages, or k exceeds n.
+        ValueError: if sentences are not aligned, the pivot is not one of the languages, or k exceeds n.
     """
-    x, centre = parallel(sample), find_pivot(sample, pivot)
+    x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, _ = x.shape
     if not 1 <= k <= sentences:
         raise ValueError(
@@ -41,7 +41,7 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
         )
     points = directions_of(x)
     plain, scaled, hubs = points.length.new_zeros(3, languages, languages)
-    for one, other in pairs(languages, centre):
+    for one, other in language_pairs(languages, pivot_index):
         distances = points.distances(one, other)
         local_one, local_other = (d.topk(k, largest=False).values.mean(1) for d in (distances, distances.T))
         # With cos = 1 - distance, the ones cancel: this is -CSLS.
@@ -54,7 +54,7 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
             scaled[rows, columns] = precision_at_1(adjusted, points.tie)
             hubs[rows, columns] = _skewness(nearest(near, k, points.tie).sum(0))
     to, back, csls_to, csls_from, hubness_to, hubness_from = (
-        per_language(values, centre) for pair in (plain, scaled, hubs) for values in (pair, pair.T)
+        per_language(values, pivot_index) for pair in (plain, scaled, hubs) for values in (pair, pair.T)
     )
     return {
         "retrieval": (to + back) / 2,
@@ -71,12 +71,12 @@ def retrieval(sample: LayerSample, *, pivot: str | None = "eng_Latn", k: int = 1
 def mean_precision(x: Tensor, pivot: int | None) -> Tensor:
     """Return P@1 (K,) of states x (K, n, D), the mean of both directions, as the key `retrieval` of `retrieval`."""
     points = directions_of(x)
-    both = points.length.new_zeros(len(x), len(x))
-    for one, other in pairs(len(x), pivot):
+
+    def both_ways(one: int, other: int) -> Tensor:
         distances = points.distances(one, other)
-        found = (precision_at_1(distances, points.tie) + precision_at_1(distances.T, points.tie)) / 2
-        both[one, other] = both[other, one] = found
-    return per_language(both, pivot)
+        return (precision_at_1(distances, points.tie) + precision_at_1(distances.T, points.tie)) / 2
+
+    return symmetric_scores(len(x), pivot, both_ways)
 
 
 def precision_at_1(distances: Tensor, tie: float) -> Tensor:

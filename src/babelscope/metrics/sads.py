@@ -8,7 +8,7 @@ from babelscope.metrics.sample import LayerSample
 
 
 def sads(sample: LayerSample) -> dict[str, Tensor]:
-    """Measure the semantic alignment (SADS of Zeng et al. 2025) of every language with the others.
+    """Measure the Semantic Alignment Development Score (SADS of Zeng et al. 2025) of every language with the others.
 
     SADS is the mean cosine of a sentence and its translation, less the mean cosine of two different sentences in the
     same two languages. Pairs within a language are in neither mean, so language is held constant: this is the paper's
@@ -23,7 +23,7 @@ def sads(sample: LayerSample) -> dict[str, Tensor]:
             the mean over all pairs of any two sentences in the two languages.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.
+        ValueError: if there are fewer than 2 languages or sentences, or sentences are not aligned.
     """
     values = sads_by_language(sample_sums(sample).means)
     return {"sads": values, "sads_null": values.new_zeros(())}

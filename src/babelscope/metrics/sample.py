@@ -12,7 +12,7 @@ class LayerSample:
     """One layer's states of S points; a point is one sentence in one of K languages.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, a language has no point, or a state is not finite.
+        ValueError: if shapes, types or devices do not fit, a language has no point, or a state is not finite.
     """
 
     x: Tensor
@@ -21,7 +21,7 @@ class LayerSample:
     """(S,) int64 language of each point, from 0 to K - 1, each at least once."""
     sentence: Tensor
     """(S,) int64 sentence of each point; translations of one sentence share their number."""
-    names: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     """K FLORES codes in the order of `language`; may be left empty."""
     start: Tensor | None = None
     """(S, D) float32 states of the same points at step 0, for metrics of change; most metrics ignore it."""
@@ -55,16 +55,16 @@ class LayerSample:
                 f"number the languages 0 to K - 1"
             )
         present = int(self.language.max()) + 1
-        if self.names and present > len(self.names):
+        if self.languages and present > len(self.languages):
             raise ValueError(
-                f"Expected argument `names` to name every language, but got {len(self.names)} names and index "
-                f"{present - 1}; give one name per language or leave names empty"
+                f"Expected argument `languages` to name every language, but got {len(self.languages)} names and index "
+                f"{present - 1}; give one name per language or leave languages empty"
             )
-        points = torch.bincount(self.language, minlength=self.languages)
+        points = torch.bincount(self.language, minlength=self.n_languages)
         if not bool(points.all()):
             absent = int((points == 0).nonzero()[0])
             raise ValueError(
-                f"Expected argument `language` to use every index below {self.languages}, but language "
+                f"Expected argument `language` to use every index below {self.n_languages}, but language "
                 f"{self.name(absent)} has no point; drop the language or renumber the rest"
             )
 
@@ -91,13 +91,13 @@ class LayerSample:
         return replace(self, x=x, language=language, sentence=sentence, start=start)
 
     @property
-    def languages(self) -> int:
+    def n_languages(self) -> int:
         """K, the number of languages."""
-        return len(self.names) or int(self.language.max()) + 1
+        return len(self.languages) or int(self.language.max()) + 1
 
     def name(self, language: int) -> str:
         """Return the FLORES code of a language index, or the index itself where no names are given."""
-        return self.names[language] if self.names else str(language)
+        return self.languages[language] if self.languages else str(language)
 
 
 LayerMetric = Callable[[LayerSample], dict[str, Tensor]]

@@ -33,8 +33,8 @@ def score(
         keys: Columns that every row repeats, such as step and epoch.
 
     Raises:
-        ValueError: If two metrics write one column, a result has no valid scope, or a metric refuses the sample.
-        RuntimeError: If a metric fails in any other way.
+        ValueError: if two metrics write one column, a result has no valid scope, or a metric refuses the sample.
+        RuntimeError: if a metric fails in any other way.
     """
     if taken := sorted(set(keys) & set(COLUMNS)):
         raise ValueError(f"Expected argument `keys` not to use a column of the rows, but got {taken}; rename the key")
@@ -77,15 +77,15 @@ def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) ->
     return _measure(layer, sample.to("cpu"), name, metric)
 
 
-def _tensors(found: Any) -> dict[str, Tensor]:
-    kind = type(found).__name__
-    if isinstance(found, dict):
-        wrong = [value for value in found.values() if not isinstance(value, Tensor)]
-        wrong += [column for column in found if not isinstance(column, str)]
+def _tensors(results: Any) -> dict[str, Tensor]:
+    kind = type(results).__name__
+    if isinstance(results, dict):
+        wrong = [value for value in results.values() if not isinstance(value, Tensor)]
+        wrong += [column for column in results if not isinstance(column, str)]
         kind = f"{type(wrong[0]).__name__} in it" if wrong else ""
     if kind:
         raise ValueError(f"Expected a dict of tensors by column, but got {kind}; return one from the metric")
-    return found
+    return results
 
 
 def _column(name: str, metric: LayerMetric, key: str) -> str:
@@ -94,7 +94,7 @@ def _column(name: str, metric: LayerMetric, key: str) -> str:
 
 
 def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Iterator[tuple[str, str, float]]:
-    languages = sample.languages
+    languages = sample.n_languages
     if tuple(result.shape) not in {(), (languages,), (languages, languages)}:
         raise ValueError(
             f"Expected result {column!r} of layer {layer!r} to be 0-d, ({languages},) or ({languages}, {languages}), "
@@ -108,7 +108,8 @@ def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Ite
     values = result.detach().double().cpu()
     if not bool(values.isfinite().all()):
         raise ValueError(
-            f"Expected result {column!r} of layer {layer!r} to be finite, but got {values.tolist()}; define it"
+            f"Expected result {column!r} of layer {layer!r} to be finite, but got {values.tolist()}; return a "
+            "finite value for this case"
         )
     if values.ndim == 0:
         yield "", "", values.item()

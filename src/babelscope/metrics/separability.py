@@ -16,7 +16,7 @@ TOGETHER = 2**20
 would not fit into the cache."""
 
 
-class Part(NamedTuple):
+class Fold(NamedTuple):
     """Probes of one fold that share their features."""
 
     train: Tensor
@@ -63,36 +63,36 @@ def separability(
             beyond an offset is measured by `knn_lid_centred`.
 
     Raises:
-        ValueError: If there are too few languages or sentences, or the solver does not converge.
+        ValueError: if there are too few languages or sentences, or the solver does not converge.
     """
-    languages, language = sample.languages, sample.language
+    languages, language = sample.n_languages, sample.language
     generator = torch.Generator().manual_seed(seed)
-    fold = sentence_folds(sample.sentence, folds, generator)
+    fold_of = sentence_folds(sample.sentence, folds, generator)
     x = sample.x
     hits = x.new_zeros(3, len(x), dtype=torch.float64)
-    parts = []
+    all_folds: list[Fold] = []
     for number in range(folds):
-        test, train = ((fold == number).nonzero().squeeze(1), (fold != number).nonzero().squeeze(1))
+        test, train = ((fold_of == number).nonzero().squeeze(1), (fold_of != number).nonzero().squeeze(1))
         label = language[train]
         shuffled = label[torch.randperm(len(label), generator=generator).to(label.device)]
         means = language_means(x, language, train, languages)
-        parts.append(Part(train, test, torch.stack([label, shuffled]), torch.zeros_like(means), hits[:2]))
-        parts.append(Part(train, test, label.unsqueeze(0), means, hits[2:]))
-    some = max(1, TOGETHER // (x.numel() + x.shape[1] ** 2))
-    for together in (parts[start : start + some] for start in range(0, len(parts), some)):
-        made = [standardise(x, part.train, part.test, offset=part.offset, group=language) for part in together]
+        all_folds.append(Fold(train, test, torch.stack([label, shuffled]), torch.zeros_like(means), hits[:2]))
+        all_folds.append(Fold(train, test, label.unsqueeze(0), means, hits[2:]))
+    chunk = max(1, TOGETHER // (x.numel() + x.shape[1] ** 2))
+    for together in (all_folds[start : start + chunk] for start in range(0, len(all_folds), chunk)):
+        made = [standardise(x, fold.train, fold.test, offset=fold.offset, group=language) for fold in together]
         fitted = fit_together(
             [x_train for x_train, _ in made],
-            [part.labels for part in together],
+            [fold.labels for fold in together],
             languages,
             C=C,
-            weights=[_equal_weights(part.labels, languages) for part in together],
+            weights=[_equal_weights(fold.labels, languages) for fold in together],
             max_iter=max_iter,
         )
-        for part, (_, x_test), w in zip(together, made, fitted, strict=True):
+        for fold, (_, x_test), w in zip(together, made, fitted, strict=True):
             with full_precision(x.device):
-                guess = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
-            part.hits[:, part.test] = (guess == language[part.test]).double()
+                predicted = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
+            fold.hits[:, fold.test] = (predicted == language[fold.test]).double()
     size = torch.bincount(language, minlength=languages)
     plain, control, centred = hits.new_zeros(3, languages).index_add_(1, language, hits) / size
     return {

@@ -51,9 +51,9 @@ class BackOff:
         """If something did not fit, log in one line with which size the rest was run."""
         if self.refused:
             logger.warning(
-                "A batch of %d positions did not fit into memory, so it was halved, and what followed it; set "
-                "max_tokens=%d to begin with the size that fits.",
+                "Out of memory at %d tokens per batch; batches were reduced to %d. Set max_tokens=%d to start there.",
                 self.refused,
+                self.room,
                 self.room,
             )
 

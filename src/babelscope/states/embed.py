@@ -1,6 +1,6 @@
 """One vector per sentence and layer, and the only loop over batches, used offline and by the callbacks."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,15 +20,15 @@ from babelscope.states.finite import refuse_non_finite
 from babelscope.states.heap import keep_freed_memory
 from babelscope.states.linear import fast_linear
 from babelscope.states.pool import Pool, pooled
+from babelscope.states.progress import Progress
 from babelscope.states.reading import STATES, Reading
 from babelscope.states.transfer import Return, send
 
-CACHED = 8192
+PIECE_BYTES = 8192
 """Positions per piece of a batch on a CPU, times the bytes of a number: 2,048 positions in float32, 4,096 in bfloat16.
 
 This keeps the activations of a piece in the processor's cache, however large the batch is."""
 HOST = torch.device("cpu")
-Progress = Callable[[Sequence[Batch]], Iterable[Batch]]
 Reduce = Callable[[str, Tensor, Batch], Tensor]
 """Takes the name of a layer, its values (B, T, D) and their batch (masks on the same device), and returns what to keep,
 such as a tensor (B, D)."""
@@ -60,17 +60,17 @@ class Prepared:
         Returns:
             (P,) the points, and (P,) the position in `index` of the embedded point that stands for each.
         """
-        order, first, many = self._copies
-        some = many[index]
-        row = torch.arange(len(index)).repeat_interleave(some)
-        place = torch.arange(len(row)) - (some.cumsum(0) - some)[row]
+        order, first, counts = self._copies
+        copies = counts[index]
+        row = torch.arange(len(index)).repeat_interleave(copies)
+        place = torch.arange(len(row)) - (copies.cumsum(0) - copies)[row]
         return order[first[index][row] + place], row
 
     @cached_property
     def _copies(self) -> tuple[Tensor, Tensor, Tensor]:
         """All points (S,) grouped by the point that stands for them; the start (S,) and the size (S,) of each group."""
-        many = torch.bincount(self.stands, minlength=len(self.stands))
-        return self.stands.argsort(stable=True), many.cumsum(0) - many, many
+        counts = torch.bincount(self.stands, minlength=len(self.stands))
+        return self.stands.argsort(stable=True), counts.cumsum(0) - counts, counts
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Pooled:
     """Pooled states, layers outermost: `layers[name]` is (S, D), S = languages x sentences, language-major."""
 
     layers: Mapping[str, Tensor]
-    names: tuple[str, ...]
+    languages: tuple[str, ...]
     ids: tuple[str, ...]
     device: torch.device = HOST
     """Device on which metrics should run; `layers` themselves are in host memory or on disk."""
@@ -90,13 +90,13 @@ class Pooled:
             start: States of the same sentences at step 0, which the samples carry for metrics of change.
 
         Raises:
-            ValueError: If a state is not finite, or `start` has other languages, sentences, layers or width.
+            ValueError: if a state is not finite, or `start` has other languages, sentences, layers or width.
         """
         if start is not None:
             self._refuse_other_points(start)
         count = len(self.ids)
-        language = torch.arange(len(self.names)).repeat_interleave(count).to(self.device)
-        sentence = torch.arange(count).repeat(len(self.names)).to(self.device)
+        language = torch.arange(len(self.languages)).repeat_interleave(count).to(self.device)
+        sentence = torch.arange(count).repeat(len(self.languages)).to(self.device)
         for layer in self.layers:
             yield layer, self._sample(layer, language, sentence, start)
 
@@ -104,11 +104,11 @@ class Pooled:
         x = self.layers[layer]
         self._refuse_non_finite(layer, x)
         before = None if start is None else start.layers[layer].float().to(self.device)
-        return LayerSample(x.float().to(self.device), language, sentence, self.names, before)
+        return LayerSample(x.float().to(self.device), language, sentence, self.languages, before)
 
     def _refuse_other_points(self, start: "Pooled") -> None:
         for what, mine, theirs in (
-            ("languages", self.names, start.names),
+            ("languages", self.languages, start.languages),
             ("sentences", self.ids, start.ids),
             ("layers", tuple(self.layers), tuple(start.layers)),
         ):
@@ -126,7 +126,7 @@ class Pooled:
     def _refuse_non_finite(self, layer: str, x: Tensor) -> None:
         # in blocks, because isfinite makes a copy of its argument
         finite = torch.cat([rows.isfinite().all(dim=1) for rows in x.split(4096)])
-        refuse_non_finite(finite, torch.arange(len(x)), layer=layer, names=self.names, ids=self.ids)
+        refuse_non_finite(finite, torch.arange(len(x)), layer=layer, languages=self.languages, ids=self.ids)
 
 
 def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_length: int = 512) -> Prepared:
@@ -140,7 +140,7 @@ def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_lengt
 
 
 def embed(
-    parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress = iter
+    parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress[Batch] = iter
 ) -> Pooled:
     """Run the model over all batches, pooling each layer inside its hook.
 
@@ -173,7 +173,13 @@ def measuring_device(parts: Parts) -> torch.device:
 
 
 def embed_into(
-    put: Put, parts: Parts, prepared: Prepared, pool: Pool, *, reading: Reading = STATES, progress: Progress = iter
+    put: Put,
+    parts: Parts,
+    prepared: Prepared,
+    pool: Pool,
+    *,
+    reading: Reading = STATES,
+    progress: Progress[Batch] = iter,
 ) -> None:
     """Embed as `embed` does, but pass the vectors of each batch to `put` and keep none."""
 
@@ -184,17 +190,17 @@ def embed_into(
         points, row = prepared.points(batch.index)
         put(layer, points, vectors[row])
 
-    walk(parts, prepared.batches, reading, reduce, take, progress=progress)
+    run_batches(parts, prepared.batches, reading, reduce, take, progress=progress)
 
 
-def walk(
+def run_batches(
     parts: Parts,
     batches: Sequence[Batch],
     reading: Reading,
     reduce: Reduce,
     take: Take,
     *,
-    progress: Progress = iter,
+    progress: Progress[Batch] = iter,
 ) -> None:
     """Run the model over batches, without gradients, and hand out every layer of each: the only such loop.
 
@@ -217,12 +223,12 @@ def walk(
     refuse_unreadable(
         parts,
         highest=max((int(batch.input_ids.max()) for batch in batches), default=0),
-        longest=max((batch.input_ids.shape[1] for batch in batches), default=0),
+        longest=max((batch.width for batch in batches), default=0),
     )
     weight = next(parts.stack.parameters())
     device, room = weight.device, None
     if device.type == "cpu":
-        room = CACHED // weight.element_size()
+        room = PIECE_BYTES // weight.element_size()
         keep_freed_memory()
     pieces = BackOff(room)
 

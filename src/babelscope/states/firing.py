@@ -8,30 +8,21 @@ from torch import Tensor
 
 from babelscope.data.batches import Batch
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Prepared, Progress, walk
+from babelscope.states.embed import Prepared, run_batches
 from babelscope.states.finite import refuse_non_finite
+from babelscope.states.progress import Progress
 from babelscope.states.reading import GATE, Reading
 
 
 @dataclass(frozen=True)
 class Firing:
-    """Counts of ordinary tokens; the counts of several processes can be added."""
+    """Counts of ordinary tokens."""
 
     active: Mapping[str, Tensor]
     """By layer: (K, F) int64, the number of each language's tokens on which each neuron is above 0."""
     tokens: Tensor
     """All tokens of each language: (K,) int64."""
-    names: tuple[str, ...]
-
-    def __add__(self, other: "Firing") -> "Firing":
-        """Add the counts of two shares of one corpus."""
-        if self.names != other.names or list(self.active) != list(other.active):
-            raise ValueError(
-                f"Expected counts of the same languages and layers, but got {len(self.names)} languages and "
-                f"{len(self.active)} layers with {len(other.names)} and {len(other.active)}; add shares of one corpus."
-            )
-        active = {layer: count + other.active[layer] for layer, count in self.active.items()}
-        return Firing(active, self.tokens + other.tokens, self.names)
+    languages: tuple[str, ...]
 
     @property
     def rates(self) -> Tensor:
@@ -40,7 +31,9 @@ class Firing:
         return active.double() / self.tokens.clamp(min=1).double()[:, None, None]
 
 
-def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, progress: Progress = iter) -> Firing:
+def count_firing(
+    parts: Parts, prepared: Prepared, *, reading: Reading = GATE, progress: Progress[Batch] = iter
+) -> Firing:
     """Run the model over all batches and count active neurons; memory does not grow with the number of sentences.
 
     Args:
@@ -52,11 +45,11 @@ def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, p
     Raises:
         ValueError: if an activation is not finite; see `record_neurons` for the rest.
     """
-    names, ids = tuple(prepared.corpus.languages), prepared.corpus.ids
+    languages, ids = tuple(prepared.corpus.languages), prepared.corpus.ids
     active = {
-        layer: torch.zeros(len(names), width, dtype=torch.int64) for layer, width in reading.widths(parts).items()
+        layer: torch.zeros(len(languages), width, dtype=torch.int64) for layer, width in reading.widths(parts).items()
     }
-    tokens = torch.zeros(len(names), dtype=torch.int64)
+    tokens = torch.zeros(len(languages), dtype=torch.int64)
 
     def reduce(layer: str, hidden: Tensor, batch: Batch) -> Tensor:
         # select, do not multiply: padding may hold NaN
@@ -66,11 +59,11 @@ def count_firing(parts: Parts, prepared: Prepared, *, reading: Reading = GATE, p
 
     def take(layer: str, counts: Tensor, batch: Batch) -> None:
         points, row = prepared.points(batch.index)
-        refuse_non_finite(counts[row, 0] >= 0, points, layer=layer, names=names, ids=ids)
+        refuse_non_finite(counts[row, 0] >= 0, points, layer=layer, languages=languages, ids=ids)
         active[layer].index_add_(0, points // len(ids), counts[row])
 
-    walk(parts, prepared.batches, reading, reduce, take, progress=progress)
+    run_batches(parts, prepared.batches, reading, reduce, take, progress=progress)
     for batch in prepared.batches:
         points, row = prepared.points(batch.index)
         tokens.index_add_(0, points // len(ids), batch.ordinary.sum(dim=1)[row])
-    return Firing(active, tokens, names)
+    return Firing(active, tokens, languages)

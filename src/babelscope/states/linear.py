@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from babelscope.metrics.hardware import prefers_onednn
 
-MOST = 2**30
+MAX_PACKED_BYTES = 2**30
 """Bytes of weights that may be held a second time, in oneDNN's order; a larger model's weights are not copied."""
 ROWS = 1024
 """Number of rows for which weights are reordered. Any number is correct; a constant keeps batches independent."""
@@ -33,7 +33,7 @@ def fast_linear(stack: nn.Module) -> Iterator[None]:
         stack: The model that is run inside; its size decides whether weights are packed.
     """
     size = sum(module.weight.nbytes for module in stack.modules() if isinstance(module, nn.Linear))
-    with _Linear(pack=size <= MOST):
+    with _Linear(pack=size <= MAX_PACKED_BYTES):
         yield
 
 

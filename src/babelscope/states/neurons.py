@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ Place = Literal["down_input", "gate"]
 
 
 @contextmanager
-def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None]:
+def record_neurons(parts: Parts, keep: Keep, *, place: Place) -> Iterator[None]:
     """Call `keep(layer, activation)` for every block of every forward pass made inside the `with`.
 
     `activation` is (B, T, F) in the model's dtype. The neurons of the i-th block, counted from 1, are layer "i". For an
@@ -25,14 +26,14 @@ def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None
     Args:
         parts: Where the blocks of the loaded model are.
         keep: Receives each layer in turn.
-        reading: "down_input" for what the down-projection receives (Zeng et al. 2025), "gate" for what the activation
+        place: "down_input" for what the down-projection receives (Zeng et al. 2025), "gate" for what the activation
             function gives (Tang et al. 2024).
 
     Raises:
-        ValueError: if the reading is unknown, the model is compiled or runs its feed-forward layers in chunks, or the
+        ValueError: if the place is unknown, the model is compiled or runs its feed-forward layers in chunks, or the
             neurons of a block were not passed as often as the block, because the forward pass takes another path.
     """
-    refuse_unknown(reading)
+    check_place(place)
     refuse_compiled(parts)
     _refuse_chunks(parts)
     ran: Counter[str] = Counter()
@@ -42,33 +43,35 @@ def record_neurons(parts: Parts, keep: Keep, *, reading: Place) -> Iterator[None
         fired[layer] += 1
         keep(layer, activation)
 
-    handles = []
-    for layer, block, out, gate in zip(neuron_layers(parts), parts.blocks, parts.ffn_out, parts.ffn_gate, strict=True):
+    def count(layer: str, module: nn.Module, args: Any) -> None:
+        ran[layer] += 1
 
-        def count(module: nn.Module, args: Any, layer: str = layer) -> None:
-            ran[layer] += 1
+    def before(layer: str, module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        give(layer, args[0])
 
-        def before(module: nn.Module, args: tuple[Tensor, ...], layer: str = layer) -> None:
-            give(layer, args[0])
+    def after(layer: str, module: nn.Module, args: Any, output: Tensor) -> None:
+        give(layer, output)
 
-        def after(module: nn.Module, args: Any, output: Tensor, layer: str = layer) -> None:
-            give(layer, output)
-
-        handles.append(block.register_forward_pre_hook(count))
-        at_gate = reading == "gate"
-        handles.append(gate.register_forward_hook(after) if at_gate else out.register_forward_pre_hook(before))
-    try:
+    sites = zip(neuron_layers(parts), parts.blocks, parts.ffn_out, parts.ffn_gate, strict=True)
+    with ExitStack() as hooks:
+        for layer, block, out, gate in sites:
+            hooks.enter_context(block.register_forward_pre_hook(partial(count, layer)))
+            if place == "gate":
+                hooks.enter_context(gate.register_forward_hook(partial(after, layer)))
+            else:
+                hooks.enter_context(out.register_forward_pre_hook(partial(before, layer)))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
-    _refuse_missed(parts, reading, ran, fired)
+    _refuse_missed(parts, place, ran, fired)
 
 
-def refuse_unknown(reading: str) -> None:
-    """Raise a ValueError unless `reading` is a place where neurons can be read."""
-    if reading not in get_args(Place):
-        raise ValueError(f"Expected argument `reading` to be 'down_input' or 'gate', but got {reading!r}; choose one.")
+def check_place(place: str, argument: str = "place") -> None:
+    """Check that neurons can be read and ablated at a place, which the caller got as `argument`.
+
+    Raises:
+        ValueError: if there is no such place.
+    """
+    if place not in get_args(Place):
+        raise ValueError(f"Expected argument `{argument}` to be 'down_input' or 'gate', but got {place!r}; choose one.")
 
 
 def neuron_layers(parts: Parts) -> tuple[str, ...]:
@@ -91,8 +94,8 @@ def _refuse_chunks(parts: Parts) -> None:
             )
 
 
-def _refuse_missed(parts: Parts, reading: Place, ran: Counter[str], fired: Counter[str]) -> None:
-    name, module = parts.family.model_type, "ffn_gate" if reading == "gate" else "ffn_out"
+def _refuse_missed(parts: Parts, place: Place, ran: Counter[str], fired: Counter[str]) -> None:
+    name, module = parts.family.model_type, "ffn_gate" if place == "gate" else "ffn_out"
     if not ran:
         raise ValueError(
             f"Expected a {name} model to run while its neurons are recorded, but no block did; "
@@ -104,6 +107,6 @@ def _refuse_missed(parts: Parts, reading: Place, ran: Counter[str], fired: Count
     if missed:
         raise ValueError(
             f"Expected `{module}` of a {name} model to be called once whenever its block is, but it was not in layers "
-            f"{', '.join(missed)}; correct that path in the row of family {name!r}, or choose the other reading"
+            f"{', '.join(missed)}; correct that path in the row of family {name!r}, or choose the other place"
             + (", or set slow_but_exact=false in the model's config." if name == "bloom" else ".")
         )

@@ -17,22 +17,26 @@ def pooled(pool: Pool, hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Te
     """Pool with a function that may be user-supplied, and check its result.
 
     Raises:
-        ValueError: If it is not a function, or does not return one float32 vector (D,) per sentence.
+        ValueError: if it is not a function, or does not return one float32 vector (D,) per sentence.
     """
     if not callable(pool):
         raise ValueError(
             f"Expected argument `pool` to be a function of (hidden, attended, ordinary), but got {pool!r}; pass one "
             f"of babelscope.states.pool, such as mean"
         )
-    found = pool(hidden, attended, ordinary)
+    vectors = pool(hidden, attended, ordinary)
     wanted = (hidden.shape[0], hidden.shape[2])
-    if not isinstance(found, Tensor) or tuple(found.shape) != wanted or found.dtype != torch.float32:
-        got = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+    if not isinstance(vectors, Tensor) or tuple(vectors.shape) != wanted or vectors.dtype != torch.float32:
+        got = (
+            f"{vectors.dtype} of shape {tuple(vectors.shape)}"
+            if isinstance(vectors, Tensor)
+            else type(vectors).__name__
+        )
         raise ValueError(
             f"Expected argument `pool` to give a float32 tensor of one vector per sentence, {wanted}, but got {got}; "
             f"reduce the tokens alone, and call .float()"
         )
-    return found
+    return vectors
 
 
 def mean(hidden: Tensor, attended: Tensor, ordinary: Tensor) -> Tensor:

@@ -26,6 +26,6 @@ def _state_widths(parts: Parts) -> dict[str, int]:
 
 
 STATES = Reading("states", record, _state_widths)
-DOWN_INPUT = Reading("down_input", partial(record_neurons, reading="down_input"), neuron_widths)
-GATE = Reading("gate", partial(record_neurons, reading="gate"), neuron_widths)
+DOWN_INPUT = Reading("down_input", partial(record_neurons, place="down_input"), neuron_widths)
+GATE = Reading("gate", partial(record_neurons, place="gate"), neuron_widths)
 READINGS = {reading.name: reading for reading in (STATES, DOWN_INPUT, GATE)}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,8 +22,8 @@ def record(parts: Parts, keep: Keep) -> Iterator[None]:
     "final" the output of the final norm where the family has one; there, Hugging Face's last hidden state is "final".
 
     Raises:
-        ValueError: if the model is compiled.
-        RuntimeError: if a layer was passed less often than another, as in a model that bypasses some of its blocks.
+        ValueError: if the model is compiled, or a layer was run less often than another, as when the forward pass skips
+            some of the blocks that the family row names.
     """
     refuse_compiled(parts)
     fired: Counter[str] = Counter()
@@ -39,18 +39,17 @@ def record(parts: Parts, keep: Keep) -> Iterator[None]:
         # depending on the family, blocks return a bare tensor or a tuple that starts with one
         return lambda module, args, output: give(layer, output if isinstance(output, Tensor) else output[0])
 
-    handles = [parts.blocks[0].register_forward_pre_hook(before, with_kwargs=True)]
-    handles += [block.register_forward_hook(after(str(i))) for i, block in enumerate(parts.blocks, start=1)]
-    if parts.final_norm is not None:
-        handles.append(parts.final_norm.register_forward_hook(after("final")))
-    try:
+    with ExitStack() as hooks:
+        hooks.enter_context(parts.blocks[0].register_forward_pre_hook(before, with_kwargs=True))
+        for i, block in enumerate(parts.blocks, start=1):
+            hooks.enter_context(block.register_forward_hook(after(str(i))))
+        if parts.final_norm is not None:
+            hooks.enter_context(parts.final_norm.register_forward_hook(after("final")))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
     if len({fired[layer] for layer in parts.layers}) != 1 or not fired:
-        silent = ", ".join(f"{layer} ({fired[layer]}x)" for layer in parts.layers)
-        raise RuntimeError(
-            f"Expected every layer of a {parts.family.model_type} model to be passed equally often, but got {silent}; "
-            "the model's forward does not run the blocks that its family row names."
+        counts = ", ".join(f"{layer} ({fired[layer]}x)" for layer in parts.layers)
+        name = parts.family.model_type
+        raise ValueError(
+            f"Expected every layer of a {name} model to run equally often in a forward pass, but got {counts}; correct "
+            f"`blocks` in the row of family {name!r} (`model.family`)."
         )

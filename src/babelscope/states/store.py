@@ -15,12 +15,14 @@ from typing import Any
 
 from torch import Tensor
 
+from babelscope.data.batches import Batch
 from babelscope.files import whole_folder
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Pooled, Prepared, Progress, Put, embed_into, measuring_device
+from babelscope.states.embed import Pooled, Prepared, Put, embed_into, measuring_device
 from babelscope.states.finite import refuse_non_finite
 from babelscope.states.layer_file import LayerFile, create
 from babelscope.states.pool import Pool
+from babelscope.states.progress import Progress
 from babelscope.states.reading import STATES, Reading
 
 FORMAT = 3
@@ -30,18 +32,18 @@ FORMAT = 3
 class StoredLayers(Mapping[str, Tensor]):
     """Layers of one stored embedding, each read from disk when it is asked for."""
 
-    def __init__(self, folder: Path, names: tuple[str, ...]):
-        self.folder, self.names = folder, names
+    def __init__(self, folder: Path, layers: tuple[str, ...]):
+        self.folder, self.layers = folder, layers
 
     def __getitem__(self, layer: str) -> Tensor:
         file = self.file(layer)
         return file.columns(0, file.shape[1])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self.layers)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.layers)
 
     def file(self, layer: str) -> LayerFile:
         """Open one layer for reading parts of it."""
@@ -56,7 +58,7 @@ def embed_once(
     pool: Pool,
     *,
     reading: Reading = STATES,
-    progress: Progress = iter,
+    progress: Progress[Batch] = iter,
 ) -> Pooled:
     """Read the pooled states with this key from the store, or embed and keep them.
 
@@ -94,11 +96,11 @@ def embed_once(
 
 
 def _write(folder: Path, prepared: Prepared, widths: Mapping[str, int], run: Callable[[Put], None]) -> None:
-    names, ids = tuple(prepared.corpus.languages), prepared.corpus.ids
-    files = {layer: create(_file(folder, layer), (len(names) * len(ids), width)) for layer, width in widths.items()}
+    languages, ids = tuple(prepared.corpus.languages), prepared.corpus.ids
+    files = {layer: create(_file(folder, layer), (len(languages) * len(ids), width)) for layer, width in widths.items()}
 
     def put(layer: str, index: Tensor, vectors: Tensor) -> None:
-        refuse_non_finite(vectors.isfinite().all(dim=1), index, layer=layer, names=names, ids=ids)
+        refuse_non_finite(vectors.isfinite().all(dim=1), index, layer=layer, languages=languages, ids=ids)
         files[layer].put(index, vectors)
 
     run(put)

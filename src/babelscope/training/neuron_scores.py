@@ -12,7 +12,7 @@ from torch import Tensor
 from babelscope.data.corpora import Corpus
 from babelscope.models.families import Family
 from babelscope.states.embed import Pooled
-from babelscope.states.neurons import Place, refuse_unknown
+from babelscope.states.neurons import Place, check_place
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import READINGS
 from babelscope.training.description import describe
@@ -66,7 +66,7 @@ class NeuronScores(Measuring):
         every_n_epochs: int = 1,
         attribute: str = "model",
     ):
-        refuse_unknown(reading)
+        check_place(reading, "reading")
         self.scorer, self.every_n_epochs, self.attribute = scorer, every_n_epochs, attribute
         self.probe = Probe.of(
             corpus,

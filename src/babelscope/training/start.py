@@ -30,7 +30,7 @@ class StartStates:
         if self.file is None:
             self.pooled = pooled
             return
-        about = {"layers": list(pooled.layers), "names": pooled.names, "ids": pooled.ids}
+        about = {"layers": list(pooled.layers), "names": pooled.languages, "ids": pooled.ids}
         about |= {"tokens": self.tokens, "pool": self.pool}
         whole = {layer: x.contiguous() for layer, x in pooled.layers.items()}
         with whole_file(self.file) as temporary:
@@ -67,15 +67,15 @@ class StartStates:
 class KeptLayers(Mapping[str, Tensor]):
     """Layers in one file, each read when it is asked for."""
 
-    def __init__(self, file: Path, names: tuple[str, ...]):
-        self.file, self.names = file, names
+    def __init__(self, file: Path, layers: tuple[str, ...]):
+        self.file, self.layers = file, layers
 
     def __getitem__(self, layer: str) -> Tensor:
         with safe_open(self.file, "pt") as kept:
             return kept.get_tensor(layer)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self.layers)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.layers)

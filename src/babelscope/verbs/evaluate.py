@@ -9,7 +9,6 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.progress import track
 
-from babelscope.analyses.downstream.answerer import answerer
 from babelscope.analyses.downstream.harness import (
     TaskScores,
     load_tasks,
@@ -17,6 +16,7 @@ from babelscope.analyses.downstream.harness import (
     require_harness,
     score_task,
 )
+from babelscope.analyses.downstream.harness_model import harness_model
 from babelscope.models.families import Family, family_of
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
@@ -55,7 +55,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     loaded = build_model(cfg, task="lm")
     loaded.model.to(device)
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
-    model = answerer(loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=_answering)
+    model = harness_model(loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=_answering)
     scores = {}
     for language, task in tasks.items():
         scores[language] = score_task(model, task, limit=cfg.limit)

@@ -6,9 +6,9 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import Tensor
 
-from babelscope.analyses.neurons.deactivation import deactivation
+from babelscope.analyses.neurons.ablation_losses import ablation_losses
+from babelscope.analyses.neurons.ablation_scores import ablation_scores
 from babelscope.analyses.neurons.language_loss import language_losses
-from babelscope.analyses.neurons.rescoring import score_without
 from babelscope.analyses.neurons.topic_accuracy import topic_accuracy
 from babelscope.analyses.regions import Regions
 from babelscope.analyses.rows import Rows
@@ -127,11 +127,11 @@ def ablation_rows(
         def losses() -> Any:
             return language_losses(parts, tokenizer, corpus, **batch)
 
-        rows += deactivation(parts, masks, losses, progress=track_what("Switching off"), **options)
+        rows += ablation_losses(parts, masks, losses, progress=track_what("Switching off"), **options)
     if metrics:
         prepared, pool = prepare(corpus, tokenizer, max_tokens=cfg.max_tokens), build("pool", cfg.pool)
         again.append((lambda: list(score(embed(parts, prepared, pool).samples(), metrics)), None))
     for measure, within in again:
         track = track_what("Scoring without")
-        rows += score_without(parts, masks, measure, within=within, progress=track, **options)
+        rows += ablation_scores(parts, masks, measure, within=within, progress=track, **options)
     return rows

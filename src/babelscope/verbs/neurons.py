@@ -12,7 +12,7 @@ from babelscope.analyses.neurons.lape import lape
 from babelscope.analyses.neurons.published_regions import read_published
 from babelscope.analyses.neurons.region_rows import between_rows, null_size_rows, region_rows
 from babelscope.analyses.neurons.study import study_neurons, with_reading
-from babelscope.analyses.region_files import fit, read, save
+from babelscope.analyses.region_files import check_model, read, save
 from babelscope.analyses.regions import Regions, z_regions
 from babelscope.analyses.rows import Rows
 from babelscope.data.corpora import Corpus
@@ -70,7 +70,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     if given is None:
         rows, regions = _find(cfg, settings, loaded, prepared, weights)
     else:
-        regions[given.criterion] = fit(given, loaded.parts, weights, any_weights=settings.any_weights)
+        regions[given.criterion] = check_model(given, loaded.parts, weights, any_weights=settings.any_weights)
     regions |= published
     for found in regions.values():
         rows += with_reading(region_rows(found), found.reading)
@@ -136,7 +136,7 @@ def _published(cfg: DictConfig, settings: Settings, loaded: Loaded) -> dict[str,
         return {}
     file = Path(settings.published.file).expanduser()
     found = read_published(file, settings.published.languages, loaded.parts.neurons, model=cfg.model.name)
-    return {"published": fit(found, loaded.parts, "")}
+    return {"published": check_model(found, loaded.parts, "")}
 
 
 def _save(regions: Mapping[str, Regions], folder: Path) -> None:

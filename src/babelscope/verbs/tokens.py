@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelscope.analyses.tokens.between_tables import shared_tokens
 from babelscope.analyses.tokens.projection import check_layout
-from babelscope.analyses.tokens.rows import TokenRows, token_rows
 from babelscope.analyses.tokens.study import TokenStudy, least_tokens, study_tokens
+from babelscope.analyses.tokens.token_rows import TokenRows, token_rows
 from babelscope.analyses.tokens.translations import words_in
 from babelscope.analyses.tokens.vocabulary import keep_shared
 from babelscope.files import write_json, write_text

@@ -5,8 +5,8 @@ import pytest
 import torch
 import yaml
 
-from babelscope.analyses.downstream.answerer import answerer
 from babelscope.analyses.downstream.harness import load_tasks, require_harness, score_task
+from babelscope.analyses.downstream.harness_model import harness_model
 from babelscope.models.adapters import lora, save_adapted
 from babelscope.models.load import load
 from tests.models.tiny import save_checkpoint, tiny_tokenizer
@@ -121,7 +121,7 @@ def likelihoods(scores):
 
 @pytest.mark.parametrize("kind", ["bloom", "llama", "bloom-lora", "mt5", "mt5-lora"])
 def test_likelihoods_are_those_of_plain_code(checkpoints, because, kind):
-    scores = score_task(answerer(load(checkpoints[kind], task="lm"), batch_size=3), because)
+    scores = score_task(harness_model(load(checkpoints[kind], task="lm"), batch_size=3), because)
     wanted = expected(checkpoints[kind], ENGLISH, "eng_Latn")
     assert likelihoods(scores).numpy() == pytest.approx(wanted.numpy(), abs=1e-3)
     labels = torch.tensor([row[-1] for row in ENGLISH])
@@ -132,7 +132,7 @@ def test_likelihoods_are_those_of_plain_code(checkpoints, because, kind):
 
 def test_an_adapter_changes_the_answers(checkpoints, because):
     plain, adapted = (
-        score_task(answerer(load(checkpoints[kind], task="lm")), because) for kind in ("bloom", "bloom-lora")
+        score_task(harness_model(load(checkpoints[kind], task="lm")), because) for kind in ("bloom", "bloom-lora")
     )
     assert not torch.allclose(likelihoods(plain), likelihoods(adapted), atol=1e-2)
     assert plain.fingerprint == adapted.fingerprint
@@ -142,7 +142,7 @@ def test_published_files_with_the_harness_own_prompts(checkpoints, tmp_path):
     data = write_published(tmp_path / "xcopa")
     files = yaml.safe_load((HARNESSES[0].parent / "xcopa.yaml").read_text())["files"]
     task = load_tasks({"ind_Latn": "xcopa_id"}, folders=["xcopa"], files=files, data=data)["ind_Latn"]
-    scores = score_task(answerer(load(checkpoints["bloom"], task="lm")), task)
+    scores = score_task(harness_model(load(checkpoints["bloom"], task="lm")), task)
     wanted = expected(checkpoints["bloom"], INDONESIAN, "ind_Latn", lower=True)
     assert scores.samples[0]["arguments"][0] == ("Ketel itu berbunyi karena", " airnya mendidih.")
     assert likelihoods(scores).numpy() == pytest.approx(wanted.numpy(), abs=1e-3)
@@ -153,7 +153,7 @@ def test_published_files_with_the_harness_own_prompts(checkpoints, tmp_path):
 
 
 def test_what_is_told_beside_the_score(checkpoints, because):
-    model = answerer(load(checkpoints["bloom"], task="lm"))
+    model = harness_model(load(checkpoints["bloom"], task="lm"))
     scores = score_task(model, because, limit=5)
     right = torch.tensor([sample["acc"] for sample in scores.samples], dtype=torch.float64)
     assert scores.scores["acc_stderr"] == pytest.approx((right.std() / 5**0.5).item())
@@ -166,20 +166,22 @@ def test_batches_and_length(checkpoints, because):
     loaded = load(checkpoints["llama"], task="lm")
     parts = []
     one, many = (
-        score_task(answerer(loaded, batch_size=size, progress=lambda found: parts.append(len(found)) or found), because)
+        score_task(
+            harness_model(loaded, batch_size=size, progress=lambda found: parts.append(len(found)) or found), because
+        )
         for size in (1, 16)
     )
     assert likelihoods(one).numpy() == pytest.approx(likelihoods(many).numpy(), abs=1e-3)
     assert parts == [1, 1]
-    short = score_task(answerer(loaded, max_length=40), because)
+    short = score_task(harness_model(loaded, max_length=40), because)
     assert 0 < short.truncated <= 2 * len(ENGLISH)
     assert not torch.allclose(likelihoods(short), likelihoods(many), atol=1e-3)
     with pytest.raises(ValueError, match=r"from 1 to 5 tokens, .* but got 18 for ' The water boiled\.' of document 1;"):
-        score_task(answerer(loaded, max_length=5), because)
+        score_task(harness_model(loaded, max_length=5), because)
 
 
 def test_prompts_cut_before_generating_are_counted(checkpoints):
-    model = answerer(load(checkpoints["bloom"], task="lm"), batch_size=2)
+    model = harness_model(load(checkpoints["bloom"], task="lm"), batch_size=2)
     ids, _ = model.tok_batch_encode(["the cat sat on the mat", "a"], left_truncate_len=4)
     assert ids.shape[1] <= 4
     assert model.truncated == 1
@@ -187,7 +189,7 @@ def test_prompts_cut_before_generating_are_counted(checkpoints):
 
 def test_examples(checkpoints, tmp_path):
     folder = write_task(write_task(tmp_path), "none", num_fewshot=0).resolve()
-    model = answerer(load(checkpoints["bloom"], task="lm"))
+    model = harness_model(load(checkpoints["bloom"], task="lm"))
 
     def prompts(seed):
         task = load_tasks({"eng_Latn": "because"}, include=folder, num_fewshot=2, seed=seed)["eng_Latn"]
@@ -206,7 +208,7 @@ def test_examples(checkpoints, tmp_path):
 def test_masked_models_are_refused(tmp_path):
     loaded = load(save_checkpoint(tmp_path / "masked", "xlm-roberta", "lm"), task="lm")
     with pytest.raises(ValueError, match="causal or an encoder-decoder language model, but got xlm-roberta"):
-        answerer(loaded)
+        harness_model(loaded)
 
 
 def test_generated_answers(checkpoints, tmp_path):
@@ -220,10 +222,10 @@ def test_generated_answers(checkpoints, tmp_path):
     )
     for kind in ("bloom", "mt5"):
         task = load_tasks({"eng_Latn": "generate"}, include=folder)["eng_Latn"]
-        scores = score_task(answerer(load(checkpoints[kind], task="lm")), task, limit=2)
+        scores = score_task(harness_model(load(checkpoints[kind], task="lm")), task, limit=2)
         assert set(scores.scores) == {"exact_match", "exact_match_stderr"}
     with pytest.raises(ValueError, match=r"`max_gen_toks` of task 'generate' to be less than the 4 .*, but got 4"):
-        score_task(answerer(load(checkpoints["bloom"], task="lm"), max_length=4), task, limit=2)
+        score_task(harness_model(load(checkpoints["bloom"], task="lm"), max_length=4), task, limit=2)
 
 
 @pytest.mark.parametrize("file", HARNESSES, ids=lambda file: file.stem)

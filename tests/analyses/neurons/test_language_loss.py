@@ -57,7 +57,7 @@ def test_a_translation_model_predicts_nothing_of_one_language(model_type):
 def test_batches_equal_one_text_at_a_time(model_type):
     model, tokenizer = model_of(model_type), tiny_tokenizer()
     found = language_losses(parts_of(model), tokenizer, CORPUS, max_tokens=60)
-    assert found.names == ("eng_Latn", "ell_Grek")
+    assert found.languages == ("eng_Latn", "ell_Grek")
     for k, texts in enumerate(CORPUS.texts.values()):
         for i, text in enumerate(texts):
             nll, targets = plain_loss(model, tokenizer, text, FAMILIES[model_type].objective)

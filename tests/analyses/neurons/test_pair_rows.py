@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from babelscope.analyses.neurons.pair_rows import language_pair_rows, null_rows, pair_rows, released_row
+from babelscope.analyses.neurons.pair_rows import language_pair_rows, legacy_row, null_rows, pair_rows
 from babelscope.metrics.pairs.cosine_sums import squared_norms
-from babelscope.metrics.pairs.legacy_sads import released_order
+from babelscope.metrics.pairs.legacy_sads import legacy_order
 from babelscope.metrics.pairs.nulls import Relabelling, all_cosines
 from tests.metrics.cosines import planted, slow_lrds, slow_means, slow_sads, sums_of
 
@@ -54,9 +54,9 @@ def test_the_null_is_the_range_of_points_measured_under_other_labels():
     assert len(found) == 4
 
 
-def test_the_released_order_has_a_row():
-    x = released_order(X)
-    found = by_key([released_row("7", sums_of(x))])
+def test_the_legacy_order_has_a_row():
+    x = legacy_order(X)
+    found = by_key([legacy_row("7", sums_of(x))])
     assert found["sads_legacy", "", ""] == pytest.approx(np.mean(slow_sads(x)), abs=1e-10)
 
 

@@ -55,7 +55,7 @@ def test_rows_equal_pairs_one_by_one(study):
     for layer, x in layers_of(X).items():
         for metric, slow in SLOW.items():
             values = slow(x)
-            assert [found[layer, metric, name, ""] for name in POOLED.names] == pytest.approx(values, abs=1e-5)
+            assert [found[layer, metric, name, ""] for name in POOLED.languages] == pytest.approx(values, abs=1e-5)
             assert found[layer, metric, "", ""] == pytest.approx(np.mean(values), abs=1e-5)
     different, same = slow_means(X)
     for i, j in combinations(range(4), 2):
@@ -206,7 +206,7 @@ def test_key_neurons_over_time(study):
     start = by_key(rows)
     assert {key[1] for key in start} >= {"gate/lrds", "gate/sads_high", "gate/z_neurons", "gate/z_overlap"}
     assert not [key for key in start if "kept" in key[1]]
-    for k, name in enumerate(POOLED.names):
+    for k, name in enumerate(POOLED.languages):
         expected = torch.stack([z[k] > 1.6 for z in study.z.values()])
         assert masks[name].any()
         assert torch.equal(masks[name], expected)
@@ -214,7 +214,7 @@ def test_key_neurons_over_time(study):
     rows, again = score_activations(POOLED, masks, threshold=1.6, reading="gate")
     kept = by_key(rows)
     assert start.items() <= kept.items()
-    assert [kept["", "gate/z_kept", name, ""] for name in (*POOLED.names, "")] == [1] * 5
+    assert [kept["", "gate/z_kept", name, ""] for name in (*POOLED.languages, "")] == [1] * 5
     assert all(torch.equal(again[name], masks[name]) for name in masks)
 
 
@@ -222,7 +222,7 @@ def test_key_neurons_that_went():
     _, start = score_activations(POOLED, None, threshold=1.6)
     rows, now = score_activations(pooled_of(X + 0.5 * randn(*X.shape, seed=5)), start, threshold=1.6)
     kept = by_key(rows)
-    for name in POOLED.names:
+    for name in POOLED.languages:
         share = int((start[name] & now[name]).sum()) / int((start[name] | now[name]).sum())
         assert 0 < share < 1
         assert kept["", "down_input/z_kept", name, ""] == pytest.approx(share)

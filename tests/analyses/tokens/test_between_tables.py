@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from babelscope.analyses.tokens.between_tables import NamedTable, compare_tables, shared_tokens
-from babelscope.analyses.tokens.rows import token_rows
+from babelscope.analyses.tokens.token_rows import token_rows
 from babelscope.metrics import nearest_neighbours
 from babelscope.report import table as rows_on_disk
 

@@ -3,7 +3,7 @@ import torch
 
 from babelscope.analyses.tokens.blocks import find_blocks
 from babelscope.analyses.tokens.neighbours import count_scripts, find_neighbours
-from babelscope.analyses.tokens.rows import token_rows
+from babelscope.analyses.tokens.token_rows import token_rows
 
 
 def plant(seed=0):

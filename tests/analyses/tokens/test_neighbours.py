@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from babelscope.analyses.tokens.neighbours import count_scripts, draw_tokens, expected_scripts, find_neighbours
-from babelscope.analyses.tokens.rows import token_rows
+from babelscope.analyses.tokens.token_rows import token_rows
 from babelscope.metrics import nearest_neighbours
 from babelscope.report import table as rows_on_disk
 

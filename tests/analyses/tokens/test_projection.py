@@ -6,8 +6,8 @@ import torch
 
 from babelscope.analyses.tokens import projection as token_map
 from babelscope.analyses.tokens.projection import map_tokens
-from babelscope.analyses.tokens.rows import token_rows
 from babelscope.analyses.tokens.study import least_tokens
+from babelscope.analyses.tokens.token_rows import token_rows
 
 TABLE = torch.randn(60, 7, generator=torch.Generator().manual_seed(0))
 TOKENS = token_rows(TABLE, ["Latn"] * 30 + ["Thai"] * 30)

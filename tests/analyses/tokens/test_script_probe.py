@@ -4,8 +4,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from babelscope.analyses.tokens.rows import token_rows
 from babelscope.analyses.tokens.script_probe import script_probe
+from babelscope.analyses.tokens.token_rows import token_rows
 
 
 def plant(offset, sizes=(120, 80, 60), width=24, seed=0):
@@ -37,7 +37,7 @@ def test_equals_scikit_learns_cross_validation_with_the_same_draw():
     tokens = plant(0.4)
     found = values(script_probe(tokens, minimum=70, draws=1, limit=None, seed=3))
     codes = tokens.codes
-    for code, name in enumerate(tokens.names[:2]):
+    for code, name in enumerate(tokens.scripts[:2]):
         g = torch.Generator().manual_seed(3)
         sides = [tokens.ids[codes == code], tokens.ids[codes != code]]
         size = min(map(len, sides))

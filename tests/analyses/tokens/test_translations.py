@@ -3,7 +3,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from babelscope.analyses.tokens.rows import token_rows
+from babelscope.analyses.tokens.token_rows import token_rows
 from babelscope.analyses.tokens.translations import single_tokens, translate
 from babelscope.analyses.tokens.vocabulary import label_tokens
 from babelscope.data.pieces import decode_pieces

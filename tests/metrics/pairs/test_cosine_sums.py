@@ -67,7 +67,7 @@ def test_leaving_one_out_is_measuring_the_rest(case):
 @pytest.mark.parametrize("case", awkward())
 def test_a_sample_is_measured_in_float64(case):
     sample = awkward()[case]
-    x = sample.x.double().view(sample.languages, -1, sample.x.shape[1])
+    x = sample.x.double().view(sample.n_languages, -1, sample.x.shape[1])
     different, translations = slow_means(x)
     means = sample_sums(sample).means
     np.testing.assert_allclose(means.different, different, rtol=0, atol=1e-12)

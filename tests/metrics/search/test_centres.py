@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from babelscope.metrics.neighbours import find_neighbours
-from babelscope.metrics.search.centres import MOST, find_centres
+from babelscope.metrics.search.centres import MAX_CENTRES, find_centres
 from tests.metrics.test_neighbours import products, randn  # noqa: F401  (a fixture)
 
 
@@ -40,7 +40,7 @@ def test_few_different_points_and_many_groups():
     few = randn(3, 8).repeat(100, 1)
     assert len(find_centres(few - few.mean(0))) == 3
     many = randn(400, 8).repeat_interleave(5, 0)
-    assert len(find_centres(many - many.mean(0))) <= MOST
+    assert len(find_centres(many - many.mean(0))) <= MAX_CENTRES
     assert bool(find_centres(many - many.mean(0)).isfinite().all())
 
 

@@ -4,7 +4,7 @@ import torch
 from babelscope.metrics import neighbours
 from babelscope.metrics.neighbours import find_neighbours
 from babelscope.metrics.search.duplicates import copies
-from babelscope.metrics.search.rerank import prepare
+from babelscope.metrics.search.points import prepare_points
 from tests.metrics.planted import brute_force
 from tests.metrics.test_neighbours import randn
 
@@ -15,7 +15,7 @@ def test_copies_are_those_of_the_lowest_index(distance):
         [randn(10, 7), randn(3, 7, seed=1).repeat_interleave(torch.tensor([4, 5, 9]), 0), randn(20, 7, seed=2)]
     )
     x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))]
-    rows, indices = copies(prepare(x, 4, distance), 4)
+    rows, indices = copies(prepare_points(x, 4, distance), 4)
     same = (x.unsqueeze(1) == x).all(2)
     assert sorted(rows.tolist()) == (same.sum(1) > 4).nonzero().flatten().tolist()
     for row, found in zip(rows.tolist(), indices.tolist(), strict=True):
@@ -24,18 +24,18 @@ def test_copies_are_those_of_the_lowest_index(distance):
 
 def test_under_cosine_a_multiple_is_a_copy():
     x = randn(1, 5).repeat(8, 1) * torch.tensor([1.0, 2, 4, 8, 16, 0.5, 0.25, 32])[:, None]
-    assert len(copies(prepare(x, 3, "cosine"), 3)[0]) == 8
-    assert len(copies(prepare(x, 3, "euclidean"), 3)[0]) == 0
+    assert len(copies(prepare_points(x, 3, "cosine"), 3)[0]) == 8
+    assert len(copies(prepare_points(x, 3, "euclidean"), 3)[0]) == 0
 
 
 def test_none():
-    rows, indices = copies(prepare(randn(9, 4), 2, "cosine"), 2)
+    rows, indices = copies(prepare_points(randn(9, 4), 2, "cosine"), 2)
     assert rows.shape == (0,)
     assert indices.shape == (0, 2)
 
 
 def test_a_search_among_few_different_points(monkeypatch):
-    monkeypatch.setattr(neighbours, "SMALL", 0)
+    monkeypatch.setattr(neighbours, "MAX_BRUTE_FORCE_POINTS", 0)
     x = torch.cat([randn(3, 24).repeat_interleave(700, 0), randn(30, 24, seed=1)])
     found = find_neighbours(x, 5, distance="euclidean")
     assert bool((found.distances[:2100] == 0).all())

@@ -3,8 +3,8 @@ import torch
 
 from babelscope.metrics.precision import full_precision, multiply
 from babelscope.metrics.search.centres import find_centres
+from babelscope.metrics.search.points import prepare_points
 from babelscope.metrics.search.products import FAR, KEYS, encode
-from babelscope.metrics.search.rerank import prepare
 from tests.metrics.test_neighbours import CASES, randn
 
 TYPES = [torch.bfloat16, torch.float32]
@@ -33,7 +33,7 @@ CENTRES = {
 def test_no_key_breaks_its_bound(case, dtype, centres):
     x = randn(300, 1000) if case == "wide" else CASES[case]
     for distance in ("cosine", "euclidean"):
-        points = prepare(x, 1, distance)
+        points = prepare_points(x, 1, distance)
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
         coded = encode(points, order, dtype, CENTRES[centres](points.p))
         directed = ~points.zero[order]
@@ -48,7 +48,7 @@ def test_no_key_breaks_its_bound(case, dtype, centres):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(("x", "count"), [(randn(64, 2), 64), (randn(64, 1), 9), (randn(99, 300), 40)])
 def test_before_it_is_rounded_a_sum_errs_by_no_more_than_is_allowed(x, count, dtype):
-    points = prepare(x, 1, "euclidean")
+    points = prepare_points(x, 1, "euclidean")
     centres = points.p[:count].contiguous()
     coded = encode(points, torch.arange(len(x)), dtype, centres)
     rows, width = slice(0, len(x)), x.shape[1]
@@ -64,7 +64,7 @@ def test_before_it_is_rounded_a_sum_errs_by_no_more_than_is_allowed(x, count, dt
 @pytest.mark.parametrize("dtype", TYPES)
 def test_scores_are_half_squared_distances_and_padding_is_far(dtype):
     x = 3 + randn(50, 20)
-    points = prepare(x, 1, "euclidean")
+    points = prepare_points(x, 1, "euclidean")
     coded = encode(points, torch.arange(50), dtype, CENTRES["none"](points.p))
     values = keys_of(coded).view(dtype).double()
     assert coded.right.shape == (64, 32)
@@ -76,7 +76,7 @@ def test_scores_are_half_squared_distances_and_padding_is_far(dtype):
 @pytest.mark.parametrize(("dtype", "most"), [(torch.bfloat16, 2e-2), (torch.float32, 1e-4)])
 def test_around_centres_rounding_is_relative_to_what_is_left(dtype, most):
     x = randn(3, 20).repeat_interleave(100, 0) + 1e-3 * randn(300, 20, seed=1)
-    points = prepare(x, 1, "euclidean")
+    points = prepare_points(x, 1, "euclidean")
     true = torch.cdist(points.p.double(), points.p.double()).square() / 2
     wrong = {}
     for name in ("none", "found"):

@@ -3,8 +3,8 @@ import torch
 
 from babelscope.metrics.precision import full_precision
 from babelscope.metrics.search.centres import find_centres
+from babelscope.metrics.search.points import prepare_points
 from babelscope.metrics.search.products import encode
-from babelscope.metrics.search.rerank import prepare
 from babelscope.metrics.search.symmetric import _Search, is_closed, near_pairs
 from tests.metrics.search.test_products import keys_of
 from tests.metrics.test_neighbours import CASES, randn
@@ -13,7 +13,7 @@ TYPES = [torch.bfloat16, torch.float32]
 
 
 def pairs_of(x, k, dtype, block, limit):
-    points = prepare(x, k, "euclidean")
+    points = prepare_points(x, k, "euclidean")
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
     coded = encode(points, order, dtype, find_centres(points.p))
     with full_precision(x.device):
@@ -61,7 +61,7 @@ def test_when_most_rows_are_crowded_all_are_given_up():
 def test_a_row_that_was_given_up_collects_no_more(dtype):
     # so near to each other that rounding gives half of the distances a minus sign
     x = torch.cat([randn(1200, 16), 1 + 1e-6 * randn(800, 16)])
-    points = prepare(x, 3, "euclidean")
+    points = prepare_points(x, 3, "euclidean")
     coded = encode(points, torch.randperm(len(x)), dtype, torch.zeros_like(points.p[:1]))
     search = _Search(coded, 3, 64, 20)
     with full_precision(x.device):

@@ -1,4 +1,4 @@
-"""Whether a task's documents fit it: said before a model is loaded, with the place of the one that does not.
+"""Check that a task's documents fit its prompts, before a model is loaded; errors name the document.
 
 The harness counts a label that is no choice as a wrong answer, and ends in an error of its own language at the rest.
 """
@@ -55,7 +55,7 @@ def _misfit(name: str, file: Path | None, number: int, reason: str) -> ValueErro
 
 
 def _is_right(answer: Any, choices: Sequence[str]) -> bool:
-    """Whether the harness can find the answer: by its place, one of several places, or its text."""
+    """Return whether the harness can find the answer: by its place, one of several places, or its text."""
     if isinstance(answer, list):
         return bool(answer) and all(_is_place(label, choices) for label in answer)
     return answer in choices if isinstance(answer, str) else _is_place(answer, choices)

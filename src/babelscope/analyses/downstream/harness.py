@@ -1,6 +1,6 @@
 """Downstream tasks by EleutherAI's lm-evaluation-harness, whose prompts and scoring are used as they are.
 
-Only this file and answerer.py import the harness, and only when a task is asked for.
+Only this file and harness_model.py import the harness, and only when a task is asked for.
 """
 
 import sys
@@ -71,9 +71,10 @@ def load_tasks(
             cannot be read or do not fit, or it has a fixed number of examples and another is asked for.
     """
     require_harness()
-    found = {language: _find(name, language, include, folders) for language, name in names.items()}
+    managers = {language: _find_manager(name, language, include, folders) for language, name in names.items()}
     tasks = {}
-    for language, (name, manager) in found.items():
+    for language, name in names.items():
+        manager = managers[language]
         changes: dict[str, Any] = {}
         paths: dict[str, Path] = {}
         if data is not None:
@@ -96,15 +97,15 @@ def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores
     before = model.truncated
     try:
         with quiet():
-            found = import_module("lm_eval.evaluator").evaluate(model, {"tasks": {name: task}}, limit=limit)
+            results = import_module("lm_eval.evaluator").evaluate(model, {"tasks": {name: task}}, limit=limit)
     except (LookupError, AssertionError) as error:  # of the harness, where an answer leaves no room for a prompt
         raise ValueError(_without_room(model, task)) from error
-    samples = found["samples"][name]
+    samples = results["samples"][name]
     hashes = "".join(sample["doc_hash"] + sample["prompt_hash"] + sample["target_hash"] for sample in samples)
-    count = found["n-samples"][name]
+    count = results["n-samples"][name]
     scores = {
         key.removesuffix(",none"): float(value)
-        for key, value in found["results"][name].items()
+        for key, value in results["results"][name].items()
         if "," in key and isinstance(value, int | float)
     }
     return TaskScores(
@@ -112,8 +113,8 @@ def score_task(model: Any, task: Any, *, limit: int | None = None) -> TaskScores
         scores={**scores, **_guessing(task, samples, scores)},
         documents=count["effective"],
         of=count["original"],
-        num_fewshot=int(found["n-shot"][name]),
-        version=str(found["versions"][name]),
+        num_fewshot=int(results["n-shot"][name]),
+        version=str(results["versions"][name]),
         fingerprint=sha256(hashes.encode()).hexdigest(),
         truncated=model.truncated - before,
         samples=samples,
@@ -177,14 +178,14 @@ def _guessing(task: Any, samples: Sequence[Mapping[str, Any]], scores: Mapping[s
     return {f"{key}_null": null for key in scores if key.startswith("acc") and "_stderr" not in key}
 
 
-def _find(name: str, language: str, include: Path | None, folders: Sequence[str]) -> tuple[str, Any]:
-    """Find the first place that knows a task: the user's folder, the benchmark's, the whole harness."""
+def _find_manager(name: str, language: str, include: Path | None, folders: Sequence[str]) -> Any:
+    """Find the first place that knows a task, by its manager: the user's folder, the benchmark's, the whole harness."""
     shipped = Path(import_module("lm_eval.tasks").__file__ or "").parent
     places = [*([include] if include else []), *(shipped / folder for folder in folders), shipped]
     for place in places:
         manager = _index(place.expanduser().absolute())
         if name in manager.all_subtasks:
-            return name, manager
+            return manager
         if name in manager.all_tasks:
             raise ValueError(
                 f"Expected `tasks.{language}` to be one task of the harness, but got {name!r}, which stands for "

@@ -54,7 +54,11 @@ def read_published(paths: Mapping[str, Path]) -> Callable[..., Any]:
 
 
 def _refuse_holes(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a row without a field of the others, which would be filled by nothing, and answered."""
+    """Refuse a row that lacks a field of other rows; `datasets` would fill it with null and the harness would score it.
+
+    Raises:
+        ValueError: if there is one.
+    """
     names = dict.fromkeys(name for row in rows for name in row)
     for number, row in enumerate(rows, start=1):
         for name in names:

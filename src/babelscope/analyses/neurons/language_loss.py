@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.neurons.target_losses import LOSSES
-from babelscope.data.batches import batches
+from babelscope.data.batches import Batch, batches
 from babelscope.data.corpora import Corpus
 from babelscope.models.parts import Parts
-from babelscope.states.embed import Progress, evaluating
+from babelscope.states.embed import evaluating
+from babelscope.states.progress import Progress
 
 LOGITS = 2**28
 """Most logits of one forward pass, 1 GiB in float32: a vocabulary can be far larger than a state."""
@@ -29,13 +30,13 @@ class LanguageLosses:
             tokens that are targets. The share is 1 for a masked model, and for a causal one whose tokenizer begins a
             text with a token of its own; BLOOM's does not, so that the first token has nothing to be predicted from.
             Span corruption asks for some of the tokens only, and `max_length` may cut a text.
-        names: The K languages.
+        languages: The K languages.
     """
 
     nll: Tensor
     targets: Tensor
     bytes: Tensor
-    names: tuple[str, ...]
+    languages: tuple[str, ...]
 
     @property
     def loss(self) -> Tensor:
@@ -62,7 +63,7 @@ def language_losses(
     max_length: int = 256,
     seed: int = 0,
     targets: int | None = None,
-    progress: Progress = iter,
+    progress: Progress[Batch] = iter,
 ) -> LanguageLosses:
     """Measure the loss of every sentence in every language.
 
@@ -80,7 +81,7 @@ def language_losses(
         progress: Wraps the sequence of batches, for a progress bar.
 
     Raises:
-        ValueError: If the model has no such head, the tokenizer lacks what the objective needs, a loss is not finite,
+        ValueError: if the model has no such head, the tokenizer lacks what the objective needs, a loss is not finite,
             or a language has nothing to predict; see `batches` for texts, max_tokens and max_length.
     """
     if parts.lm_head is None:
@@ -119,7 +120,7 @@ def _count_tokens(texts: Sequence[str], tokenizer: Any) -> Tensor:
 
 
 def _check(losses: LanguageLosses, corpus: Corpus) -> None:
-    for name, nll, targets in zip(losses.names, losses.nll, losses.targets, strict=True):
+    for name, nll, targets in zip(losses.languages, losses.nll, losses.targets, strict=True):
         if not bool(targets.any()):
             raise ValueError(
                 f"Expected something to predict in every language, but the sentences in {name} have one token each; "

@@ -34,7 +34,7 @@ def lape(rates: Tensor, *, share: float = 0.01, bar: float = 0.95) -> Tensor:
         (K, L, F) bool. Regions may share neurons and may be empty.
 
     Raises:
-        ValueError: If there are fewer than two languages, a rate is not between 0 and 1, or share or bar is not
+        ValueError: if there are fewer than two languages, a rate is not between 0 and 1, or share or bar is not
             strictly between 0 and 1 or takes no neuron.
 
     Tang et al. 2024, "Language-Specific Neurons: The Key to Multilingual Capabilities in Large Language Models".

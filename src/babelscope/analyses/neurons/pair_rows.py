@@ -17,16 +17,16 @@ def pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -> Rows:
     """Rows `lrds` and `sads` per language and as their mean, each with `_low` and `_high` over sentences.
 
     Raises:
-        ValueError: If there are fewer than 3 sentences.
+        ValueError: if there are fewer than 3 sentences.
     """
     rows, means = [], sums.means
     for metric, of, by_language in (("lrds", lrds_of, lrds_by_language), ("sads", sads_of, sads_by_language)):
         for names, statistic in ((languages, by_language), ([""], of)):
             low, high = interval(sums, statistic)
             for end, values in (("", statistic(means)), ("_low", low), ("_high", high)):
-                found = values.reshape(-1).tolist()
+                numbers = values.reshape(-1).tolist()
                 rows += [
-                    row(f"{metric}{end}", value, name, layer=layer) for name, value in zip(names, found, strict=True)
+                    row(f"{metric}{end}", value, name, layer=layer) for name, value in zip(names, numbers, strict=True)
                 ]
     return rows
 
@@ -53,6 +53,6 @@ def language_pair_rows(layer: str, sums: CosineSums, languages: Sequence[str]) -
     ]
 
 
-def released_row(layer: str, sums: CosineSums) -> dict[str, Any]:
+def legacy_row(layer: str, sums: CosineSums) -> dict[str, Any]:
     """One row `sads_legacy`, of points in the order of the released code."""
     return row("sads_legacy", sads_of(sums.means), layer=layer)

@@ -26,17 +26,17 @@ def read_published(file: Path, languages: Sequence[str], neurons: int, *, model:
         Regions of criterion "published" and reading "gate", without a hash of weights.
 
     Raises:
-        ValueError: If the file cannot be read or is of another layout, has another number of languages, or names a
+        ValueError: if the file cannot be read or is of another layout, has another number of languages, or names a
             neuron that the model does not have.
     """
-    found = _load(file)
-    if len(languages) != len(found) or len(set(languages)) != len(languages):
+    regions = _load(file)
+    if len(languages) != len(regions) or len(set(languages)) != len(languages):
         raise ValueError(
-            f"Expected argument `languages` to name each of the {len(found)} languages in {file} once, in its order, "
+            f"Expected argument `languages` to name each of the {len(regions)} languages in {file} once, in its order, "
             f"but got {', '.join(languages) or 'none'}; correct the list"
         )
     masks = {}
-    for language, blocks in zip(languages, found, strict=True):
+    for language, blocks in zip(languages, regions, strict=True):
         masks[language] = torch.zeros(len(blocks), neurons, dtype=torch.bool)
         for block, indices in enumerate(blocks):
             if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < neurons:
@@ -50,25 +50,25 @@ def read_published(file: Path, languages: Sequence[str], neurons: int, *, model:
 
 def _load(file: Path) -> list[list[Tensor]]:
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        regions = torch.load(file, map_location="cpu", weights_only=True)
     # a file that is no pickle fails inside the unpickler, in whatever way its bytes lead to
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"Expected {file} to be {LAYOUT}, but it cannot be read: {reason}; fetch it again") from error
-    if not _has_layout(found):
+    if not _has_layout(regions):
         raise ValueError(
-            f"Expected {file} to be {LAYOUT}, as many blocks for each, but got another {type(found).__name__}; give a "
-            f"file in that layout"
+            f"Expected {file} to be {LAYOUT}, as many blocks for each, but got another {type(regions).__name__}; "
+            f"give a file in that layout"
         )
-    return found
+    return regions
 
 
-def _has_layout(found: Any) -> bool:
+def _has_layout(regions: Any) -> bool:
     return (
-        isinstance(found, list)
-        and bool(found)
-        and all(isinstance(blocks, list) and blocks and len(blocks) == len(found[0]) for blocks in found)
-        and all(_is_indices(indices) for blocks in found for indices in blocks)
+        isinstance(regions, list)
+        and bool(regions)
+        and all(isinstance(blocks, list) and blocks and len(blocks) == len(regions[0]) for blocks in regions)
+        and all(_is_indices(indices) for blocks in regions for indices in blocks)
     )
 
 

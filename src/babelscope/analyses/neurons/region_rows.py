@@ -57,7 +57,7 @@ def between_rows(first: Regions, second: Regions) -> Rows:
         Rows c_d_overlap and c_d_overlap_chance, as in `region_rows`, per language that has both and as their mean.
 
     Raises:
-        ValueError: If the shapes differ, no language is in both, or the criteria have one name.
+        ValueError: if the shapes differ, no language is in both, or the criteria have one name.
     """
     if first.criterion == second.criterion:
         raise ValueError(
@@ -73,7 +73,7 @@ def kept_rows(now: Regions, start: Regions) -> Rows:
         Rows c_kept and c_kept_chance, as c_overlap in `region_rows`, per language and as their mean.
 
     Raises:
-        ValueError: If the shapes or criteria differ, or no language is in both.
+        ValueError: if the shapes or criteria differ, or no language is in both.
     """
     if now.criterion != start.criterion:
         raise ValueError(

@@ -32,7 +32,7 @@ def neuron_scores(x: Tensor, norm: Tensor) -> Tensor:
         (K, F) float64.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or the shapes do not fit.
+        ValueError: if there are fewer than 2 languages or sentences, or the shapes do not fit.
     """
     check_points(x, norm)
     sentences = x.shape[1]
@@ -75,7 +75,7 @@ def check_threshold(threshold: float, languages: int, *, name: str = "argument `
     """Refuse a threshold that no neuron can exceed, so that it would select nothing.
 
     Raises:
-        ValueError: If the threshold is not below the highest possible z.
+        ValueError: if the threshold is not below the highest possible z.
     """
     highest = highest_z(languages)
     if not threshold < highest * (1 - EXACT):

@@ -3,27 +3,28 @@
 Layers are read one at a time and in slices of neurons, twice: for the norms of whole vectors, then for all the rest.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from babelscope.analyses.neurons.pair_rows import language_pair_rows, null_rows, pair_rows, released_row
+from babelscope.analyses.neurons.pair_rows import language_pair_rows, legacy_row, null_rows, pair_rows
 from babelscope.analyses.neurons.region_rows import kept_rows, region_rows
 from babelscope.analyses.neurons.scores import check_threshold, neuron_scores, z_scores
 from babelscope.analyses.regions import Regions, z_regions
 from babelscope.analyses.rows import Rows
-from babelscope.metrics.pairs.cosine_sums import cosine_sums_by, squared_norms
-from babelscope.metrics.pairs.legacy_sads import released_order
+from babelscope.metrics.pairs.cosine_sums import CosineSums, cosine_sums_by, squared_norms
+from babelscope.metrics.pairs.legacy_sads import legacy_order
 from babelscope.metrics.pairs.nulls import Relabelling, all_cosines, rescale
 from babelscope.states.embed import Pooled
+from babelscope.states.progress import Progress
 from babelscope.states.slices import slices
 
-Progress = Callable[[Sequence[str]], Iterable[str]]
+Addend = TypeVar("Addend", CosineSums, Tensor)
 WHOLE = ""
 """Layer of the rows about all blocks together."""
 POINTS = 4096
@@ -40,19 +41,39 @@ class NeuronStudy:
     """The same once the languages of every sentence are shuffled; empty without permutations."""
 
 
-Sums = dict[str, Any]
-"""What is added up over slices of neurons, of one layer or of the whole model: pairs, released, cosines."""
+@dataclass(frozen=True)
+class Sums:
+    """What is added up over slices of neurons, of one layer or of the whole model; None where nothing was added."""
+
+    pairs: CosineSums | None = None
+    legacy: CosineSums | None = None
+    """Of points in the order of S3's released code."""
+    cosines: Tensor | None = None
+    """(S, S) of the points that are relabelled."""
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(
+            _plus(self.pairs, other.pairs), _plus(self.legacy, other.legacy), _plus(self.cosines, other.cosines)
+        )
 
 
-def _add(sums: Sums, name: str, part: Any) -> None:
-    sums[name] = sums[name] + part if name in sums else part
+def _plus(one: Addend | None, other: Addend | None) -> Addend | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 def _rows(sums: Sums, layer: str, languages: Sequence[str], relabelling: Relabelling | None) -> Rows:
-    rows = pair_rows(layer, sums["pairs"], languages)
-    if relabelling is not None:
-        rows += null_rows(layer, sums["cosines"], relabelling)
-    return [*rows, released_row(layer, sums["released"])] if "released" in sums else rows
+    rows: Rows = []
+    if sums.pairs is not None:
+        rows += pair_rows(layer, sums.pairs, languages)
+    if sums.cosines is not None and relabelling is not None:
+        rows += null_rows(layer, sums.cosines, relabelling)
+    if sums.legacy is not None:
+        rows.append(legacy_row(layer, sums.legacy))
+    if sums.pairs is not None and layer == WHOLE:
+        rows += language_pair_rows(layer, sums.pairs, languages)
+    return rows
 
 
 def study_neurons(
@@ -62,7 +83,7 @@ def study_neurons(
     permutations: int = 20,
     legacy: bool = False,
     seed: int = 0,
-    progress: Progress = iter,
+    progress: Progress[str] = iter,
 ) -> NeuronStudy:
     """Measure LRDS and SADS of the whole model and of every block, and the z-scores of all neurons.
 
@@ -80,41 +101,41 @@ def study_neurons(
         `_null_low` and `_null_high`, the range of the relabellings; and, of the whole model, `sads` per language pair.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or 3 sentences, or `permutations` is negative.
+        ValueError: if there are fewer than 2 languages or 3 sentences, or `permutations` is negative.
     """
-    languages, layers = pooled.names, list(pooled.layers)
+    languages, layers = pooled.languages, list(pooled.layers)
     norms = {layer: reduce(add, map(squared_norms, _slices(pooled, layer))).sqrt() for layer in layers}
     norm = reduce(add, (own.square() for own in norms.values())).sqrt()
-    few = max(2, min(len(pooled.ids), POINTS // len(languages)))
-    relabelling = Relabelling.draw(len(languages), few, permutations, seed) if permutations else None
+    n_relabelled = max(2, min(len(pooled.ids), POINTS // len(languages)))
+    relabelling = Relabelling.draw(len(languages), n_relabelled, permutations, seed) if permutations else None
     rows: Rows = []
     shuffled = _shuffle(len(languages), len(pooled.ids), seed) if z and permutations else None
     scores: dict[str, Tensor] = {}
     chance: dict[str, Tensor] = {}
-    whole: Sums = {}
+    whole = Sums()
     for layer in progress(layers):
-        own: Sums = {}
+        own = Sums()
         parts, random = [], []
         for x in _slices(pooled, layer):
-            added = {"pairs": cosine_sums_by(x, norms[layer], norm)}
+            by_own, by_whole = cosine_sums_by(x, norms[layer], norm)
+            own, whole = own + Sums(by_own), whole + Sums(by_whole)
             if legacy:
-                added["released"] = cosine_sums_by(*map(released_order, (x, norms[layer], norm)))
-            for name, (by_own, by_whole) in added.items():
-                _add(own, name, by_own)
-                _add(whole, name, by_whole)
+                by_own, by_whole = cosine_sums_by(*map(legacy_order, (x, norms[layer], norm)))
+                own, whole = own + Sums(legacy=by_own), whole + Sums(legacy=by_whole)
             if relabelling is not None:
-                _add(own, "cosines", all_cosines(x[:, :few], norms[layer][:, :few]))
+                own += Sums(cosines=all_cosines(x[:, :n_relabelled], norms[layer][:, :n_relabelled]))
             if z:
                 parts.append(z_scores(neuron_scores(x, norm)))
             if shuffled is not None:
                 random.append(z_scores(neuron_scores(x[shuffled], norm[shuffled])))
-        if relabelling is not None:
-            _add(whole, "cosines", rescale(own["cosines"], norms[layer][:, :few], norm[:, :few]))
+        if own.cosines is not None:
+            cosines = rescale(own.cosines, norms[layer][:, :n_relabelled], norm[:, :n_relabelled])
+            whole += Sums(cosines=cosines)
         rows += _rows(own, layer, languages, relabelling)
         scores |= {layer: torch.cat(parts, dim=1)} if parts else {}
         chance |= {layer: torch.cat(random, dim=1)} if random else {}
     rows += _rows(whole, WHOLE, languages, relabelling)
-    return NeuronStudy(rows + language_pair_rows(WHOLE, whole["pairs"], languages), scores, chance)
+    return NeuronStudy(rows, scores, chance)
 
 
 def score_activations(
@@ -132,11 +153,11 @@ def score_activations(
         Rows, and the key neurons (L, F) of every language now.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or 3 sentences, or no z can exceed the threshold.
+        ValueError: if there are fewer than 2 languages or 3 sentences, or no z can exceed the threshold.
     """
-    check_threshold(threshold, len(pooled.names))
+    check_threshold(threshold, len(pooled.languages))
     study = study_neurons(pooled, permutations=0)
-    now = z_regions(study.z.items(), pooled.names, threshold=threshold, reading=reading)
+    now = z_regions(study.z.items(), pooled.languages, threshold=threshold, reading=reading)
     rows = study.rows + region_rows(now)
     if start is not None:
         rows += kept_rows(now, Regions(start, now.criterion, reading))
@@ -158,4 +179,4 @@ def _shuffle(languages: int, sentences: int, seed: int) -> tuple[Tensor, Tensor]
 def _slices(pooled: Pooled, layer: str) -> Iterator[Tensor]:
     """Yield the activations of a block as (K, n, F_b)."""
     for x in slices(pooled.layers, layer):
-        yield x.view(len(pooled.names), len(pooled.ids), -1)
+        yield x.view(len(pooled.languages), len(pooled.ids), -1)

@@ -36,7 +36,7 @@ def span_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, tar
     """Predict the spans that T5's corruption replaces; a seed gives a text the same spans every time.
 
     Raises:
-        ValueError: If the tokenizer has no sentinels or no end token, or nothing says what a decoder begins with.
+        ValueError: if the tokenizer has no sentinels or no end token, or nothing says what a decoder begins with.
     """
     config: Any = parts.model.config
     if getattr(config, "decoder_start_token_id", None) is None:
@@ -71,7 +71,7 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, t
     more than all blocks.
 
     Raises:
-        ValueError: If the tokenizer has no mask token.
+        ValueError: if the tokenizer has no mask token.
     """
     if tokenizer.mask_token_id is None:
         raise ValueError(
@@ -94,8 +94,8 @@ def masked_losses(parts: Parts, tokenizer: Any, *, max_tokens: int, seed: int, t
         while start < len(row):  # texts lie longest first, so the first of a portion is its longest
             width = int(lengths[row[start]])
             portion = slice(start, start + max(1, max_tokens // width))
-            some = row[portion]
-            losses.append(predict(batch.input_ids[some, :width], batch.attention_mask[some, :width], position[portion]))
+            rows = row[portion]
+            losses.append(predict(batch.input_ids[rows, :width], batch.attention_mask[rows, :width], position[portion]))
             start = portion.stop
         return row, torch.cat(losses)
 
@@ -111,11 +111,8 @@ def _only(stack: nn.Module, position: Tensor) -> Iterator[None]:
         row = torch.arange(len(hidden), device=hidden.device)
         return BaseModelOutput(last_hidden_state=hidden[row, position.to(hidden.device)].unsqueeze(1))
 
-    handle = stack.register_forward_hook(pick)
-    try:
+    with stack.register_forward_hook(pick):
         yield
-    finally:
-        handle.remove()
 
 
 def _draw(batch: Batch, targets: int | None, seed: int) -> Tensor:

@@ -24,7 +24,7 @@ def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[s
         labels: Names of the classes in the order of their numbers.
 
     Raises:
-        ValueError: If the corpus has no labels, or others.
+        ValueError: if the corpus has no labels, or others.
     """
     task, device = classification(tokenizer, labels), next(parts.stack.parameters()).device
     values = {}

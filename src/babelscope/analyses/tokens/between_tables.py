@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
-from babelscope.metrics.angles import canonical_angles, null, null_mean_square
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
+from babelscope.metrics.angles import canonical_angles, first_cosine_null, mean_square_null
 from babelscope.metrics.search.table_neighbours import table_neighbours
 
 
@@ -26,7 +26,7 @@ def shared_tokens(a: NamedTable, b: NamedTable) -> tuple[Tensor, Tensor]:
     """Return the rows of a and of b that spell one token, by ascending row of a; of doubles the lowest id counts.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: if there is none.
     """
     left, right = _by_piece(a), _by_piece(b)
     pairs = [(row, right[piece]) for piece, row in left.items() if piece in right]
@@ -60,7 +60,7 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         language = script (a's label), other = "A|B".
 
     Raises:
-        ValueError: If no token is shared, or only one, or k or sample is below 1.
+        ValueError: if no token is shared, or only one, or k or sample is below 1.
     """
     if k < 1 or (sample is not None and sample < 1):
         raise ValueError(
@@ -76,10 +76,10 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         tidy("vocabulary_overlap", shared / sizes[1], *reversed(pair)),
         tidy("vocabulary_jaccard", shared / (sum(sizes) - shared), *pair),
     ]
-    tally = torch.bincount(a.tokens.codes[left], minlength=len(a.tokens.names))
+    tally = torch.bincount(a.tokens.codes[left], minlength=len(a.tokens.scripts))
     rows += [
         tidy("shared_script_share", count / shared, script, "|".join(pair))
-        for script, count in zip(a.tokens.names, tally.tolist(), strict=True)
+        for script, count in zip(a.tokens.scripts, tally.tolist(), strict=True)
     ]
     near = min(k, shared - 1)
     if near < 1:
@@ -105,27 +105,27 @@ def compare_tables(a: NamedTable, b: NamedTable, *, k: int = 100, sample: int | 
         ]
     return [
         *rows,
-        tidy("angle_first_null", null(shared, *widths), *pair),
-        tidy("angle_mean_square_null", null_mean_square(shared, *widths), *pair),
+        tidy("angle_first_null", first_cosine_null(shared, *widths), *pair),
+        tidy("angle_mean_square_null", mean_square_null(shared, *widths), *pair),
     ]
 
 
 def _by_piece(model: NamedTable) -> dict[str, int]:
     """Row of every distinct piece in use, by ascending row."""
-    found: dict[str, int] = {}
+    rows_of: dict[str, int] = {}
     for row in model.tokens.ids.tolist():
-        found.setdefault(model.pieces[row], row)
-    return found
+        rows_of.setdefault(model.pieces[row], row)
+    return rows_of
 
 
 def _neighbour_overlap(sides: tuple[tuple[NamedTable, Tensor], ...], order: Tensor, k: int) -> float:
     """Mean share of a shared token's k neighbours in one table that are its neighbours in the other too."""
-    found = []
+    neighbours = []
     for model, rows in sides:
         place = torch.full((len(model.tokens.labels),), -1)
         place[rows] = torch.arange(len(rows))
         stream = table_neighbours(model.tokens.table, rows[order], k, rows=rows)
-        found.append(torch.cat([place[near] for _, _, near in stream]).sort(dim=1).values)
+        neighbours.append(torch.cat([place[near] for _, _, near in stream]).sort(dim=1).values)
     # In a row of both lists sorted together, what is in both stands beside itself.
-    both = torch.cat(found, dim=1).sort(dim=1).values
+    both = torch.cat(neighbours, dim=1).sort(dim=1).values
     return float((both[:, 1:] == both[:, :-1]).sum() / both.shape[0] / k)

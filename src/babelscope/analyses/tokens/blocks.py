@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.tokens.neighbours import TokenNeighbours
-from babelscope.analyses.tokens.rows import TokenRows
+from babelscope.analyses.tokens.token_rows import TokenRows
 from babelscope.files import whole_folder
 from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
 
 Found = tuple[Tensor, Tensor, Tensor]
-Progress = Callable[[Iterable[Found], int, int], Iterable[Found]]
+BlockProgress = Callable[[Iterable[Found], int, int], Iterable[Found]]
 """Wraps the blocks still to be found, for a progress bar; told how many there are in all, and how many are done."""
 FORMAT = 1
 """Raised when the meaning of a stored block changes: it is part of the key."""
@@ -33,7 +33,7 @@ def find_blocks(
     store: Path,
     nearest: int,
     batch: int = BATCH,
-    progress: Progress = _silent,
+    progress: BlockProgress = _silent,
 ) -> list[TokenNeighbours]:
     """Find the k nearest other tokens of every id, exactly, unless the store has them; each finished block is kept.
 
@@ -50,8 +50,8 @@ def find_blocks(
         The blocks in order of `ids`, memory-mapped.
 
     Raises:
-        ValueError: If k does not fit the tokens in use or an id is not among them.
-        OSError: If the store cannot be written; what was finished stays.
+        ValueError: if k does not fit the tokens in use or an id is not among them.
+        OSError: if the store cannot be written; what was finished stays.
     """
     key = json.dumps([_hash(tokens.ids), _hash(ids), k, "cosine", nearest, batch, FORMAT])
     folder = store / f"neighbours-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
@@ -62,10 +62,10 @@ def find_blocks(
         queries = torch.cat([blocks[number] for number in missing])
         stream = table_neighbours(tokens.table, queries, k, rows=tokens.ids, batch=batch)
         bar = progress(stream, len(blocks), len(blocks) - len(missing))
-        for (_, distances, found), number in zip(bar, missing, strict=True):
+        for (_, distances, neighbours), number in zip(bar, missing, strict=True):
             with whole_folder(places[number]) as temporary:
                 np.save(temporary / "distances.npy", distances[:, :nearest].float().numpy())
-                np.save(temporary / "neighbours.npy", found.int().numpy())
+                np.save(temporary / "neighbours.npy", neighbours.int().numpy())
     return [
         TokenNeighbours(block, _map(place / "distances.npy"), _map(place / "neighbours.npy"))
         for block, place in zip(blocks, places, strict=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
 from babelscope.metrics.search.table_neighbours import BATCH, table_neighbours
 
 
@@ -33,7 +33,7 @@ def draw_tokens(tokens: TokenRows, sample: float = 0.01, *, seed: int = 0) -> Te
     """Draw a share of the tokens in use, at least one, without replacement; sorted by id.
 
     Raises:
-        ValueError: If the share is not above 0 and at most 1.
+        ValueError: if the share is not above 0 and at most 1.
     """
     if not 0 < sample <= 1:
         raise ValueError(f"Expected argument `sample` to be above 0 and at most 1, but got {sample}; 0.01 is S1's")
@@ -48,11 +48,11 @@ def find_neighbours(tokens: TokenRows, ids: Tensor, k: int = 100, *, batch: int 
     All are held in memory; `find_blocks` keeps those of a long search on disk.
 
     Raises:
-        ValueError: If k does not fit the tokens in use or an id is not among them.
+        ValueError: if k does not fit the tokens in use or an id is not among them.
     """
     parts = [
-        (distances.float(), found.int())
-        for _, distances, found in table_neighbours(tokens.table, ids, k, rows=tokens.ids, batch=batch)
+        (distances.float(), neighbours.int())
+        for _, distances, neighbours in table_neighbours(tokens.table, ids, k, rows=tokens.ids, batch=batch)
     ]
     return TokenNeighbours(ids, torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
 
@@ -83,20 +83,20 @@ def count_scripts(
         neighbour_scripts_decile@K (other = "1", rarest, to "10"); and neighbour_share_null (language, other).
 
     Raises:
-        ValueError: If k is more than the neighbours found, or counts do not fit the vocabulary.
+        ValueError: if k is more than the neighbours found, or counts do not fit the vocabulary.
     """
-    codes, names = tokens.codes, tokens.names
+    codes, names = tokens.codes, tokens.scripts
     sizes = torch.bincount(codes[tokens.ids], minlength=len(names))
     decile = None if counts is None else _deciles(tokens, counts)
-    totals = {some: _Tally.of(len(names)) for some in k}
+    totals = {depth: _Tally.of(len(names)) for depth in k}
     for block in blocks:
         _check(block, k)
         own, theirs = codes[block.ids], codes[block.neighbours.long()]
-        for some, tally in totals.items():
-            tally.add(own, theirs[:, :some], None if decile is None else decile[block.ids])
+        for depth, tally in totals.items():
+            tally.add(own, theirs[:, :depth], None if decile is None else decile[block.ids])
     present: list[int] = []
     rows: Rows = []
-    for some, tally in totals.items():
+    for depth, tally in totals.items():
         counted = tally.distinct.sum(1)  # (C,) tokens of each script
         present = counted.nonzero().flatten().tolist()
         total = int(counted.sum())
@@ -104,24 +104,24 @@ def count_scripts(
         shares = tally.distinct.sum(0).double() / total
         mean = float(shares @ numbers)
         means = (tally.distinct @ numbers.long()).double() / counted
-        null = {code: expected_scripts(sizes, code, some) for code in present}
-        rows += [tidy(f"neighbour_scripts@{some}", mean)]
-        rows += [tidy(f"neighbour_scripts@{some}", float(means[code]), names[code]) for code in present]
-        rows += [tidy(f"neighbour_scripts_sd@{some}", float(shares @ (numbers - mean).square()) ** 0.5)]
-        rows += [tidy(f"neighbour_scripts_null@{some}", sum(null[code] * int(counted[code]) for code in null) / total)]
-        rows += [tidy(f"neighbour_scripts_null@{some}", value, names[code]) for code, value in null.items()]
-        rows += [tidy(f"neighbour_scripts_legacy@{some}", mean + int(tally.alone) / total)]
+        null = {code: expected_scripts(sizes, code, depth) for code in present}
+        rows += [tidy(f"neighbour_scripts@{depth}", mean)]
+        rows += [tidy(f"neighbour_scripts@{depth}", float(means[code]), names[code]) for code in present]
+        rows += [tidy(f"neighbour_scripts_sd@{depth}", float(shares @ (numbers - mean).square()) ** 0.5)]
+        rows += [tidy(f"neighbour_scripts_null@{depth}", sum(null[code] * int(counted[code]) for code in null) / total)]
+        rows += [tidy(f"neighbour_scripts_null@{depth}", value, names[code]) for code, value in null.items()]
+        rows += [tidy(f"neighbour_scripts_legacy@{depth}", mean + int(tally.alone) / total)]
         deepest = int(shares.nonzero().max())
         rows += [
-            tidy(f"neighbour_scripts_share@{some}", share, other=str(number))
+            tidy(f"neighbour_scripts_share@{depth}", share, other=str(number))
             for number, share in enumerate(shares.tolist()[: deepest + 1])
             if number
         ]
         for code in present:
-            row = (tally.shares[code].double() / counted[code] / some).tolist()
-            rows += [tidy(f"neighbour_share@{some}", share, names[code], names[c]) for c, share in enumerate(row)]
+            row = (tally.shares[code].double() / counted[code] / depth).tolist()
+            rows += [tidy(f"neighbour_share@{depth}", share, names[code], names[c]) for c, share in enumerate(row)]
         rows += [
-            tidy(f"neighbour_scripts_decile@{some}", float(found / count), other=str(number))
+            tidy(f"neighbour_scripts_decile@{depth}", float(found / count), other=str(number))
             for number, (found, count) in enumerate(tally.deciles.double().tolist(), 1)
             if count
         ]

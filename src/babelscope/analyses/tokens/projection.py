@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from babelscope.analyses.tokens.rows import TokenRows
+from babelscope.analyses.tokens.token_rows import TokenRows
 
 Layout = Literal["pca", "umap"]
-FEWEST = 5
+MIN_TOKENS = 5
 """Tokens that UMAP needs for a graph of neighbours with a spectrum."""
 
 
@@ -28,7 +28,7 @@ def map_tokens(tokens: TokenRows, ids: Tensor, *, layout: Layout = "pca", seed: 
         (n, 2) places; of PCA with the sign that makes the largest loading positive.
 
     Raises:
-        ValueError: If the layout is unknown, UMAP is not installed, or has too few tokens.
+        ValueError: if the layout is unknown, UMAP is not installed, or has too few tokens.
     """
     check_layout(layout)
     x = tokens.unit(ids)
@@ -51,8 +51,8 @@ def check_layout(layout: str) -> None:
 
 
 def _umap(x: Tensor, seed: int) -> Tensor:
-    if len(x) < FEWEST:
-        raise ValueError(f"Expected at least {FEWEST} tokens for `map=umap`, but got {len(x)}; take map=pca.")
+    if len(x) < MIN_TOKENS:
+        raise ValueError(f"Expected at least {MIN_TOKENS} tokens for `map=umap`, but got {len(x)}; take map=pca.")
     with warnings.catch_warnings():
         # UMAP's: of networks, which this layout does not use
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from babelscope.analyses.rows import Rows
 from babelscope.analyses.tokens.neighbours import count_scripts, draw_tokens, find_neighbours
-from babelscope.analyses.tokens.rows import describe, token_rows
 from babelscope.analyses.tokens.script_probe import script_probe
 from babelscope.analyses.tokens.study import least_tokens
+from babelscope.analyses.tokens.token_rows import describe, token_rows
 from babelscope.analyses.tokens.translations import covers, single_tokens, translate, words_in
 from babelscope.analyses.tokens.vocabulary import label_tokens
 from babelscope.data.corpora import Corpus

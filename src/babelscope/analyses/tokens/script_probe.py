@@ -6,9 +6,10 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
-from babelscope.metrics.isotropy import covariance
-from babelscope.metrics.probes.held_out import guess_held_out
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
+from babelscope.metrics.point_spread import covariance
+from babelscope.metrics.probes.cross_val_predict import cross_val_predict
+from babelscope.metrics.student import t_quantile
 
 
 @torch.no_grad()
@@ -47,7 +48,7 @@ def script_probe(
         tokens of each), script_multiclass_random, script_multiclass_shuffled.
 
     Raises:
-        ValueError: If fewer than two scripts have the minimum of tokens, or an argument does not fit.
+        ValueError: if fewer than two scripts have the minimum of tokens, or an argument does not fit.
     """
     if folds < 2 or minimum < folds or draws < 1 or (limit is not None and limit < folds):
         raise ValueError(
@@ -72,7 +73,7 @@ def script_probe(
         if side < folds:
             continue
         generator = torch.Generator().manual_seed(seed)
-        found: dict[str, list[float]] = {"": [], "_shuffled": []}
+        accuracies: dict[str, list[float]] = {"": [], "_shuffled": []}
         for draw in range(draws):
             drawn = torch.cat([_draw(mine, side, generator), _draw(rest, side, generator)])
             label = torch.tensor([1, 0]).repeat_interleave(side)
@@ -80,24 +81,24 @@ def script_probe(
             # Controls do not depend on the draw of tokens; one suffices.
             labels = label[None] if draw else _with_shuffled(label, generator)
             for kind, (hits, fold) in zip(("", "_shuffled"), _probe(x, labels, folds, max_iter), strict=False):
-                found[kind].append(_fold_accuracy(hits, fold))
+                accuracies[kind].append(_fold_accuracy(hits, fold))
         if side not in random:
             ((hits, fold),) = _probe(_noise(x, seed), label[None], folds, max_iter)
             random[side] = _fold_accuracy(hits, fold)
-        found["_random"] = [random[side]]
-        values = {kind: float(np.mean(some)) for kind, some in found.items()}
+        accuracies["_random"] = [random[side]]
+        values = {kind: float(np.mean(draws_of_kind)) for kind, draws_of_kind in accuracies.items()}
         if draws > 1:
-            half = _half_interval(found[""])
+            half = _half_interval(accuracies[""])
             values |= {"_low": max(values[""] - half, 0.0), "_high": min(values[""] + half, 1.0)}
         values["_tokens"] = side
-        name = tokens.names[code]
+        name = tokens.scripts[code]
         rows += [tidy(f"script_probe{kind}{end}", value, name) for kind, value in values.items()]
         for kind, value in values.items():
             scores.setdefault(kind, []).append(value)
     means = ("", "_random", "_shuffled")
     rows += [tidy(f"script_probe{kind}{end}", float(np.mean(scores[kind]))) for kind in means if kind in scores]
     side = min([limit or max(sizes), *(sizes[code] for code in large)])
-    classes = [(tokens.names[code], tokens.ids[codes == code]) for code in large]
+    classes = [(tokens.scripts[code], tokens.ids[codes == code]) for code in large]
     return rows + _multiclass(
         tokens, classes, side, folds=folds, max_iter=max_iter, project=project, seed=seed, end=end
     )
@@ -159,19 +160,21 @@ def _projection(tokens: TokenRows, width: int | None) -> Tensor | None:
             f"Expected argument `width` to be from 1 to the table's {tokens.table.shape[1]} columns, but got {width}; "
             f"take the smallest of the tables"
         )
-    mean = torch.stack([tokens.unit(some).double().sum(0) for some in tokens.ids.split(4096)]).sum(0) / len(tokens.ids)
+    mean = torch.stack([tokens.unit(chunk).double().sum(0) for chunk in tokens.ids.split(4096)]).sum(0) / len(
+        tokens.ids
+    )
     vectors = torch.linalg.eigh(covariance(tokens.table, tokens.ids, mean, unit=True)).eigenvectors
     return vectors[:, -width:].flip(1).float()
 
 
 def _probe(x: Tensor, labels: Tensor, folds: int, max_iter: int) -> list[tuple[Tensor, Tensor]]:
     """For each labelling (V, n), whether the probe that has not seen a point is right about it, and its fold (n,)."""
-    found = []
+    results = []
     for label in labels:
         fold = _stratify(label, folds)
-        guess = guess_held_out(x, label, fold, int(label.max()) + 1, max_iter=max_iter)
-        found.append(((guess == label).double(), fold))
-    return found
+        predicted = cross_val_predict(x, label, fold, int(label.max()) + 1, max_iter=max_iter)
+        results.append(((predicted == label).double(), fold))
+    return results
 
 
 def _stratify(label: Tensor, folds: int) -> Tensor:
@@ -188,6 +191,4 @@ def _fold_accuracy(hits: Tensor, fold: Tensor) -> float:
 
 def _half_interval(values: list[float]) -> float:
     """Half the 95 % interval of a mean of few draws, by Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
+    return float(t_quantile(len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)

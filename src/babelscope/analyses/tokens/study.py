@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.blocks import Progress, find_blocks
+from babelscope.analyses.tokens.blocks import BlockProgress, find_blocks
 from babelscope.analyses.tokens.neighbours import TokenNeighbours, count_scripts, draw_tokens
 from babelscope.analyses.tokens.projection import Layout, map_tokens
-from babelscope.analyses.tokens.rows import TokenRows, describe
+from babelscope.analyses.tokens.token_rows import TokenRows, describe
 from babelscope.analyses.tokens.translations import Dictionaries, Example, Lookup, translate
 from babelscope.analyses.tokens.vocabulary import TokenVocabulary
 
 SHARE, LEAST = 0.01, 2000
 """Tokens whose neighbours are sought unless told: S1's share, but at least so many."""
-WIDEST = 500
+S1_MINIMUM = 500
 """S1's least number of tokens of a script that is probed."""
 SHOWN = 15
 """Neighbours per token in the explorer."""
@@ -40,7 +40,7 @@ class TokenStudy:
 
 def least_tokens(tokens: TokenRows, folds: int) -> int:
     """Return how many tokens a script needs to be probed: S1's 500, or 1 % of a vocabulary below 50,000."""
-    return max(folds, min(WIDEST, len(tokens.ids) // 100))
+    return max(folds, min(S1_MINIMUM, len(tokens.ids) // 100))
 
 
 def study_tokens(
@@ -57,7 +57,7 @@ def study_tokens(
     layout: Layout = "pca",
     seed: int = 0,
     store: Path,
-    progress: Progress,
+    progress: BlockProgress,
 ) -> TokenStudy:
     """Describe a table, count the scripts among its neighbours, and score these as translations.
 
@@ -77,7 +77,7 @@ def study_tokens(
         progress: For a bar of these blocks.
 
     Raises:
-        ValueError: If an argument does not fit the tokens, or the dictionaries cover none.
+        ValueError: if an argument does not fit the tokens, or the dictionaries cover none.
     """
     share = min(1.0, max(SHARE, LEAST / len(tokens.ids))) if sample is None else sample
     drawn = draw_tokens(tokens, share, seed=seed)
@@ -115,26 +115,26 @@ def _joined(blocks: Sequence[TokenNeighbours]) -> TokenNeighbours:
 def explore(
     tokens: TokenRows,
     vocabulary: TokenVocabulary,
-    found: TokenNeighbours,
+    explored: TokenNeighbours,
     place: Tensor,
     *,
     gold: Mapping[int, set[int]],
     layout: Layout,
 ) -> dict[str, Any]:
     """Collect what the neighbour explorer shows, in few characters: words once, numbers as thousandths."""
-    near = found.neighbours[:, :SHOWN].long()
-    used = torch.cat([found.ids, near.flatten()]).unique()
+    near = explored.neighbours[:, :SHOWN].long()
+    used = torch.cat([explored.ids, near.flatten()]).unique()
     return {
         "layout": layout,
-        "scripts": list(tokens.names),
+        "scripts": list(tokens.scripts),
         "pieces": [vocabulary.pieces[i] for i in used.tolist()],
         "script": tokens.codes[used].tolist(),
-        "tokens": torch.searchsorted(used, found.ids).tolist(),
+        "tokens": torch.searchsorted(used, explored.ids).tolist(),
         "near": torch.searchsorted(used, near).tolist(),
-        "cosine": ((1 - found.distances[:, :SHOWN]) * 1000).round().int().tolist(),
+        "cosine": ((1 - explored.distances[:, :SHOWN]) * 1000).round().int().tolist(),
         "translation": [
             [rank for rank, other in enumerate(others) if other in gold.get(token, ())]
-            for token, others in zip(found.ids.tolist(), near.tolist(), strict=True)
+            for token, others in zip(explored.ids.tolist(), near.tolist(), strict=True)
         ],
         "place": (place / place.abs().max().clamp(min=1e-12) * 1000).round().int().tolist(),
     }

@@ -1,4 +1,4 @@
-"""Whether the nearest tokens of a word are its translations, scored against a dictionary."""
+"""Score how often the nearest tokens of a word are its translations, by a dictionary."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
-from babelscope.analyses.tokens.rows import TokenRows, tidy
+from babelscope.analyses.tokens.token_rows import TokenRows, tidy
 from babelscope.data.pieces import BOUNDARY
 from babelscope.metrics.search.table_neighbours import table_neighbours
 
@@ -48,7 +48,8 @@ def words_in(dictionaries: Dictionaries) -> set[str]:
 def single_tokens(tokenizer: Any, pieces: Sequence[str], words: Iterable[str]) -> Lookup:
     """Look up words that their tokenizer makes one token of: within a sentence, else at the beginning of a text.
 
-    A mark of a word's beginning that stands alone is none, as it does before words of scripts without spaces.
+    A word-boundary mark that is a token by itself is ignored; some tokenizers write one before words of scripts without
+    spaces.
 
     Args:
         tokenizer: Of the model.
@@ -56,19 +57,19 @@ def single_tokens(tokenizer: Any, pieces: Sequence[str], words: Iterable[str]) -
         words: That may be asked for.
     """
     words = sorted(set(words))
-    found: dict[str, tuple[int, ...]] = {}
+    token_of: dict[str, tuple[int, ...]] = {}
     for before in ("", " ") if words else ():
         written = [before + word for word in words]
         rows = tokenizer(written, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         for word, ids in zip(words, rows, strict=True):
             kept = [i for i in ids if pieces[i] != BOUNDARY]
-            if len(kept) == 1 and kept[0] != tokenizer.unk_token_id and (len(ids) == 1 or word not in found):
-                found[word] = (kept[0],)
-    return lambda word: found.get(word, ())
+            if len(kept) == 1 and kept[0] != tokenizer.unk_token_id and (len(ids) == 1 or word not in token_of):
+                token_of[word] = (kept[0],)
+    return lambda word: token_of.get(word, ())
 
 
 def covers(tokens: TokenRows, dictionaries: Dictionaries, lookup: Lookup) -> bool:
-    """Whether a word and a translation of it have a vector each, and not the same; else there is nothing to score."""
+    """Return whether there is something to score: a word and a translation with a vector each, and not the same one."""
     ids_of = _used(tokens, lookup)
     return any(
         (own := ids_of(word)) and any((theirs := ids_of(other)) and theirs != own for other in gold)
@@ -108,7 +109,7 @@ def translate(
         the pairs that have a score have both empty. And the examples.
 
     Raises:
-        ValueError: If no pair has a covered word.
+        ValueError: if no pair has a covered word.
     """
     if not k or min(k) < 1:
         raise ValueError(f"Expected argument `k` to hold numbers from 1, but got {list(k)}; 1, 5 and 10 are usual")
@@ -123,29 +124,29 @@ def translate(
             for word, translations in dictionary.items()
             if (ids := ids_of(word)) and (gold := {t for t in translations if t in candidates and candidates[t] != ids})
         }
-        values = {"coverage": len(queries) / max(len(dictionary), 1), "words": float(len(queries))}
+        scores = {"coverage": len(queries) / max(len(dictionary), 1), "words": float(len(queries))}
         if queries:
-            values["candidates"] = float(len(candidates))
-            scores, some = _score_pair(tokens, queries, candidates, k, examples)
-            values |= scores
-            kept += [Example(source, target, word, gold, near) for word, gold, near in some]
+            scores["candidates"] = float(len(candidates))
+            precision, shown = _score_pair(tokens, queries, candidates, k, examples)
+            scores |= precision
+            kept += [Example(source, target, word, gold, near) for word, gold, near in shown]
             if vocabulary:
-                values |= _score_vocabulary(tokens, queries, candidates, k)
-        rows += [tidy(f"translation_{name}", value, source, target) for name, value in values.items()]
-        for name, value in values.items():
+                scores |= _score_vocabulary(tokens, queries, candidates, k)
+        rows += [tidy(f"translation_{name}", value, source, target) for name, value in scores.items()]
+        for name, value in scores.items():
             if name.startswith(("coverage", "p@", "null@", "vocabulary_p@")):
                 totals.setdefault(name, []).append(value)
-    if not kept and not any(name.startswith("p@") for name in totals):
+    if not any(name.startswith("p@") for name in totals):
         raise ValueError(
             f"Expected a dictionary with covered pairs, but no word of {len(dictionaries)} language pairs and none of "
             f"its translations are both in the vocabulary; take the mean of pieces or another dictionary"
         )
-    rows += [tidy(f"translation_{name}", sum(some) / len(some)) for name, some in totals.items()]
+    rows += [tidy(f"translation_{name}", sum(values) / len(values)) for name, values in totals.items()]
     return Translations(rows, tuple(kept))
 
 
 def _used(tokens: TokenRows, lookup: Lookup) -> Callable[[str], tuple[int, ...]]:
-    """Look words up, but those with a token that is not in use."""
+    """Return a lookup that finds only words whose tokens are all in use."""
     used = set(tokens.ids.tolist())
 
     def ids_of(word: str) -> tuple[int, ...]:
@@ -156,12 +157,13 @@ def _used(tokens: TokenRows, lookup: Lookup) -> Callable[[str], tuple[int, ...]]
 
 
 Queries = Mapping[str, tuple[tuple[int, ...], set[str]]]
-Found = tuple[str, tuple[str, ...], tuple[tuple[str, float, bool], ...]]
+Shown = tuple[str, tuple[str, ...], tuple[tuple[str, float, bool], ...]]
+"""A source word, its covered translations and its nearest words, as in `Example`."""
 
 
 def _score_pair(
     tokens: TokenRows, queries: Queries, candidates: Mapping[str, tuple[int, ...]], k: Sequence[int], examples: int
-) -> tuple[dict[str, float], list[Found]]:
+) -> tuple[dict[str, float], list[Shown]]:
     words = list(candidates)
     pool = _vectors(tokens, list(candidates.values()))
     points = _vectors(tokens, [ids for ids, _ in queries.values()])
@@ -171,7 +173,7 @@ def _score_pair(
     deepest = min(max(k), len(words))
     hits = dict.fromkeys(k, 0.0)
     null = dict.fromkeys(k, 0.0)
-    found: list[Found] = []
+    shown: list[Shown] = []
     entries = list(queries.items())
     for start in range(0, len(entries), 1024):
         cosines = points[start : start + 1024] @ pool.T
@@ -184,16 +186,16 @@ def _score_pair(
         for row, (word, (ids, gold)) in enumerate(entries[start : start + 1024]):
             right = [words[j] in gold for j in order[row]]
             others = len(words) - len(place.get(ids, ()))
-            for some in k:
-                hits[some] += any(right[:some])
-                null[some] += 1 - comb(others - len(gold), some) / comb(others, some) if some <= others else 1
-            if len(found) < examples:
+            for depth in k:
+                hits[depth] += any(right[:depth])
+                null[depth] += 1 - comb(others - len(gold), depth) / comb(others, depth) if depth <= others else 1
+            if len(shown) < examples:
                 near_words = [
                     (words[j], cosine, hit) for j, cosine, hit in zip(order[row], value[row], right, strict=True)
                 ]
-                found.append((word, tuple(sorted(gold)), tuple(n for n in near_words if n[1] > -torch.inf)))
+                shown.append((word, tuple(sorted(gold)), tuple(n for n in near_words if n[1] > -torch.inf)))
     count = len(entries)
-    return {f"p@{s}": hits[s] / count for s in k} | {f"null@{s}": null[s] / count for s in k}, found
+    return {f"p@{s}": hits[s] / count for s in k} | {f"null@{s}": null[s] / count for s in k}, shown
 
 
 def _score_vocabulary(
@@ -208,12 +210,12 @@ def _score_vocabulary(
     if not golds or deepest < 1:
         return {}
     hits = dict.fromkeys(k, 0)
-    for some, _, found in table_neighbours(tokens.table, torch.tensor(list(golds)), deepest, rows=tokens.ids):
-        for token, near in zip(some.tolist(), found.tolist(), strict=True):
+    for queried, _, neighbours in table_neighbours(tokens.table, torch.tensor(list(golds)), deepest, rows=tokens.ids):
+        for token, near in zip(queried.tolist(), neighbours.tolist(), strict=True):
             right = [j in golds[token] for j in near]
-            for number in k:
-                hits[number] += any(right[:number])
-    return {f"vocabulary_p@{number}": hits[number] / len(golds) for number in k}
+            for depth in k:
+                hits[depth] += any(right[:depth])
+    return {f"vocabulary_p@{depth}": hits[depth] / len(golds) for depth in k}
 
 
 def _vectors(tokens: TokenRows, groups: Sequence[tuple[int, ...]]) -> Tensor:
@@ -221,6 +223,6 @@ def _vectors(tokens: TokenRows, groups: Sequence[tuple[int, ...]]) -> Tensor:
     owner = torch.repeat_interleave(torch.tensor([len(group) for group in groups]))
     ids = torch.tensor([token for group in groups for token in group])
     total = torch.zeros(len(groups), tokens.table.shape[1])
-    for some, owners in zip(ids.split(4096), owner.split(4096), strict=True):
-        total.index_add_(0, owners, tokens.unit(some))
+    for chunk, owners in zip(ids.split(4096), owner.split(4096), strict=True):
+        total.index_add_(0, owners, tokens.unit(chunk))
     return torch.nn.functional.normalize(total, dim=1)

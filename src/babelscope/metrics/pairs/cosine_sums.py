@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.parallel import parallel
+from babelscope.metrics.parallel import align_sentences
 from babelscope.metrics.precision import full_precision
 from babelscope.metrics.sample import LayerSample
 
@@ -70,7 +70,7 @@ def directions(x: Tensor, norm: Tensor) -> Tensor:
     return x / torch.where(norm > 0, norm, 1.0).unsqueeze(2).to(x.dtype)
 
 
-def share(norm: Tensor, whole: Tensor) -> Tensor:
+def rescaling(norm: Tensor, whole: Tensor) -> Tensor:
     """Return the factor (K, n) that converts directions by `norm` into directions by `whole`; 0 for a zero vector."""
     return norm / torch.where(whole > 0, whole, 1.0)
 
@@ -84,7 +84,7 @@ def cosine_sums(x: Tensor, norm: Tensor) -> CosineSums:
         norm: (K, n) float64 norms over all columns of the vectors.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or the shapes do not fit.
+        ValueError: if there are fewer than 2 languages or sentences, or the shapes do not fit.
     """
     return cosine_sums_by(x, norm)[0]
 
@@ -98,8 +98,8 @@ def cosine_sums_by(x: Tensor, *norms: Tensor) -> list[CosineSums]:
     for norm in norms:
         check_points(x, norm)
     languages, sentences, _ = x.shape
-    shares = [share(norms[0], norm) for norm in norms]
-    weights = torch.stack(shares, dim=1).to(x.dtype)
+    factors = [rescaling(norms[0], norm) for norm in norms]
+    weights = torch.stack(factors, dim=1).to(x.dtype)
     total = norms[0].new_zeros(languages * sentences, languages * len(norms))
     same = norms[0].new_zeros(sentences, languages, languages)
     with full_precision(x.device):
@@ -110,7 +110,7 @@ def cosine_sums_by(x: Tensor, *norms: Tensor) -> list[CosineSums]:
     by_norm = total.view(languages, sentences, languages, len(norms)).unbind(3)
     return [
         CosineSums(total * own.unsqueeze(2), same * own.T.unsqueeze(1) * own.T.unsqueeze(2))
-        for total, own in zip(by_norm, shares, strict=True)
+        for total, own in zip(by_norm, factors, strict=True)
     ]
 
 
@@ -118,9 +118,9 @@ def sample_sums(sample: LayerSample) -> CosineSums:
     """Sum the cosines of one layer's aligned sentences in float64.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or sentences are not aligned.
+        ValueError: if there are fewer than 2 languages or sentences, or sentences are not aligned.
     """
-    x = parallel(sample)
+    x = align_sentences(sample)
     norm = squared_norms(x).sqrt()
     first, *rest = (cosine_sums(part.double(), norm) for part in x.split(COLUMNS, dim=2))
     return sum(rest, start=first)
@@ -130,7 +130,7 @@ def check_points(x: Tensor, norm: Tensor) -> None:
     """Refuse columns x that do not hold sentences in several languages, or norms that do not fit them.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, or the shapes do not fit.
+        ValueError: if there are fewer than 2 languages or sentences, or the shapes do not fit.
     """
     if x.ndim != 3 or min(x.shape[:2]) < 2:
         raise ValueError(

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from scipy import stats
 from torch import Tensor
 
 from babelscope.metrics.pairs.cosine_sums import CosineSums, PairMeans
+from babelscope.metrics.student import t_quantile
 
-LEVEL = 0.95
 Statistic = Callable[[PairMeans], Tensor]
 """A function of mean cosines (..., K, K) that keeps the leading dimensions, such as `lrds_of` or `sads_by_pair`."""
 
@@ -26,7 +25,7 @@ def interval(sums: CosineSums, statistic: Statistic) -> tuple[Tensor, Tensor]:
         Low and high, each of the statistic's shape.
 
     Raises:
-        ValueError: If there are fewer than 3 sentences.
+        ValueError: if there are fewer than 3 sentences.
     """
     n = len(sums.same)
     if n < 3:
@@ -34,5 +33,5 @@ def interval(sums: CosineSums, statistic: Statistic) -> tuple[Tensor, Tensor]:
     value = statistic(sums.means)
     without = statistic(sums.leave_one_out())
     error = (without - without.mean(0)).square().sum(0).mul((n - 1) / n).sqrt()
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * error
+    half = t_quantile(n - 1) * error
     return value - half, value + half

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.pairs.cosine_sums import check_points, directions, share
+from babelscope.metrics.pairs.cosine_sums import check_points, directions, rescaling
 from babelscope.metrics.precision import full_precision
 
 POINTS = 2**13
@@ -26,7 +26,7 @@ def all_cosines(x: Tensor, norm: Tensor) -> Tensor:
         norm: (K, n) float64 norms of the whole vectors.
 
     Raises:
-        ValueError: If there are fewer than 2 languages or sentences, too many points, or the shapes do not fit.
+        ValueError: if there are fewer than 2 languages or sentences, too many points, or the shapes do not fit.
     """
     check_points(x, norm)
     points = norm.numel()
@@ -45,7 +45,7 @@ def all_cosines(x: Tensor, norm: Tensor) -> Tensor:
 
 def rescale(cosines: Tensor, norm: Tensor, whole: Tensor) -> Tensor:
     """Convert cosines (S, S) by the norms (K, n) of a layer into the layer's part of the cosines by the whole norms."""
-    factor = share(norm, whole).flatten()
+    factor = rescaling(norm, whole).flatten()
     return cosines * factor * factor.unsqueeze(1)
 
 
@@ -63,7 +63,7 @@ class Relabelling:
         """Draw uniform permutations: of the K languages in every sentence, and of the n sentences in every language.
 
         Raises:
-            ValueError: If no permutation is asked for.
+            ValueError: if no permutation is asked for.
         """
         if permutations < 1:
             raise ValueError(
@@ -104,5 +104,5 @@ class Relabelling:
 def _sum_inside(cosines: Tensor, groups: Tensor) -> Tensor:
     """Sum, for each shuffle (P,), the cosines of distinct points in a group; groups (P, G, M) hold each point once."""
     groups = groups.to(cosines.device)
-    sums = [cosines[some.unsqueeze(2), some.unsqueeze(1)].sum() for some in groups]
+    sums = [cosines[group.unsqueeze(2), group.unsqueeze(1)].sum() for group in groups]
     return torch.stack(sums) - cosines.trace()

@@ -9,28 +9,28 @@ from torch import Tensor
 from babelscope.metrics.precision import product
 
 
-class Shared:
+class SharedDesign:
     """One table of features for all problems, multiplied in few large products.
 
     Args:
         x: (n, D) float32 features.
-        share: (V, 1, n) weights of the points, C included.
+        sample_weight: (V, 1, n) weights of the points, C included.
         classes: K.
     """
 
-    def __init__(self, x: Tensor, share: Tensor, classes: int) -> None:
+    def __init__(self, x: Tensor, sample_weight: Tensor, classes: int) -> None:
         self.x, self.columns = x, x.T.contiguous()
-        self.share, self.classes = share.mean(0).squeeze(0).unsqueeze(1), classes
+        self.sample_weight, self.classes = sample_weight.mean(0).squeeze(0).unsqueeze(1), classes
 
     @cached_property
     def root(self) -> tuple[Tensor, Tensor]:
         """Both factors of the inverse Hessian, computed on first use; problems whose optimum is 0 never need it."""
-        weighted = self.x * (self.share / self.classes)
+        weighted = self.x * (self.sample_weight / self.classes)
         width = self.x.shape[1]
         hessian = self.x.new_zeros(width + 1, width + 1, dtype=torch.float64)
         hessian[:-1, :-1] = weighted.T @ self.x
         hessian[-1, :-1] = hessian[:-1, -1] = weighted.sum(0)
-        hessian[-1, -1] = self.share.sum() / self.classes
+        hessian[-1, -1] = self.sample_weight.sum() / self.classes
         lower = inverse_root(hessian).to(self.x.dtype)
         return lower, lower.T.contiguous()
 
@@ -50,22 +50,22 @@ class Shared:
         return product(product(q.flatten(0, 1), lower), upper).view_as(q)
 
 
-class Several:
+class StackedDesigns:
     """One table for each of a few small problems, in batched operations, since overhead is most of their time.
 
     Args:
         tables: (n, D) float32 features each; n may differ.
         table: (V,) index of the table of each problem, on the CPU.
-        share: (V, 1, n) weights of the points, C included, 0 beyond the end of a table.
+        sample_weight: (V, 1, n) weights of the points, C included, 0 beyond the end of a table.
         classes: K.
     """
 
-    def __init__(self, tables: Sequence[Tensor], table: Tensor, share: Tensor, classes: int) -> None:
+    def __init__(self, tables: Sequence[Tensor], table: Tensor, sample_weight: Tensor, classes: int) -> None:
         ones = [torch.cat([x, torch.ones_like(x[:, :1])], dim=1) for x in tables]
         x = torch.nn.utils.rnn.pad_sequence(ones, batch_first=True)
         # copied for each problem, because a batched product cannot use one table twice
         self.x, self.left = x[table.to(x.device)], torch.arange(len(table))
-        hessian = ((self.x * (share / classes).mT).mT @ self.x).double()
+        hessian = ((self.x * (sample_weight / classes).mT).mT @ self.x).double()
         self.root = inverse_root(hessian).to(x.dtype)
 
     def _keep(self, left: Tensor) -> None:

@@ -16,7 +16,7 @@ def sentence_folds(sentence: Tensor, folds: int, generator: torch.Generator) -> 
         (S,) int64 fold of each point.
 
     Raises:
-        ValueError: If there are fewer than 2 folds or more folds than sentences.
+        ValueError: if there are fewer than 2 folds or more folds than sentences.
     """
     unique, position = sentence.unique(return_inverse=True)
     if not 2 <= folds <= len(unique):

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from babelscope.metrics.hardware import threads_for
 from babelscope.metrics.precision import full_precision
-from babelscope.metrics.probes.descend import descend
-from babelscope.metrics.probes.designs import Several, Shared
+from babelscope.metrics.probes.designs import SharedDesign, StackedDesigns
+from babelscope.metrics.probes.lbfgs import minimise
 
 TOLERANCE = 2e-5  # bound on the relative distance of the objective from its optimum; the actual distance is far smaller
 LANES = 16  # float32 numbers in a vector register: products with 31 columns take up to twice as long as with 32
@@ -58,7 +58,7 @@ def fit_together(
         For each table (V, D + 1, K) coefficients; the last row is the intercept.
 
     Raises:
-        ValueError: If C is not positive, a class is absent, or a fit has not converged.
+        ValueError: if C is not positive, a class is absent, or a fit has not converged.
     """
     for x, own in zip(tables, labels, strict=True):
         check_classes(own, classes, C)
@@ -66,7 +66,7 @@ def fit_together(
     points, width = max(map(len, tables)), tables[0].shape[1]
     table = torch.arange(len(tables)).repeat_interleave(torch.tensor([len(own) for own in labels]))
     weights = [torch.ones_like(own) for own in labels] if weights is None else weights
-    share = C * torch.cat([_padded(own.to(tables[0].dtype), points) for own in weights]).unsqueeze(1)
+    sample_weight = C * torch.cat([_padded(own.to(tables[0].dtype), points) for own in weights]).unsqueeze(1)
     filler = -classes % LANES if 4 * (-classes % LANES) <= classes else 0
     logits = tables[0].new_zeros(len(table), classes + filler, points)
     logits[:, classes:] = -torch.inf
@@ -74,11 +74,15 @@ def fit_together(
     penalty[-1] = 0
     with full_precision(logits.device), threads_for(logits.numel() * width):
         alone = len(tables) == 1
-        design = Shared(tables[0], share, classes) if alone else Several(tables, table, share, classes)
-        w, _ = descend(
+        design = (
+            SharedDesign(tables[0], sample_weight, classes)
+            if alone
+            else StackedDesigns(tables, table, sample_weight, classes)
+        )
+        w, _ = minimise(
             logits,
             torch.cat([_padded(own, points) for own in labels]),
-            share,
+            sample_weight,
             penalty,
             forward=design.forward,
             backward=design.backward,

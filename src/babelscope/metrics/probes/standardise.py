@@ -27,23 +27,23 @@ def standardise(x: Tensor, train: Tensor, test: Tensor, *, offset: Tensor, group
         return x[points].double().sub_(offset[group[points]])
 
     total, squares = (x.new_zeros(x.shape[1], dtype=torch.float64) for _ in range(2))
-    for some in train.split(rows):
-        total += read(some).sum(0)
+    for chunk in train.split(rows):
+        total += read(chunk).sum(0)
     mean = total / len(train)
-    for some in train.split(rows):
-        squares += read(some).sub_(mean).square_().sum(0)
+    for chunk in train.split(rows):
+        squares += read(chunk).sub_(mean).square_().sum(0)
     spread = (squares / len(train)).sqrt_()
     spread = torch.where(spread > CONSTANT * mean.abs(), spread, torch.inf)
     z = x.new_empty(len(train) + len(test), x.shape[1])
-    for some, own in zip(torch.cat([train, test]).split(rows), z.split(rows), strict=True):
-        own.copy_(read(some).sub_(mean).div_(spread))
+    for chunk, own in zip(torch.cat([train, test]).split(rows), z.split(rows), strict=True):
+        own.copy_(read(chunk).sub_(mean).div_(spread))
     return z[: len(train)], z[len(train) :]
 
 
 def language_means(x: Tensor, language: Tensor, points: Tensor, languages: int) -> Tensor:
     """Return the float64 mean (K, D) of the given points of each language; 0 for a language without points."""
     means = x.new_zeros(languages, x.shape[1], dtype=torch.float64)
-    for some in points.split(max(1, BLOCK // x.shape[1])):
+    for chunk in points.split(max(1, BLOCK // x.shape[1])):
         # a product, because on a GPU `index_add_` adds in no fixed order
-        means += one_hot(language[some], languages).double().T @ x[some].double()
+        means += one_hot(language[chunk], languages).double().T @ x[chunk].double()
     return means / torch.bincount(language[points], minlength=languages).clamp_min(1).unsqueeze(1)

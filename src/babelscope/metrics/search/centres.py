@@ -5,7 +5,7 @@ from torch import Tensor
 
 SAMPLE = 1024
 """Most points in the sample in which groups are sought; at most a quarter of all points."""
-MOST = 64
+MAX_CENTRES = 64
 """Most centres; each widens the products, so narrow points get fewer."""
 TIGHT = 0.1
 """Share of the squared spread that may remain around the centres; if more remains, one centre serves as well."""
@@ -22,23 +22,23 @@ def find_centres(p: Tensor) -> Tensor:
     each centre moves to the mean of the points nearest to it. The centres are a guess: they never change the result of
     a search, only how long it takes, because distances are sharper the nearer points are to a centre.
     """
-    few = min(SAMPLE, len(p) // 4 + 1)
-    sample = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(0))[:few].to(p.device)]
+    n_sampled = min(SAMPLE, len(p) // 4 + 1)
+    sample = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(0))[:n_sampled].to(p.device)]
     squares = sample.square().sum(1)
     apart = (squares.unsqueeze(1) + squares - 2 * sample @ sample.T).clamp_(min=0)
     limit = 2 * TIGHT * squares.mean()  # squared distances to a point of a group are twice those to its mean
     # A point is at least as far from any centre as from its nearest point; the median ignores some outliers.
     if not bool(apart.clone().fill_diagonal_(torch.inf).amin(1).median() < limit):
         return p.new_zeros(1, p.shape[1])
-    nearest, found, left = apart[0], [torch.zeros((), dtype=torch.int64, device=p.device)], []
-    for _ in range(min(MOST, len(sample) // 4 + 1, p.shape[1] // 2 + 8)):
+    nearest, chosen, left = apart[0], [torch.zeros((), dtype=torch.int64, device=p.device)], []
+    for _ in range(min(MAX_CENTRES, len(sample) // 4 + 1, p.shape[1] // 2 + 8)):
         left.append(nearest.mean())
-        found.append(nearest.argmax())
-        nearest = torch.minimum(nearest, apart[found[-1]])
+        chosen.append(nearest.argmax())
+        nearest = torch.minimum(nearest, apart[chosen[-1]])
     spread = torch.stack(left)
     count = int((spread > SETTLED * spread[-1] + NOISE * squares.mean()).sum()) + 1
     if count == 1 or not bool(spread[-1] < limit):
         return p.new_zeros(1, p.shape[1])
-    group = apart[torch.stack(found[:count])].argmin(0)
+    group = apart[torch.stack(chosen[:count])].argmin(0)
     share = torch.nn.functional.one_hot(group, count).to(p.dtype)
     return (share / share.sum(0).clamp(min=1)).T @ sample

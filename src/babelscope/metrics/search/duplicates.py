@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.search.rerank import PAIR_ELEMENTS, Points, sum_folded
+from babelscope.metrics.search.points import PAIR_ELEMENTS, Points, sum_folded
 
 
 def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
@@ -23,22 +23,22 @@ def copies(points: Points, k: int) -> tuple[Tensor, Tensor]:
     # A number for each point, bit-identical for copies; points with equal numbers are compared below.
     mark = torch.cat([sum_folded(points.directions(rows).mul_(weights)) for rows in every.split(step)])
     order = mark.argsort(stable=True)
-    _, many = torch.unique_consecutive(mark[order], return_counts=True)
-    first = many.cumsum(0) - many
-    few = k + points.largest
-    chosen = (many >= few).repeat_interleave(many)
-    start, rows = first.repeat_interleave(many)[chosen], order[chosen]
+    _, counts = torch.unique_consecutive(mark[order], return_counts=True)
+    first = counts.cumsum(0) - counts
+    n_candidates = k + points.largest
+    chosen = (counts >= n_candidates).repeat_interleave(counts)
+    start, rows = first.repeat_interleave(counts)[chosen], order[chosen]
     same = torch.ones_like(rows, dtype=torch.bool)
-    for some, heads, out in zip(rows.split(step), order[start].split(step), same.split(step), strict=True):
-        out.copy_((points.directions(some) == points.directions(heads)).all(1))
+    for chunk, heads, out in zip(rows.split(step), order[start].split(step), same.split(step), strict=True):
+        out.copy_((points.directions(chunk) == points.directions(heads)).all(1))
     # If a point with the same number is not a copy, the whole group is left to the search.
     bad = torch.zeros(len(every), dtype=torch.bool, device=device).index_fill_(0, start[~same], value=True)
     kept = ~bad[start]
     rows, first = rows[kept], start[kept]
     indices = torch.empty(len(rows), k, dtype=torch.int64, device=device)
-    ahead = torch.arange(few, device=device)
-    for some, heads, out in zip(rows.split(step), first.split(step), indices.split(step), strict=True):
-        out.copy_(lowest(points, some, order[heads.unsqueeze(1) + ahead], k))
+    ahead = torch.arange(n_candidates, device=device)
+    for chunk, heads, out in zip(rows.split(step), first.split(step), indices.split(step), strict=True):
+        out.copy_(lowest(points, chunk, order[heads.unsqueeze(1) + ahead], k))
     return rows, indices
 
 

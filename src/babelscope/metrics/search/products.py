@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.search.rerank import DOUBLE, SINGLE, TINY, Points
+from babelscope.metrics.search.points import DOUBLE, SINGLE, TINY, Points
 
 GROUP = 16
 """Rows and columns of a block are compared by groups of this size."""
@@ -62,9 +62,9 @@ class Coded:
     def left(self, start: int, stop: int) -> Tensor:
         """Rows that, multiplied with `right`, give half squared distances: points negated, ones and parts swapped."""
         rows = self.right[start:stop].neg()
-        d, some = self.width, PARTS * self.centres
-        rows[:, d : d + some] = self.right[start:stop, d + some : d + 2 * some]
-        rows[:, d + some : d + 2 * some] = self.right[start:stop, d : d + some]
+        d, n_terms = self.width, PARTS * self.centres
+        rows[:, d : d + n_terms] = self.right[start:stop, d + n_terms : d + 2 * n_terms]
+        rows[:, d + n_terms : d + 2 * n_terms] = self.right[start:stop, d : d + n_terms]
         return rows
 
     def key_within(self, rows: slice, reach: Tensor) -> Tensor:
@@ -133,8 +133,8 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
     Points are taken in `order` (N,), in which kin are side by side.
     """
     count, width = points.p.shape
-    padded, some = -count % GROUP + count, PARTS * len(centres)
-    right = points.p.new_zeros(padded, -(width + 2 * some) % 32 + width + 2 * some, dtype=dtype)
+    padded, n_terms = -count % GROUP + count, PARTS * len(centres)
+    right = points.p.new_zeros(padded, -(width + 2 * n_terms) % 32 + width + 2 * n_terms, dtype=dtype)
     size, moved = points.size.new_zeros(padded), points.size.new_zeros(padded)
     terms = points.size.new_full((padded, len(centres)), FAR)
     group = order.new_zeros(padded)
@@ -162,8 +162,8 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
         group[place] = own
         start += len(rows)
     terms[:count].masked_fill_(points.zero[order].unsqueeze(1), FAR)
-    right[:, width : width + some] = torch.nn.functional.one_hot(group, len(centres)).repeat(1, PARTS)
-    for part in right[:, width + some : width + 2 * some].split(len(centres), dim=1):
+    right[:, width : width + n_terms] = torch.nn.functional.one_hot(group, len(centres)).repeat(1, PARTS)
+    for part in right[:, width + n_terms : width + 2 * n_terms].split(len(centres), dim=1):
         part.copy_(terms)
         terms = terms - part.double()
     placed = torch.zeros_like(size)

@@ -1,98 +1,19 @@
-"""From fast candidates to exact neighbours: float64 distances, and a proof per row that no other point is nearer.
-
-Both distances are monotone in |u_i - u_j|, where u is the row itself (euclidean) or its direction (cosine, as
-1 - cos = |u_i - u_j|^2 / 2). Candidates are found on p, the rows u centred and scaled, in float32: centring changes no
-difference but makes rounding relative to the spread of the points, so a space whose cosines are all near 1 stays sharp.
-"""
-
-from dataclasses import dataclass
-from typing import Literal
+"""From fast candidates to exact neighbours: float64 distances, and a proof per row that no other point is nearer."""
 
 import torch
 from torch import Tensor
 
-Distance = Literal["cosine", "euclidean"]
-PAIR_ELEMENTS = 2**18  # float64 numbers per chunk of differences: 2 MiB, to stay in cache
+from babelscope.metrics.search.points import (
+    DOUBLE,
+    PAIR_ELEMENTS,
+    SINGLE,
+    TINY,
+    Points,
+    exact_distances,
+    scaled_differences,
+)
+
 ROWS = 512  # rows per chunk of the float64 search
-SINGLE, DOUBLE = 2.0**-24, 2.0**-53  # unit roundoff of float32 and float64
-TINY = 2.0**-126  # the smallest normal float32, lost at most when a number is flushed to zero
-
-
-@dataclass(frozen=True)
-class Points:
-    """N points prepared for search; build them with `prepare`."""
-
-    x: Tensor
-    """(N, D) float32 rows as given."""
-    length: Tensor
-    """(N,) float64 |x| for cosine (1 for a zero row), else 1: x / length is u."""
-    zero: Tensor
-    """(N,) whether the row has no direction; its cosine distance to every point is 1."""
-    centre: Tensor
-    """(D,) float64 mean of u."""
-    scale: float
-    """Largest |u|."""
-    p: Tensor
-    """(N, D) float32 (u - centre) / scale."""
-    size: Tensor
-    """(N,) float64 |p|."""
-    distance: Distance
-    kin: Tensor
-    """(N,) int64 group of each point; points of one group are never each other's neighbours."""
-    largest: int = 1
-    """Number of points in the largest group."""
-
-    def directions(self, index: Tensor) -> Tensor:
-        """Return u (..., D) in float64 for an index of any shape."""
-        return self.x[index].double() / self.length[index].unsqueeze(-1)
-
-    @property
-    def half_squares(self) -> Tensor:
-        """(N,) float32 |p|^2 / 2: p_i . p_j less this orders j by nearness to i."""
-        return (self.size.square() / 2).float()
-
-
-def prepare(x: Tensor, k: int, distance: Distance, kin: Tensor | None = None) -> Points:
-    """Check the arguments of a neighbour search such as `nearest_neighbours`, and prepare x (N, D) for it."""
-    if x.ndim != 2 or x.dtype != torch.float32 or 0 in x.shape:
-        raise ValueError(
-            f"Expected argument `x` to be a non-empty float32 tensor of shape (N, D), but got {x.dtype} of shape "
-            f"{tuple(x.shape)}; pool to (N, D) and call .float()"
-        )
-    if distance not in ("cosine", "euclidean"):
-        raise ValueError(
-            f"Expected argument `distance` to be 'cosine' or 'euclidean', but got {distance!r}; choose one"
-        )
-    if kin is not None and (kin.shape != x.shape[:1] or kin.dtype != torch.int64):
-        raise ValueError(
-            f"Expected argument `kin` to be an int64 tensor of one number for each of {len(x)} points, but got "
-            f"{kin.dtype} of shape {tuple(kin.shape)}; pass the number of each point's sentence"
-        )
-    largest = 1 if kin is None else int(kin.unique(return_counts=True)[1].max())
-    if not 1 <= k <= len(x) - largest:
-        beside = "" if kin is None else f", of which {largest} do not count for one of them"
-        raise ValueError(
-            f"Expected argument `k` to be at least 1 and smaller than the number of points, but got k={k} with "
-            f"{len(x)} points{beside}; change k or add sentences"
-        )
-    kin = torch.arange(len(x), device=x.device) if kin is None else kin.to(x.device)
-    step = max(1, PAIR_ELEMENTS // x.shape[1])
-    chunks = torch.arange(len(x), device=x.device).split(step)
-    norm = torch.cat([sum_folded(some.double().square_()).sqrt() for some in x.split(step)])
-    if not bool(torch.isfinite(norm).all()):  # squares of float32 numbers do not overflow
-        row = int((~torch.isfinite(norm)).nonzero()[0])
-        raise ValueError(f"Expected argument `x` to be finite, but row {row} is not; drop it or look for overflow")
-    zero = (norm == 0) if distance == "cosine" else torch.zeros_like(norm, dtype=torch.bool)
-    length = torch.where(zero, 1.0, norm) if distance == "cosine" else torch.ones_like(norm)
-    scale = float((norm / length).max()) or 1.0
-    points = Points(x, length, zero, x.new_zeros(0).double(), scale, x, norm, distance, kin)
-    centre = torch.stack([points.directions(rows).sum(0) for rows in chunks]).sum(0) / len(x)
-    p = torch.empty_like(x, memory_format=torch.contiguous_format)
-    size = torch.empty_like(norm)
-    for rows, part in zip(chunks, p.split(step), strict=True):
-        part.copy_(points.directions(rows).sub_(centre).div_(scale))
-        size[rows] = torch.linalg.vector_norm(part, dim=1, dtype=torch.float64)
-    return Points(x, length, zero, centre, scale, p, size, distance, kin, largest)
 
 
 def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -115,14 +36,14 @@ def rerank(points: Points, rows: Tensor, candidates: Tensor, scores: Tensor, k: 
     doubtful = torch.arange(count, device=rows.device)
     reach = points.length.new_empty(count)
     # Most rows are settled by their first k candidates, others by all candidates, the rest by a float64 search.
-    for few in (k, width - 1):
-        own, others = rows[doubtful], candidates[doubtful, :few].sort(dim=1).values
-        nearest, order = _distances(points, own, others).sort(dim=1, stable=True)
+    for n_tried in (k, width - 1):
+        own, others = rows[doubtful], candidates[doubtful, :n_tried].sort(dim=1).values
+        nearest, order = exact_distances(points, own, others).sort(dim=1, stable=True)
         distances[doubtful], indices[doubtful] = nearest[:, :k], others.gather(1, order[:, :k])
-        reach[doubtful] = _differences(points, nearest[:, k - 1])
-        doubtful = doubtful[~_certify(points, own, reach[doubtful], scores[doubtful, few])]
-    for some in doubtful.split(ROWS) if len(doubtful) else ():  # no rows would split into one empty chunk
-        distances[some], indices[some] = _search(points, rows[some], reach[some], k)
+        reach[doubtful] = scaled_differences(points, nearest[:, k - 1])
+        doubtful = doubtful[~_certify(points, own, reach[doubtful], scores[doubtful, n_tried])]
+    for chunk in doubtful.split(ROWS) if len(doubtful) else ():  # no rows would split into one empty chunk
+        distances[chunk], indices[chunk] = _search(points, rows[chunk], reach[chunk], k)
     return distances, indices
 
 
@@ -130,47 +51,6 @@ def _certify(points: Points, rows: Tensor, reach: Tensor, floor: Tensor) -> Tens
     """Return whether every point that scores at most `floor` (B,) is provably further away than `reach` (B,)."""
     nearest = points.size[rows].square() / 2 - floor.double() - _score_error(points, rows, reach, SINGLE)
     return nearest.clamp(min=0).mul(2).sqrt() > _differences_seen(points, rows, reach, SINGLE)
-
-
-def sum_folded(x: Tensor) -> Tensor:
-    """Sum the last dimension, in place, by folding halves: the same bits at any position, batch size and device."""
-    while (width := x.shape[-1]) > 1:
-        half = (width + 1) // 2
-        x[..., : width - half] += x[..., half:]
-        x = x[..., :half]
-    return x[..., 0]
-
-
-def _distances(points: Points, rows: Tensor, others: Tensor) -> Tensor:
-    """Return the float64 distances (B, m) of rows (B,) to others (B, m)."""
-    step = max(1, PAIR_ELEMENTS // (others.shape[1] * points.x.shape[1]))
-    squares = points.length.new_empty(others.shape)
-    for own, theirs, out in zip(rows.split(step), others.split(step), squares.split(step), strict=True):
-        # As `directions`, but one row after the other and in place, in half the time
-        apart = points.x.index_select(0, theirs.flatten()).double().div_(points.length[theirs].view(-1, 1))
-        apart = apart.view(*theirs.shape, points.x.shape[1]).sub_(points.directions(own).unsqueeze(1))
-        out.copy_(sum_folded(apart.square_()))
-    if points.distance == "euclidean":
-        return squares.sqrt_()
-    return torch.where(points.zero[rows].unsqueeze(1) | points.zero[others], 1.0, squares / 2)
-
-
-def lengths_between(points: Points, rows: Tensor, others: Tensor) -> Tensor:
-    """Return a lower bound (P,) float64 of |p_i - p_j| for pairs of points, computed in float32."""
-    out = points.length.new_empty(len(rows))
-    step = max(1, 2 * PAIR_ELEMENTS // points.x.shape[1])
-    for own, theirs, part in zip(rows.split(step), others.split(step), out.split(step), strict=True):
-        apart = points.p.index_select(0, theirs).sub_(points.p.index_select(0, own))
-        part.copy_(torch.linalg.vector_norm(apart, dim=1))
-    # Each point was moved by `SINGLE` of its size; differences and the sum of D squares add their own rounding.
-    moved = 1.01 * (SINGLE + 4 * DOUBLE) * (points.size[rows] + points.size[others])
-    width = points.x.shape[1]
-    return out * (1 - 1.01 * (width + 8) * SINGLE) - moved - 4 * width**0.5 * TINY**0.5
-
-
-def _differences(points: Points, distances: Tensor) -> Tensor:
-    """Convert a distance to |u_i - u_j| / scale."""
-    return (distances if points.distance == "euclidean" else (2 * distances).sqrt()) / points.scale
 
 
 def _differences_seen(points: Points, rows: Tensor, reach: Tensor, unit: float) -> Tensor:
@@ -209,7 +89,7 @@ def _search(points: Points, rows: Tensor, reach: Tensor, k: int) -> tuple[Tensor
         left.append(row)
         right.append(columns[column])
     row, column = torch.cat(left), torch.cat(right)
-    distances = _distances(points, rows[row], column.unsqueeze(1)).squeeze(1)
+    distances = exact_distances(points, rows[row], column.unsqueeze(1)).squeeze(1)
     # Three stable sorts order the pairs by (row, distance, index).
     order = column.argsort(stable=True)
     order = order[distances[order].argsort(stable=True)]

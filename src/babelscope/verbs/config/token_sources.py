@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import uint8
 
 from babelscope.analyses.tokens.between_tables import NamedTable
-from babelscope.analyses.tokens.rows import TokenRows, token_rows
+from babelscope.analyses.tokens.token_rows import TokenRows, token_rows
 from babelscope.analyses.tokens.translations import Dictionaries, Lookup, covers, single_tokens, words_in
 from babelscope.analyses.tokens.vocabulary import TokenVocabulary, label_tokens
 from babelscope.data.dictionaries import read_dictionary

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from babelscope.metrics.parallel import find_pivot, parallel
+from babelscope.metrics.parallel import align_sentences, find_pivot
 from babelscope.metrics.retrieval import mean_precision
 from babelscope.metrics.sample import LayerSample
 from babelscope.metrics.separability import separability
@@ -46,9 +46,9 @@ def language_subspace(
             the held-out points lies opposite to the mean of the training points.
 
     Raises:
-        ValueError: If sentences are not aligned, the pivot is not one of the languages, or the rank exceeds K - 1.
+        ValueError: if sentences are not aligned, the pivot is not one of the languages, or the rank exceeds K - 1.
     """
-    x, centre = parallel(sample), find_pivot(sample, pivot)
+    x, pivot_index = align_sentences(sample), find_pivot(sample, pivot)
     languages, sentences, width = x.shape
     rank = languages - 1 if rank is None else rank
     if not 1 <= rank <= languages - 1:
@@ -57,10 +57,10 @@ def language_subspace(
             f"{languages} languages; lower metrics.language_subspace.rank, or leave it null for {languages - 1}"
         )
     # Means relative to a point of the language: exact if all its points are identical.
-    means = torch.stack([some[0].double() + (some.double() - some[0].double()).mean(0) for some in x])
+    means = torch.stack([states[0].double() + (states.double() - states[0].double()).mean(0) for states in x])
     mean = means[0] + (means - means[0]).mean(0)
     between = sentences * (means - mean).square().sum()
-    total = torch.stack([(some.double() - mean).square().sum() for some in x]).sum()
+    total = torch.stack([(states.double() - mean).square().sum() for states in x]).sum()
     basis = language_basis(means, rank)
     result = {
         "language_variance": torch.where(total > 0, between / total, 0.0),
@@ -69,13 +69,13 @@ def language_subspace(
     # One changed copy of the states at a time.
     for name in ("shifted", "removed"):
         y = torch.empty_like(x)
-        for i, some in enumerate(x):
-            y[i] = some.double() - means[i] + mean if name == "shifted" else _remove(some, basis)
-        result[f"retrieval_{name}"] = mean_precision(y, centre)
+        for i, states in enumerate(x):
+            y[i] = states.double() - means[i] + mean if name == "shifted" else _remove(states, basis)
+        result[f"retrieval_{name}"] = mean_precision(y, pivot_index)
         if probe:
             language = torch.arange(languages, device=x.device).repeat_interleave(sentences)
             sentence = torch.arange(sentences, device=x.device).repeat(languages)
-            changed = LayerSample(y.view(-1, width), language, sentence, sample.names)
+            changed = LayerSample(y.view(-1, width), language, sentence, sample.languages)
             result[f"separability_{name}"] = separability(changed, folds=folds, C=C, seed=seed)["separability"]
     return result
 

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows, row
-from babelscope.metrics.isotropy import isotropy
+from babelscope.metrics.point_spread import measure_spread
 
 LAYER = "0"  # the token table is what enters block 0
 BLOCK = 4096
@@ -32,15 +32,15 @@ class TokenRows:
     padding: int
     """Rows of the table beyond the vocabulary, dropped."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
+    @cached_property
+    def scripts(self) -> tuple[str, ...]:
         """The C labels in use, most frequent first."""
         return tuple(name for name, _ in Counter(self.labels[i] for i in self.ids.tolist()).most_common())
 
-    @property
+    @cached_property
     def codes(self) -> Tensor:
-        """Index into `names` of each token of the vocabulary, int64; -1 for a token that is left out."""
-        place = {name: code for code, name in enumerate(self.names)}
+        """Index into `scripts` of each token of the vocabulary, int64; -1 for a token that is left out."""
+        place = {name: code for code, name in enumerate(self.scripts)}
         codes = torch.full((len(self.labels),), -1)
         codes[self.ids] = torch.tensor([place[self.labels[i]] for i in self.ids.tolist()])
         return codes
@@ -57,7 +57,7 @@ def token_rows(table: Tensor, labels: Sequence[str]) -> TokenRows:
     Tokens without a label need no row: Gemma 3's tokenizer has a special token of images beyond its text models' table.
 
     Raises:
-        ValueError: If a labelled token has no row, a used row is not finite, or no row is left.
+        ValueError: if a labelled token has no row, a used row is not finite, or no row is left.
     """
     if table.ndim != 2 or not table.is_floating_point():
         raise ValueError(
@@ -94,7 +94,7 @@ def describe(tokens: TokenRows) -> Rows:
         isoscore, mean_cosine, variance.
     """
     counts = Counter(tokens.labels[i] for i in tokens.ids.tolist())
-    spread = isotropy(tokens.table, rows=tokens.ids)
+    spread = measure_spread(tokens.table, rows=tokens.ids)
     return [
         *(tidy("tokens", count, name) for name, count in counts.most_common()),
         tidy("tokens", len(tokens.ids)),

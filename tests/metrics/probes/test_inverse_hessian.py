@@ -1,6 +1,6 @@
 import torch
 
-from babelscope.metrics.probes.curvature import PAIRS, Curvature
+from babelscope.metrics.probes.inverse_hessian import PAIRS, InverseHessian
 
 
 def two_loops(pairs, gradient, start):
@@ -27,29 +27,29 @@ def problems(count, width=20):
 
 def test_the_compact_form_is_the_two_loops():
     hessian, start, draw = problems(3)
-    curvature, pairs = Curvature(), []
+    inverse, pairs = InverseHessian(), []
     for _ in range(PAIRS + 4):
         gradient = draw()
-        found = curvature.multiply(gradient, gradient @ start)
+        found = inverse.multiply(gradient, gradient @ start)
         for v, row in enumerate(found):
             torch.testing.assert_close(row, two_loops([(s[v], y[v]) for s, y in pairs[-PAIRS:]], gradient[v], start))
         step = draw()
         change = (hessian @ step.unsqueeze(2)).squeeze(2)
-        curvature.remember(step, change, change @ start)
+        inverse.update(step, change, change @ start)
         pairs.append((step, change))
 
 
 def test_a_pair_without_curvature_counts_for_nothing_and_problems_are_independent():
     hessian, start, draw = problems(2)
-    both, one = Curvature(), Curvature()
+    both, one = InverseHessian(), InverseHessian()
     for number in range(4):
         step = draw()
         change = (hessian @ step.unsqueeze(2)).squeeze(2)
         if number == 1:
             step[1] = change[1] = 0
-        both.remember(step, change, change @ start)
+        both.update(step, change, change @ start)
         if number != 1:
-            one.remember(step[1:], change[1:], change[1:] @ start)
+            one.update(step[1:], change[1:], change[1:] @ start)
     gradient = draw()
     expected = one.multiply(gradient[1:], gradient[1:] @ start)
     torch.testing.assert_close(both.multiply(gradient, gradient @ start)[1:], expected)

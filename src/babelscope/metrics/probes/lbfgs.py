@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from babelscope.metrics.probes.curvature import Curvature
+from babelscope.metrics.probes.inverse_hessian import InverseHessian
 
 TRIALS = 30  # steps tried in a line search
 ROUNDING = 1e-7  # a gap that is a smaller share of the objective is rounding
@@ -13,10 +13,10 @@ Map = Callable[[Tensor, Tensor], Tensor]
 """A linear map of a tensor of problems; its first argument names the remaining problems: (V,), CPU, ascending."""
 
 
-def descend(
+def minimise(
     logits: Tensor,
     labels: Tensor,
-    share: Tensor,
+    sample_weight: Tensor,
     penalty: Tensor,
     *,
     forward: Map,
@@ -35,7 +35,7 @@ def descend(
     Args:
         logits: (V, K, n) at w = 0: 0, or -inf for a filler class that no point has.
         labels: (V, n) int64 classes.
-        share: (V, 1, n) weights, C included; 0 leaves a point out.
+        sample_weight: (V, 1, n) weights of the points, C included; 0 leaves a point out.
         penalty: (D + 1,) penalty of each coefficient: 1, and 0 for the intercept, which is last.
         forward: From coefficients (V, K, D + 1) to logits (V, K, n).
         backward: Its transpose.
@@ -48,58 +48,59 @@ def descend(
         (V, K, D + 1) coefficients and (V, K, n) logits.
 
     Raises:
-        ValueError: If a problem has not converged.
+        ValueError: if a problem has not converged.
     """
-    found = []
+    finished = []
     left = torch.arange(len(logits))
-    residual, loss = _residual(logits, labels, share)
+    residual, loss = _residual(logits, labels, sample_weight)
     unfitted = loss
     gradient = backward(left, residual)
     w = torch.zeros_like(gradient)
-    solved = gradient
-    curvature = Curvature()
+    preconditioned = gradient
+    inverse = InverseHessian()
     for iteration in range(max_iter):
         value = loss + _dot(penalty * w, w) / 2
         bound = torch.maximum(tolerance * torch.minimum(value, unfitted - value), ROUNDING * value)
         unfinished = ~(_dot(gradient, gradient) / 2 <= bound)  # NaN counts as unfinished
-        some = unfinished.flatten().nonzero().squeeze(1)  # besides the line search, the only wait for the device
-        if len(some) < len(left):
+        # besides the line search, the only wait for the device
+        remaining = unfinished.flatten().nonzero().squeeze(1)
+        if len(remaining) < len(left):
             done = (~unfinished).flatten()
-            found.append((left[done.cpu()], w[done], logits[done]))
-            if not len(some):
+            finished.append((left[done.cpu()], w[done], logits[done]))
+            if not len(remaining):
                 break
-            left = left[some.cpu()]
-            w, logits, labels, share, gradient, solved, unfitted = (
-                own[some] for own in (w, logits, labels, share, gradient, solved, unfitted)
+            left = left[remaining.cpu()]
+            w, logits, labels, sample_weight, gradient, preconditioned, unfitted = (
+                own[remaining] for own in (w, logits, labels, sample_weight, gradient, preconditioned, unfitted)
             )
-            curvature.keep(some)
+            inverse.keep(remaining)
         if not iteration:
-            solved = solve(left, gradient)
-        direction = -curvature.multiply(gradient.flatten(1), solved.flatten(1)).view_as(gradient)
+            preconditioned = solve(left, gradient)
+        direction = -inverse.multiply(gradient.flatten(1), preconditioned.flatten(1)).view_as(gradient)
         start = _dot(gradient, direction)
         # Rounding may turn a direction uphill; the preconditioned gradient is always downhill.
-        direction = torch.where(start < 0, direction, -solved)
-        alpha, logits, residual, loss = _search(
+        direction = torch.where(start < 0, direction, -preconditioned)
+        alpha, logits, residual, loss = _line_search(
             logits,
             forward(left, direction),
             labels,
-            share,
+            sample_weight,
             start=_dot(gradient, direction),
-            slope=_dot(penalty * w, direction),
-            bend=_dot(penalty * direction, direction),
+            penalty_slope=_dot(penalty * w, direction),
+            penalty_curvature=_dot(penalty * direction, direction),
         )
         step = alpha * direction
         w = w + step
         before, gradient = gradient, backward(left, residual) + penalty * w
-        once, solved = solved, solve(left, gradient)
-        curvature.remember(step.flatten(1), (gradient - before).flatten(1), (solved - once).flatten(1))
+        once, preconditioned = preconditioned, solve(left, gradient)
+        inverse.update(step.flatten(1), (gradient - before).flatten(1), (preconditioned - once).flatten(1))
     else:
         raise ValueError(
             f"Expected argument `max_iter` to suffice for the probe, but {max_iter} iterations did not converge; "
             f"raise max_iter, lower C, or bring the features to unit variance"
         )
-    order = torch.cat([own for own, _, _ in found]).argsort().to(logits.device)
-    w, logits = (torch.cat(own)[order] for own in list(zip(*found, strict=True))[1:])
+    order = torch.cat([own for own, _, _ in finished]).argsort().to(logits.device)
+    w, logits = (torch.cat(own)[order] for own in list(zip(*finished, strict=True))[1:])
     return w, logits
 
 
@@ -111,7 +112,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(2, keepdim=True).sum(1, keepdim=True, dtype=torch.float64).to(a.dtype)
 
 
-def _residual(logits: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+def _residual(logits: Tensor, labels: Tensor, sample_weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return the loss's derivatives by the logits (V, K, n) and the loss (V, 1, 1)."""
     p = logits.softmax(1)
     own = labels.unsqueeze(1)
@@ -119,11 +120,18 @@ def _residual(logits: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, Te
     # Sum the other classes: 1 - p would be rounding for a well-separated point, and with a large C all points are.
     wrong = p.scatter_(1, own, 0.0).sum(1, keepdim=True)
     loss = torch.where(wrong < 0.5, -torch.log1p(-wrong), -right.clamp_min(1e-37).log())
-    return p.scatter_(1, own, -wrong).mul_(share), _dot(share, loss)
+    return p.scatter_(1, own, -wrong).mul_(sample_weight), _dot(sample_weight, loss)
 
 
-def _search(
-    logits: Tensor, moved: Tensor, labels: Tensor, share: Tensor, *, start: Tensor, slope: Tensor, bend: Tensor
+def _line_search(
+    logits: Tensor,
+    moved: Tensor,
+    labels: Tensor,
+    sample_weight: Tensor,
+    *,
+    start: Tensor,
+    penalty_slope: Tensor,
+    penalty_curvature: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Find steps (V, 1, 1) that flatten the slope `start` of the convex objective, by Newton kept in a bracket.
 
@@ -131,19 +139,19 @@ def _search(
     minimum may not descend, so it has to halve the slope. The product `moved` of the direction is known, so each trial
     costs a softmax and no matrix product. Returns the steps, and the logits, residuals and loss there.
     """
-    low = torch.zeros_like(slope)
-    high = torch.full_like(slope, torch.inf)
-    alpha = torch.ones_like(slope)
+    low = torch.zeros_like(penalty_slope)
+    high = torch.full_like(penalty_slope, torch.inf)
+    alpha = torch.ones_like(penalty_slope)
     for trial in range(TRIALS):
         there = torch.addcmul(logits, alpha, moved)
-        residual, loss = _residual(there, labels, share)
-        fall = _dot(residual, moved) + slope + alpha * bend
+        residual, loss = _residual(there, labels, sample_weight)
+        fall = _dot(residual, moved) + penalty_slope + alpha * penalty_curvature
         settled = (fall >= 0.9 * start) & (fall <= -0.5 * start)
         if trial == TRIALS - 1 or bool(settled.all()):
             break
         p = there.softmax(1)
         mean = (p * moved).sum(1, keepdim=True)
-        newton = alpha - fall / (_dot(share * p, (moved - mean).square()) + bend)
+        newton = alpha - fall / (_dot(sample_weight * p, (moved - mean).square()) + penalty_curvature)
         low = torch.where(fall < 0, alpha, low)
         high = torch.where(fall > 0, alpha, high)
         middle = torch.where(high.isinf(), 2 * alpha, (low + high) / 2)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from babelscope.metrics.probes.descend import _dot, _residual, _search
+from babelscope.metrics.probes.lbfgs import _dot, _line_search, _residual
 
 
 def problem(scale, *, problems=4, classes=5, points=30, width=7):
@@ -25,14 +25,14 @@ def objective(x, labels, w):
 def test_steps_flatten_the_slope_and_descend(scale):
     x, labels, w, direction = problem(scale)
     gradient = -direction / scale
-    alpha, logits, residual, loss = _search(
+    alpha, logits, residual, loss = _line_search(
         w @ x.T,
         direction @ x.T,
         labels,
         torch.ones(len(labels), 1, len(x), dtype=torch.float64),
         start=_dot(gradient, direction),
-        slope=_dot(w, direction),
-        bend=_dot(direction, direction),
+        penalty_slope=_dot(w, direction),
+        penalty_curvature=_dot(direction, direction),
     )
     there = (w + alpha * direction).requires_grad_()
     after = objective(x, labels, there)
@@ -49,10 +49,10 @@ def test_steps_flatten_the_slope_and_descend(scale):
 def test_residuals_are_the_loss_by_the_logits():
     g = torch.Generator().manual_seed(0)
     logits = (5 * torch.randn(3, 4, 20, generator=g, dtype=torch.float64)).requires_grad_()
-    labels, share = torch.randint(4, (3, 20), generator=g), torch.rand(3, 1, 20, generator=g, dtype=torch.float64)
-    expected = torch.nn.functional.cross_entropy(logits, labels, reduction="none") * share.squeeze(1)
+    labels, weight = torch.randint(4, (3, 20), generator=g), torch.rand(3, 1, 20, generator=g, dtype=torch.float64)
+    expected = torch.nn.functional.cross_entropy(logits, labels, reduction="none") * weight.squeeze(1)
     (slopes,) = torch.autograd.grad(expected.sum(), logits)
-    residual, loss = _residual(logits.detach(), labels, share)
+    residual, loss = _residual(logits.detach(), labels, weight)
     torch.testing.assert_close(residual, slopes)
     torch.testing.assert_close(loss.flatten(), expected.sum(1).detach())
 

@@ -5,7 +5,7 @@ import torch
 from scipy import stats
 
 from babelscope.analyses.ablation import ablate
-from babelscope.analyses.neurons.deactivation import deactivation
+from babelscope.analyses.neurons.ablation_losses import ablation_losses
 from babelscope.analyses.neurons.language_loss import LanguageLosses, language_losses
 from babelscope.data.corpora import Corpus
 from babelscope.models.parts import parts_of
@@ -36,7 +36,7 @@ def by_key(rows):
 def measured():
     parts = parts_of(tiny_model("bloom", "lm", depth=2))
     measure = lambda: language_losses(parts, tiny_tokenizer(), CORPUS)  # noqa: E731
-    rows = deactivation(parts, masks_of(parts), measure, controls=3)
+    rows = ablation_losses(parts, masks_of(parts), measure, controls=3)
     return parts, measure, rows
 
 
@@ -45,7 +45,7 @@ def test_the_matrix_is_that_of_single_passes(measured):
     found, intact = by_key(rows), measure()
     assert all(row["layer"] == "" and math.isfinite(row["value"]) for row in rows)
     for other, mask in masks_of(parts).items():
-        with ablate(parts, mask, at="gate"):
+        with ablate(parts, mask, place="gate"):
             without = measure()
         assert found["ablated_neurons", "", other] == int(mask.sum())
         for k, name in enumerate(NAMES):
@@ -66,9 +66,9 @@ def test_the_matrix_is_that_of_single_passes(measured):
 def test_a_region_alone_has_the_same_rows_and_random_sets_follow_the_seed(measured):
     parts, measure, rows = measured
     one = {"ell_Grek": masks_of(parts)["ell_Grek"]}
-    alone = by_key(deactivation(parts, one, measure, controls=3))
+    alone = by_key(ablation_losses(parts, one, measure, controls=3))
     assert alone.items() <= by_key(rows).items()
-    reseeded = by_key(deactivation(parts, one, measure, controls=3, seed=1))
+    reseeded = by_key(ablation_losses(parts, one, measure, controls=3, seed=1))
     differing = {metric for (metric, *keys), value in reseeded.items() if value != alone[metric, *keys]}
     ends = {f"random_{name}{end}" for name in ("loss", "bits_per_byte") for end in ("", "_low", "_high")}
     assert differing == {*ends, "random_perplexity"}
@@ -97,7 +97,7 @@ def test_intervals():
     random = [intact + targets * change for change in changes]
     parts, measure = fake([intact, ablated, *random], targets)
     one = {"eng_Latn": masks_of(parts)["eng_Latn"]}
-    found = by_key(deactivation(parts, one, measure, controls=4))
+    found = by_key(ablation_losses(parts, one, measure, controls=4))
     for k, name in enumerate(NAMES):
         change = ablated[k] - intact[k]
         value = float(change.sum() / total[k])
@@ -120,14 +120,14 @@ def test_equal_changes_have_an_interval_of_their_value():
     targets = torch.full((2, 3), 7)
     nll = targets.double()
     parts, measure = fake([nll, nll + 7, *[nll + 14] * 2], targets)
-    found = by_key(deactivation(parts, {"eng_Latn": masks_of(parts)["eng_Latn"]}, measure, controls=2))
+    found = by_key(ablation_losses(parts, {"eng_Latn": masks_of(parts)["eng_Latn"]}, measure, controls=2))
     for limit in ("", "_low", "_high"):
         assert found[f"ablated_loss{limit}", "eng_Latn", "eng_Latn"] == pytest.approx(1)
         assert found[f"random_loss{limit}", "eng_Latn", "eng_Latn"] == pytest.approx(2)
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():
-    from babelscope.analyses.neurons.deactivation import _compare
+    from babelscope.analyses.neurons.ablation_losses import _compare
 
     generator = torch.Generator().manual_seed(1)
     targets = torch.randint(5, 30, (800, 40), generator=generator)
@@ -146,15 +146,15 @@ def test_too_few_of_anything_is_an_error():
     parts, measure = fake([targets.double()], targets)
     masks = masks_of(parts)
     with pytest.raises(ValueError, match="`controls` to be at least 2, for their interval, but got 1"):
-        deactivation(parts, masks, measure, controls=1)
+        ablation_losses(parts, masks, measure, controls=1)
     with pytest.raises(ValueError, match="at least 2 sentences per language, for intervals, but got 1"):
-        deactivation(parts, masks, measure)
+        ablation_losses(parts, masks, measure)
 
 
 def test_a_region_that_is_empty_or_cannot_be_matched_is_known_before_anything_runs():
     parts, measure = fake([], torch.full((2, 2), 7))
     with pytest.raises(ValueError, match="empty region for ell_Grek"):
-        deactivation(parts, {**masks_of(parts), "ell_Grek": torch.zeros(2, 48, dtype=torch.bool)}, measure)
+        ablation_losses(parts, {**masks_of(parts), "ell_Grek": torch.zeros(2, 48, dtype=torch.bool)}, measure)
     mask = torch.ones(2, 48, dtype=torch.bool)
     with pytest.raises(ValueError, match="layer 1 has 48 of 48 inside"):
-        deactivation(parts, {"eng_Latn": mask}, measure)
+        ablation_losses(parts, {"eng_Latn": mask}, measure)

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 
 from babelscope.metrics.ilo import ilo
 from babelscope.metrics.sample import LayerMetric, LayerSample
-from babelscope.metrics.search.rerank import Distance
+from babelscope.metrics.search.points import Distance
 from babelscope.metrics.separability import separability
 
 

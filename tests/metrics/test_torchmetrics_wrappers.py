@@ -6,7 +6,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from babelscope.metrics import ilo, separability
-from babelscope.metrics.shells import ILO, Separability
+from babelscope.metrics.torchmetrics_wrappers import ILO, Separability
 from tests.metrics.planted import plant
 
 

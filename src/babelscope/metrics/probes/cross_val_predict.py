@@ -1,17 +1,17 @@
-"""Guesses of logistic probes on points that they have not seen: all folds of a cross-validation fitted at once."""
+"""Predictions of logistic probes on points that they have not seen: all folds of a cross-validation fitted at once."""
 
 import torch
 from torch import Tensor
 
 from babelscope.metrics.precision import full_precision
-from babelscope.metrics.probes.descend import descend
+from babelscope.metrics.probes.lbfgs import minimise
 from babelscope.metrics.probes.logistic import check_classes, check_features
 
-TOLERANCE = 1e-7  # coarser tolerances change guesses where classes overlap
+TOLERANCE = 1e-7  # coarser tolerances change predictions where classes overlap
 
 
 @torch.no_grad()
-def guess_held_out(
+def cross_val_predict(
     x: Tensor,
     labels: Tensor,
     fold: Tensor,
@@ -35,10 +35,10 @@ def guess_held_out(
         max_iter: Iterations allowed.
 
     Returns:
-        (n,) int64 guesses.
+        (n,) int64 predicted classes.
 
     Raises:
-        ValueError: If C is not positive, a class is absent, or a fit has not converged.
+        ValueError: if C is not positive, a class is absent, or a fit has not converged.
     """
     check_classes(labels[None], classes, C)
     check_features(x)
@@ -50,11 +50,11 @@ def guess_held_out(
     strength = C / 2 if two else C
     columns = 1 if two else classes
     seen = fold != torch.arange(folds, device=fold.device).unsqueeze(1)  # (folds, n)
-    share = (strength * seen.to(x.dtype)).unsqueeze(1)
+    sample_weight = (strength * seen.to(x.dtype)).unsqueeze(1)
     penalty = x.new_ones(width + 1)
     penalty[-1] = 0
     start = torch.ones_like(penalty)
-    start[-1] = classes / float(share[0].sum())
+    start[-1] = classes / float(sample_weight[0].sum())
 
     def forward(_: Tensor, w: Tensor) -> Tensor:
         logits = (w[:, :columns, :-1].reshape(-1, width) @ x.T).view(-1, columns, points) + w[:, :columns, -1:]
@@ -67,10 +67,10 @@ def guess_held_out(
         return torch.cat([gradient, -gradient], dim=1) if two else gradient
 
     with full_precision(x.device):
-        _, logits = descend(
+        _, logits = minimise(
             x.new_zeros(folds, classes, points),
             labels.expand(folds, -1),
-            share,
+            sample_weight,
             penalty,
             forward=forward,
             backward=backward,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tokenizers import processors
 
-from babelscope.analyses.downstream.answerer import answerer
 from babelscope.analyses.downstream.harness import load_tasks, score_task
+from babelscope.analyses.downstream.harness_model import harness_model
 from babelscope.models.load import load
 from tests.analyses.downstream.test_harness import write_task
 from tests.models.tiny import save_checkpoint
@@ -20,7 +20,7 @@ BITS = ("word_perplexity", "byte_perplexity", "bits_per_byte")
 
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory):
-    return save_checkpoint(tmp_path_factory.mktemp("answerer") / "llama", "llama", "lm")
+    return save_checkpoint(tmp_path_factory.mktemp("model") / "llama", "llama", "lm")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_perplexity_is_that_of_the_text_behind_one_beginning(llama, texts, writt
     loaded.tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single=written, special_tokens=ids
     )
-    scores = score_task(answerer(loaded), texts).scores
+    scores = score_task(harness_model(loaded), texts).scores
     total = sum(log_likelihood(loaded, text) for text in TEXTS)
     words, size = sum(len(text.split()) for text in TEXTS), sum(len(text.encode()) for text in TEXTS)
     assert scores["word_perplexity"] == pytest.approx(math.exp(-total / words), rel=1e-4)
@@ -69,4 +69,4 @@ def test_an_answer_without_tokens_is_named(llama, tmp_path):
     folder = write_task(tmp_path, "none", doc_to_choice=choices, target_delimiter="")
     task = load_tasks({"eng_Latn": "none"}, include=folder)["eng_Latn"]
     with pytest.raises(ValueError, match=r"task 'none' to have from 1 to .* but got 0 for '' of document 2;"):
-        score_task(answerer(load(llama, task="lm")), task)
+        score_task(harness_model(load(llama, task="lm")), task)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from babelscope.metrics import LayerSample, script_separability
-from babelscope.metrics.scripts import _balance
+from babelscope.metrics.script_separability import _balance
 from tests.metrics.planted import plant
 
 NAMES = ("eng_Latn", "rus_Cyrl", "fra_Latn", "hin_Deva", "ukr_Cyrl", "deu_Latn")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from babelscope.analyses.tokens.rows import describe, token_rows
+from babelscope.analyses.tokens.token_rows import describe, token_rows
 from babelscope.report import table as rows_on_disk
 
 
@@ -10,7 +10,7 @@ def test_what_is_left_out_is_reported(tmp_path):
     x[1] = 0
     tokens = token_rows(x, ["Latn", "Latn", "", "Cyrl", "Latn", "Latn"])
     assert tokens.ids.tolist() == [0, 3, 4, 5]
-    assert (tokens.zero, tokens.padding, tokens.names) == ((1,), 2, ("Latn", "Cyrl"))
+    assert (tokens.zero, tokens.padding, tokens.scripts) == ((1,), 2, ("Latn", "Cyrl"))
     assert tokens.codes.tolist() == [0, -1, -1, 1, 0, 0]
     rows = [{"run": "r", "step": 0, "epoch": 0, **row} for row in describe(tokens)]
     rows_on_disk.write(tmp_path, "tokens", rows)

@@ -1,32 +1,30 @@
-"""What each language loses when the neurons of a region are switched off, beside as many random ones."""
+"""What each language loses when the neurons of a region are ablated, beside as many random ones."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import log, sqrt
 from typing import Any
 
 import torch
-from scipy import stats
 from torch import Tensor
 
-from babelscope.analyses.ablation import ablate, control_masks
+from babelscope.analyses.ablation import measure_without
 from babelscope.analyses.neurons.language_loss import LanguageLosses
 from babelscope.analyses.rows import Rows, row
+from babelscope.metrics.student import t_quantile
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place
-
-Progress = Callable[[Sequence[str]], Iterable[str]]
-LEVEL = 0.95
+from babelscope.states.progress import Progress
 
 
-def deactivation(
+def ablation_losses(
     parts: Parts,
     masks: Mapping[str, Tensor],
     measure: Callable[[], LanguageLosses],
     *,
-    at: Place = "down_input",
+    place: Place = "down_input",
     controls: int = 5,
     seed: int = 0,
-    progress: Progress = iter,
+    progress: Progress[str] = iter,
 ) -> Rows:
     """Measure the losses of the intact model, of the model without each region, and without matched random neurons.
 
@@ -34,7 +32,7 @@ def deactivation(
         parts: Of the model that `measure` runs.
         masks: (L, F) bool of each region, by its language; none empty.
         measure: Runs the model on the same sentences every time.
-        at: Where neurons are switched off.
+        place: Where neurons are switched off.
         controls: Random sets per region, each with as many neurons in every layer as the region, and none of its own.
         seed: Of the random sets; those of a region do not depend on which others are measured.
         progress: Wraps the languages of the regions, for a progress bar.
@@ -47,36 +45,19 @@ def deactivation(
         `random_perplexity` (ratio).
 
     Raises:
-        ValueError: If there are fewer than two controls or sentences, or a region is empty; see `ablate` and
-            `matched_masks`.
+        ValueError: if there are fewer than two controls or sentences, or a region is empty; see `measure_without`.
     """
-    if controls < 2:
-        raise ValueError(
-            f"Expected argument `controls` to be at least 2, for their interval, but got {controls}; take 5 or more"
-        )
-    if empty := [language for language, mask in masks.items() if not bool(mask.any())]:
-        raise ValueError(
-            f"Expected argument `masks` to hold neurons of every language, but got an empty region for {empty[0]}; "
-            "leave that language out"
-        )
-    drawn = {language: control_masks(language, mask, count=controls, seed=seed) for language, mask in masks.items()}
+    regions = measure_without(parts, masks, measure, place=place, controls=controls, seed=seed, progress=progress)
     intact = measure()
     if intact.nll.shape[1] < 2:
         raise ValueError("Expected at least 2 sentences per language, for intervals, but got 1; measure on more")
     rows = list(_describe(intact))
-
-    def measure_without(mask: Tensor) -> LanguageLosses:
-        with ablate(parts, mask, at=at):
-            return measure()
-
-    for language in progress(list(masks)):
-        ablated = measure_without(masks[language])
-        random = [measure_without(mask) for mask in drawn[language]]
+    for language, ablated, random in regions:
         rows.append(row("ablated_neurons", int(masks[language].sum()), "", language))
         rows += [
             row(metric, value, name, language)
             for metric, values in {**_compare(intact, ablated), **_summarise(intact, random)}.items()
-            for name, value in zip(intact.names, values.tolist(), strict=True)
+            for name, value in zip(intact.languages, values.tolist(), strict=True)
         ]
     return rows
 
@@ -84,7 +65,7 @@ def deactivation(
 def _describe(intact: LanguageLosses) -> Iterator[dict[str, Any]]:
     for metric in ("loss", "perplexity", "bits_per_byte"):
         values = getattr(intact, metric)
-        for language, value in zip(intact.names, values.tolist(), strict=True):
+        for language, value in zip(intact.languages, values.tolist(), strict=True):
             yield row(metric, value, language)
         yield row(metric, float(values.mean()))
 
@@ -113,7 +94,7 @@ def _ratio(change: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     n = change.shape[1]
     ratio = change.sum(dim=1) / size.sum(dim=1)
     rest = change - ratio[:, None] * size
-    return ratio, _t(n - 1) * (n / (n - 1) * rest.square().sum(dim=1)).sqrt() / size.sum(dim=1)
+    return ratio, t_quantile(n - 1) * (n / (n - 1) * rest.square().sum(dim=1)).sqrt() / size.sum(dim=1)
 
 
 def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict[str, Tensor]:
@@ -122,10 +103,6 @@ def _summarise(intact: LanguageLosses, random: Sequence[LanguageLosses]) -> dict
     for name in ("loss", "bits_per_byte"):
         changes = torch.stack([getattr(without, name) - getattr(intact, name) for without in random], dim=1)
         mean = changes.mean(dim=1)
-        half = _t(changes.shape[1] - 1) * changes.std(dim=1) / sqrt(changes.shape[1])
+        half = t_quantile(changes.shape[1] - 1) * changes.std(dim=1) / sqrt(changes.shape[1])
         values |= {f"random_{name}": mean, f"random_{name}_low": mean - half, f"random_{name}_high": mean + half}
     return {**values, "random_perplexity": values["random_loss"].exp()}
-
-
-def _t(freedom: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))

@@ -1,17 +1,18 @@
-"""A loaded language model in the harness's hands: its HFLM, with what it does to tokens put right."""
+"""Wrap a loaded language model for the harness, correcting how HFLM adds special tokens."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from babelscope.analyses.downstream.harness import BACKENDS, quiet, refuse_unscored
 from babelscope.models.load import Loaded
+from babelscope.states.progress import Progress
 
-Progress = Callable[[Sequence[Any]], Iterable[Any]]
 
-
-def answerer(loaded: Loaded, *, batch_size: int = 16, max_length: int | None = None, progress: Progress = list) -> Any:
+def harness_model(
+    loaded: Loaded, *, batch_size: int = 16, max_length: int | None = None, progress: Progress[Any] = list
+) -> Any:
     """Hand a loaded language model, with its adapters as they are, to the harness; gives an instance of its HFLM.
 
     Args:
@@ -24,7 +25,7 @@ def answerer(loaded: Loaded, *, batch_size: int = 16, max_length: int | None = N
         ValueError: if the family has no likelihood of a continuation.
     """
     refuse_unscored(loaded.parts.family)
-    return _answerer_class()(
+    return _harness_model_class()(
         loaded,
         backend=BACKENDS[loaded.parts.family.objective],
         batch_size=batch_size,
@@ -34,13 +35,13 @@ def answerer(loaded: Loaded, *, batch_size: int = 16, max_length: int | None = N
 
 
 @cache
-def _answerer_class() -> Any:
+def _harness_model_class() -> Any:
     base: Any = import_module("lm_eval.models.huggingface").HFLM
 
-    class Answerer(base):
-        """HFLM that shows progress, counts what it cuts, and puts no token twice or where nothing goes on."""
+    class HarnessModel(base):
+        """HFLM that shows progress, counts truncated prompts, and adds no duplicate or misplaced special token."""
 
-        def __init__(self, loaded: Loaded, *, progress: Progress, **settings: Any) -> None:
+        def __init__(self, loaded: Loaded, *, progress: Progress[Any], **settings: Any) -> None:
             with quiet():
                 super().__init__(
                     pretrained=loaded.model, tokenizer=loaded.tokenizer, softmax_dtype="float32", **settings
@@ -52,10 +53,11 @@ def _answerer_class() -> Any:
             self.rolling = False
 
         def tok_encode(self, string: str, *arguments: Any, **settings: Any) -> list[int]:
-            """Take off an end of sentence, behind which a causal model would not go on; and what begins a whole text.
+            """Encode without a trailing end-of-sentence token and without a second leading token.
 
-            The harness puts a first token before a text whose likelihood is asked for without a prompt, also where the
-            tokenizer has put it there already, and would score the second as if it were the text's.
+            After an end of sentence, a causal model would not continue. Before a text whose likelihood is asked for
+            without a prompt, the harness puts a first token even where the tokenizer has put it there already, and
+            would score the second as if it were the text's.
             """
             ids: list[int] = super().tok_encode(string, *arguments, **settings)
             ids = ids[1:] if self.rolling and self.opens and ids[:1] == [self.prefix_token_id] else ids
@@ -64,10 +66,10 @@ def _answerer_class() -> Any:
         def loglikelihood_rolling(self, requests: Sequence[Any], **settings: Any) -> list[float]:
             self.rolling = True
             try:
-                found: list[float] = super().loglikelihood_rolling(requests, **settings)
+                likelihoods: list[float] = super().loglikelihood_rolling(requests, **settings)
             finally:
                 self.rolling = False
-            return found
+            return likelihoods
 
         def tok_batch_encode(self, strings: list[str], *arguments: Any, **settings: Any) -> tuple[Any, Any]:
             if room := settings.get("left_truncate_len"):  # of tasks that generate
@@ -87,4 +89,4 @@ def _answerer_class() -> Any:
             answers = super()._loglikelihood_tokens  # `super` does not reach into a comprehension
             return [answer for part in self.progress(parts) for answer in answers(part, **settings)]
 
-    return Answerer
+    return HarnessModel

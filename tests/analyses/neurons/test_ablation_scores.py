@@ -6,9 +6,9 @@ import torch
 from scipy import stats
 
 from babelscope.analyses.ablation import ablate, matched_masks
-from babelscope.analyses.neurons.deactivation import deactivation
+from babelscope.analyses.neurons.ablation_losses import ablation_losses
+from babelscope.analyses.neurons.ablation_scores import ablation_scores
 from babelscope.analyses.neurons.language_loss import LanguageLosses
-from babelscope.analyses.neurons.rescoring import score_without
 from babelscope.models.parts import parts_of
 from tests.models.tiny import tiny_inputs, tiny_model
 
@@ -63,7 +63,7 @@ def test_rows_are_those_of_single_passes(parts):
         with ablate(parts, mask):
             return levels(parts)
 
-    found, intact = by_key(score_without(parts, masks_of(parts), measure_with(parts), controls=3)), levels(parts)
+    found, intact = by_key(ablation_scores(parts, masks_of(parts), measure_with(parts), controls=3)), levels(parts)
     expected = {("intact", ""): intact}
     for region, mask in masks_of(parts).items():
         expected["ablated", region] = without(mask)
@@ -88,7 +88,7 @@ def test_intervals_end_where_values_do(parts):
         levels(parts)
         return [row("accuracy", "", next(values), layer="")]
 
-    found = by_key(score_without(parts, masks_of(parts), measure, controls=3, within=(0, 1)))
+    found = by_key(ablation_scores(parts, masks_of(parts), measure, controls=3, within=(0, 1)))
     assert found["", "random_accuracy_high", "", "eng_Latn"] == 1
     assert 0 < found["", "random_accuracy_low", "", "eng_Latn"] < 1
     assert found["", "random_accuracy_low", "", "ell_Grek"] == 0
@@ -107,8 +107,8 @@ def test_the_random_sets_are_those_of_the_losses(parts):
         return []
 
     options = {"controls": 3, "seed": 4}
-    deactivation(parts, masks_of(parts), losses, **options)
-    assert score_without(parts, masks_of(parts), measure, **options) == []
+    ablation_losses(parts, masks_of(parts), losses, **options)
+    assert ablation_scores(parts, masks_of(parts), measure, **options) == []
     assert len(passes["rows"]) == 1 + 2 * (1 + 3)
     assert passes["rows"] == passes["losses"]
 
@@ -116,10 +116,10 @@ def test_the_random_sets_are_those_of_the_losses(parts):
 def test_a_region_alone_has_the_same_rows_and_random_sets_follow_the_seed(parts):
     measure, one = measure_with(parts), {"ell_Grek": masks_of(parts)["ell_Grek"]}
     seen = []
-    alone = by_key(score_without(parts, one, measure, controls=2, progress=lambda names: seen.append(names) or names))
+    alone = by_key(ablation_scores(parts, one, measure, controls=2, progress=lambda names: seen.append(names) or names))
     assert seen == [["ell_Grek"]]
-    assert alone.items() <= by_key(score_without(parts, masks_of(parts), measure, controls=2)).items()
-    reseeded = by_key(score_without(parts, one, measure, controls=2, seed=1))
+    assert alone.items() <= by_key(ablation_scores(parts, masks_of(parts), measure, controls=2)).items()
+    reseeded = by_key(ablation_scores(parts, one, measure, controls=2, seed=1))
     assert {key[1] for key in alone if alone[key] != reseeded[key]} == {
         "random_level",
         "random_level_low",
@@ -127,7 +127,12 @@ def test_a_region_alone_has_the_same_rows_and_random_sets_follow_the_seed(parts)
     }
 
 
+def test_too_few_controls_are_refused_before_anything_runs(parts):
+    with pytest.raises(ValueError, match="`controls` to be at least 2, for their interval, but got 1"):
+        ablation_scores(parts, masks_of(parts), lambda: pytest.fail("measured"), controls=1)
+
+
 def test_an_empty_region_is_an_error(parts):
     empty = {"eng_Latn": torch.zeros(2, parts.neurons, dtype=torch.bool)}
     with pytest.raises(ValueError, match="empty region"):
-        score_without(parts, empty, measure_with(parts))
+        ablation_scores(parts, empty, measure_with(parts))

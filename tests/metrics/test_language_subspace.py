@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelscope.metrics import LayerSample, language_subspace, retrieval, separability
-from babelscope.metrics.subspace import language_basis
+from babelscope.metrics.language_subspace import language_basis
 from tests.metrics.aligned import NAMES, N, awkward, sample_of, shuffled, unrelated
 from tests.metrics.planted import plant
 

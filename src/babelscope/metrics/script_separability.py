@@ -42,9 +42,9 @@ def script_separability(
         script_separability_control for the mean of probes trained on labels shuffled within the training folds.
 
     Raises:
-        ValueError: If languages are not named by FLORES codes, or no writing system has `minimum` points.
+        ValueError: if languages are not named by FLORES codes, or no writing system has `minimum` points.
     """
-    scripts = _scripts(sample.names)
+    scripts = _scripts(sample.languages)
     generator = torch.Generator().manual_seed(seed)
     fold = sentence_folds(sample.sentence, folds, generator)
     x = normalize(sample.x, dim=1)
@@ -70,15 +70,15 @@ def script_separability(
     return {key: torch.tensor(value, dtype=torch.float64) for key, value in results.items()}
 
 
-def _scripts(names: tuple[str, ...]) -> list[str]:
-    found = [CODE.fullmatch(name) for name in names]
-    if not names or None in found:
-        wrong = next((name for name, match in zip(names, found, strict=True) if match is None), "no names")
+def _scripts(languages: tuple[str, ...]) -> list[str]:
+    matches = [CODE.fullmatch(language) for language in languages]
+    if not languages or None in matches:
+        wrong = next((code for code, match in zip(languages, matches, strict=True) if match is None), "no names")
         raise ValueError(
-            f"Expected argument `names` to hold FLORES codes such as eng_Latn, but got {wrong!r}; "
+            f"Expected argument `languages` to hold FLORES codes such as eng_Latn, but got {wrong!r}; "
             f"name the languages of the sample or leave script_separability out of metrics"
         )
-    return [match[1] for match in found if match]
+    return [match[1] for match in matches if match]
 
 
 def _balance(inside: Tensor, generator: torch.Generator) -> Tensor:
@@ -101,7 +101,7 @@ def _accuracies(
         # Two softmax columns share the penalty of one sigmoid's vector, so half of C gives the same optimum.
         w = fit_logistic(x[~test], torch.stack([own, shuffled]), 2, C=strength / 2, max_iter=max_iter)
         with full_precision(x.device):
-            guess = (x[test] @ w[:, :-1] + w[:, -1:]).argmax(2)
-        hits += (guess == label[test]).sum(1).double().cpu()
+            predicted = (x[test] @ w[:, :-1] + w[:, -1:]).argmax(2)
+        hits += (predicted == label[test]).sum(1).double().cpu()
     plain, control = (hits / len(label)).tolist()
     return plain, control
