@@ -112,6 +112,9 @@ def test_adapters_have_the_table_of_their_model(tmp_path):
     save_file({**load_file(file), "base_model.model.word_embeddings.weight": torch.zeros(2, 2)}, file)
     with pytest.raises(ValueError, match=r"leave the token table as it is, but .* merge it"):
         read_table(tmp_path / "adapted")
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"adapter_model\.safetensors .* cannot be read .*; save the adapter again"):
+        read_table(tmp_path / "adapted")
 
 
 def tear(folder):

@@ -14,6 +14,7 @@ from transformers.utils import cached_file
 
 from babelscope.models.checkpoint import Checkpoint, find, in_one_line
 from babelscope.models.families import Family
+from babelscope.models.saved_adapters import read_shapes
 from babelscope.models.tokenizer import load_tokenizer
 from babelscope.models.written import family_in, read_written, text_part
 
@@ -137,9 +138,8 @@ def _is_tied(found: Checkpoint, where: Mapping[str, Path], weight: Tensor, confi
 
 
 def _refuse_adapted(adapter: Path, family: Family) -> None:
-    with safe_open(adapter / "adapter_model.safetensors", "pt") as stored:
-        last = family.tokens.rsplit(".", 1)[-1]
-        changed = [name for name in stored.keys() if f".{last}." in name]  # noqa: SIM118
+    last = family.tokens.rsplit(".", 1)[-1]
+    changed = [name for name in read_shapes(adapter) if f".{last}." in f".{name}"]
     if changed:
         raise ValueError(
             f"Expected the adapter in `model.checkpoint` to leave the token table as it is, but {adapter} has "
