@@ -110,7 +110,9 @@ def test_lines_finds_files_and_cuts_splits(news):
 def test_lines_reads_folders_of_languages(tmp_path):
     (tmp_path / "eng_Latn").mkdir()
     (tmp_path / "eng_Latn" / "text.txt").write_text("a\nb\n")
+    (tmp_path / "eng_Latn" / "eng_Latn.txt").write_text("a\nb\nc\n")
     assert len(lines(["eng_Latn"], "all", folder=tmp_path, pattern="{language}/text.txt")) == 2
+    assert len(lines(["eng_Latn"], "all", folder=tmp_path, pattern="{language}/{language}.txt")) == 3
 
 
 @pytest.mark.parametrize(

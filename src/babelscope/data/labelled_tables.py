@@ -1,8 +1,6 @@
 """Labelled texts, or pairs of texts, from tables of any common format: one's own task."""
 
-import re
 from collections.abc import Mapping, Sequence
-from glob import escape, glob
 from pathlib import Path
 
 import torch
@@ -10,6 +8,7 @@ import torch
 from babelscope.data.labelled import Examples, Labelled
 from babelscope.data.names import REMEDY, find_names
 from babelscope.data.one_table import Numbered, numbered_rows, own_rows
+from babelscope.data.patterns import names_in
 from babelscope.data.split_files import aliases_of, files_of_splits
 from babelscope.data.splits import PARTS, bounds, parse_split
 from babelscope.data.tables import table_of_rows
@@ -84,10 +83,7 @@ def _places(languages: Sequence[str], pattern: str, codes: Mapping[str, str] | N
     """Put what every language is called there into the pattern, which may still have {split}."""
     if "{language}" not in pattern:
         return dict.fromkeys(languages, pattern)
-    whole = re.escape(pattern).replace(r"\{language\}", "(?P<language>[^/]+)", 1).replace(r"\{split\}", "[^/]+")
-    whole = whole.replace(r"\{language\}", "(?P=language)")
-    paths = glob(escape(pattern).replace("{language}", "*").replace("{split}", "*"))
-    known = {match["language"] for match in (re.fullmatch(whole, path) for path in paths) if match}
+    known = names_in(pattern, "language", others=("split",))
     called = find_names(languages, known, pattern, codes, remedy=TASK_REMEDY)
     return {code: pattern.replace("{language}", name) for code, name in called.items()}
 

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from glob import escape
 from pathlib import Path
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.hub import load_rows
 from babelscope.data.names import REMEDY, find_names
+from babelscope.data.patterns import names_in
 from babelscope.data.reading import check_languages, find_folder, read_sentences
 from babelscope.data.splits import PARTS, cut, parse_split
 from babelscope.data.tables import Table, align, table_of_columns, table_of_lines, table_of_rows
@@ -121,13 +121,9 @@ def find_files(
         raise ValueError(
             f"Expected `corpus.pattern` to have {{language}} where a file name has the language, but got {pattern!r}"
         )
-    prefix, suffix = pattern.split("{language}", 1)
-    found = {
-        path.relative_to(root).as_posix().removeprefix(prefix).removesuffix(suffix): path
-        for path in root.glob(f"{escape(prefix)}*{escape(suffix)}")
-    }
-    names = find_names(languages, found, root / pattern, codes, remedy=remedy)
-    return {language: found[name] for language, name in names.items()}
+    paths = root / pattern
+    names = find_names(languages, names_in(paths, "language"), paths, codes, remedy=remedy)
+    return {language: Path(str(paths).replace("{language}", name)) for language, name in names.items()}
 
 
 def _read_sib200_from_hub(language: str, split: str) -> Table:
