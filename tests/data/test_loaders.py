@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from babelscope.data.loaders import flores, lines, sib200
+from babelscope.data.xnli import xnli
 
 ILO31 = (
     "swe_Latn nld_Latn bjn_Latn jav_Latn tgl_Latn ind_Latn rus_Cyrl ces_Latn dan_Latn eng_Latn ukr_Cyrl tel_Telu "
@@ -165,9 +166,10 @@ def test_an_unreachable_hub_is_one_line(monkeypatch, kind):
         raise kind("no network\nat all")
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    with pytest.raises(OSError, match=f"{kind.__name__}: no network; .* as corpus.folder") as error:
-        sib200(["eng_Latn"], "dev")
-    assert "\n" not in str(error.value)
+    for read, key in ((sib200, "corpus"), (xnli, "task.corpus")):
+        with pytest.raises(OSError, match=f"{kind.__name__}: no network; .* as {key}.folder$") as error:
+            read(["eng_Latn"], "dev")
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="SIB-200 is not here")

@@ -6,14 +6,12 @@ from pathlib import Path
 import torch
 
 from babelscope.data.labelled import Examples, Labelled
-from babelscope.data.names import REMEDY, find_names
+from babelscope.data.names import find_names
 from babelscope.data.one_table import Numbered, numbered_rows, own_rows
 from babelscope.data.patterns import names_in
 from babelscope.data.split_files import aliases_of, files_of_splits
 from babelscope.data.splits import PARTS, bounds, parse_split
 from babelscope.data.tables import table_of_rows
-
-TASK_REMEDY = REMEDY.replace("corpus.codes", "task.corpus.codes")
 
 
 def labelled(
@@ -84,7 +82,9 @@ def _places(languages: Sequence[str], pattern: str, codes: Mapping[str, str] | N
     if "{language}" not in pattern:
         return dict.fromkeys(languages, pattern)
     known = names_in(pattern, "language", others=("split",))
-    called = find_names(languages, known, pattern, codes, remedy=TASK_REMEDY)
+    if not known:
+        raise FileNotFoundError(f"Expected languages at {pattern}, but found none; correct `task.corpus.file`")
+    called = find_names(languages, known, pattern, codes, key="task.corpus")
     return {code: pattern.replace("{language}", name) for code, name in called.items()}
 
 
@@ -95,7 +95,7 @@ def _by_language(
     rows = numbered_rows(path)
     if language is None:
         return dict.fromkeys(languages, rows)
-    own = own_rows(rows, path, languages, codes, language=language, text=text, remedy=TASK_REMEDY)
+    own = own_rows(rows, path, languages, codes, language=language, text=text, key="task.corpus")
     return {code: found for code, (found, _, _) in own.items()}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.hub import load_rows
-from babelscope.data.names import REMEDY, find_names
+from babelscope.data.names import find_names
 from babelscope.data.patterns import names_in
 from babelscope.data.reading import check_languages, find_folder, read_sentences
 from babelscope.data.splits import PARTS, cut, parse_split
@@ -64,7 +64,7 @@ def flores(languages: Sequence[str], split: str, *, folder: str | Path | None = 
         return align("flores", languages, splits, _read_flores_from_hub)
     root = find_folder(folder, "flores200_dataset", "flores101_dataset")
     # its files have the names that FLORES gave them
-    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", remedy="leave it out") for part in splits}
+    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", key=None) for part in splits}
     return align("flores", languages, splits, lambda code, part: table_of_lines(paths[part][code]))
 
 
@@ -110,7 +110,12 @@ def lines(
 
 
 def find_files(
-    languages: Sequence[str], root: Path, pattern: str, codes: Mapping[str, str] | None = None, *, remedy: str = REMEDY
+    languages: Sequence[str],
+    root: Path,
+    pattern: str,
+    codes: Mapping[str, str] | None = None,
+    *,
+    key: str | None = "corpus",
 ) -> dict[str, Path]:
     """Find every language's file, whose name has {language} where `find_names` finds what it is called.
 
@@ -122,7 +127,7 @@ def find_files(
             f"Expected `corpus.pattern` to have {{language}} where a file name has the language, but got {pattern!r}"
         )
     paths = root / pattern
-    names = find_names(languages, names_in(paths, "language"), paths, codes, remedy=remedy)
+    names = find_names(languages, names_in(paths, "language"), paths, codes, key=key)
     return {language: Path(str(paths).replace("{language}", name)) for language, name in names.items()}
 
 

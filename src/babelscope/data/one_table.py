@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.names import REMEDY, find_names
+from babelscope.data.names import find_names
 from babelscope.data.rows import Row, read_rows
 from babelscope.data.split_files import aliases_of, files_of_splits
 from babelscope.data.splits import PARTS, cut, parse_split
@@ -108,7 +108,7 @@ def own_rows(
     *,
     language: str,
     text: str,
-    remedy: str = REMEDY,
+    key: str = "corpus",
 ) -> dict[str, Sentences]:
     """Find the rows of every language."""
     own: dict[str, list[Numbered]] = {}
@@ -119,5 +119,5 @@ def own_rows(
                 f"Expected the column {language!r} in {place}, row {number}, but it has {have}; correct it"
             )
         own.setdefault(str(row[language]), []).append((number, row))
-    called = find_names(languages, own, f"column {language} of {place}", codes, remedy=remedy)
+    called = find_names(languages, own, f"column {language} of {place}", codes, key=key)
     return {code: (own[name], f"{place}, rows of {language} {name}", text) for code, name in called.items()}

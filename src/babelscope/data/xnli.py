@@ -19,7 +19,6 @@ LABELS = ("entailment", "neutral", "contradiction")
 TRAINING = ("premise", "hypo", "label")
 TESTED = ("sentence1", "sentence2", "gold_label")
 ON_THE_HUB = ("premise", "hypothesis", "label")
-KEY = "task.corpus.folder"
 TRANSLATED = {"contradictory": "contradiction"}
 """What the translated training set calls a label."""
 LANGUAGES = (
@@ -48,10 +47,10 @@ def xnli(languages: Sequence[str], split: str, *, folder: str | Path | None = No
     if folder is None:
         return Labelled("xnli", {code: _from_hub(short[code], HUB_SPLITS[part]) for code in languages})
     if part == "train":
-        root = find_folder(folder, "XNLI-MT-1.0/multinli", "multinli", key=KEY)
+        root = find_folder(folder, "XNLI-MT-1.0/multinli", "multinli", key="task.corpus")
         paths = {code: root / f"multinli.train.{short[code]}.tsv" for code in languages}
         return Labelled("xnli", {code: _read(numbered_rows(path), path, TRAINING) for code, path in paths.items()})
-    path = find_folder(folder, "XNLI-1.0", key=KEY) / f"xnli.{part}.tsv"
+    path = find_folder(folder, "XNLI-1.0", key="task.corpus") / f"xnli.{part}.tsv"
     rows: dict[str, list[Numbered]] = {}
     for number, row in numbered_rows(path):
         rows.setdefault(str(row.get("language")), []).append((number, row))
@@ -62,7 +61,7 @@ def xnli(languages: Sequence[str], split: str, *, folder: str | Path | None = No
 
 
 def _from_hub(language: str, split: str) -> Examples:
-    rows = [row | {"label": LABELS[row["label"]]} for row in load_rows(HUB, language, split)]
+    rows = [row | {"label": LABELS[row["label"]]} for row in load_rows(HUB, language, split, key="task.corpus")]
     return _read(list(enumerate(rows, start=1)), f"{HUB} {language} {split}", ON_THE_HUB)
 
 
