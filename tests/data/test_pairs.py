@@ -139,6 +139,12 @@ def test_mt5_gets_as_many_end_tokens_for_each_pair():
     assert [row["input_ids"].count(tokenizer.eos_token_id) for row in rows] == [2, 2]
 
 
+def test_a_pair_of_end_tokens_only_is_named():
+    text = Labelled("ends", {"eng_Latn": Examples(("1", "2"), ("w1", "</s>"), ("</s>", "</s>"), ("a", "b"))})
+    with pytest.raises(ValueError, match=r"sentence '2' in eng_Latn \('</s> </s>'\) has none; remove it"):
+        classification(vocabularies.span(), ("a", "b")).encode(text, "eng_Latn")
+
+
 def test_language_modelling_reads_both_texts_of_a_pair():
     rows = lm(tiny_tokenizer(), "masked").encode(TEXT, "eng_Latn")
     assert [row["input_ids"] for row in rows] == [pair.ids for pair in encode_pairs(PAIRS, tiny_tokenizer())]

@@ -16,16 +16,18 @@ from babelscope.data.told import tells, told
 
 @dataclass(frozen=True)
 class Encoding:
-    """One text of T tokens.
+    """One text, or one pair of texts, of T tokens.
 
     Attributes:
         ids: token ids (T).
-        special: which of them the tokenizer added around the text (T). This is decided by position, because a pad token
-            may also be the end token, and a text may spell out a special token.
+        special: which of them the tokenizer added (T). This is decided by position, because a pad token may also be the
+            end token, and a text may spell out a special token.
+        segments: of a pair, 0 in the first text and 1 in the second (T), special tokens as the tokenizer counts them.
     """
 
     ids: list[int]
     special: list[bool]
+    segments: list[int] | None = None
 
 
 class NoTokensError(ValueError):

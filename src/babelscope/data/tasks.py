@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.encoding import NoTokensError, encode, naming_sentences
+from babelscope.data.encoding import Encoding, NoTokensError, encode, naming_sentences
 from babelscope.data.labelled import Examples, Labelled
 from babelscope.data.objectives import Classification, Collator, collator_for
 from babelscope.data.pairs import encode_pairs
@@ -90,38 +90,41 @@ def encode_texts(
     """Tokenize what there is in one language (N): texts, or pairs of texts.
 
     Raises:
-        ValueError: if there is nothing in the language, or a text is end tokens only; see `encode` for texts.
+        ValueError: if there is nothing in the language, or a text or pair is end tokens only; see `encode` for texts.
     """
     examples = text.examples(language)
+    rows: list[dict[str, Any]] = []
     with naming_sentences([language], examples.ids):
-        if examples.seconds is not None:
-            return _encode_pairs(examples, language, tokenizer=tokenizer, max_length=max_length, segments=segments)
-        rows: list[dict[str, Any]] = []
-        languages = [language] * len(examples.texts)
-        for found in encode(examples.texts, tokenizer, max_length=max_length, languages=languages):
-            kept = _without_ends(found.ids, found.special, tokenizer)
+        for found in _encode(examples, language, tokenizer, max_length):
+            kept = _without_ends(found, tokenizer)
             if all(found.special[i] for i in kept):
-                raise NoTokensError(examples.texts, len(rows))
-            rows.append({"input_ids": [found.ids[i] for i in kept]})
-        return rows
-
-
-def _encode_pairs(
-    examples: Examples, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool
-) -> list[dict[str, Any]]:
-    pairs = list(zip(examples.texts, examples.seconds or (), strict=True))
-    rows = []
-    for found in encode_pairs(pairs, tokenizer, max_length=max_length, language=language):
-        kept = _without_ends(found.ids, found.special, tokenizer)
-        row = {"input_ids": [found.ids[i] for i in kept]}
-        rows.append(row | ({"token_type_ids": [found.segments[i] for i in kept]} if segments else {}))
+                raise NoTokensError(_joined(examples), len(rows))
+            row = {"input_ids": [found.ids[i] for i in kept]}
+            if segments and found.segments is not None:
+                row["token_type_ids"] = [found.segments[i] for i in kept]
+            rows.append(row)
     return rows
 
 
-def _without_ends(ids: Sequence[int], special: Sequence[bool], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def _joined(examples: Examples) -> Sequence[str]:
+    """Return each text, or both texts of a pair as one, for errors."""
+    if examples.seconds is None:
+        return examples.texts
+    return [" ".join(pair) for pair in zip(examples.texts, examples.seconds, strict=True)]
+
+
+def _encode(examples: Examples, language: str, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Encoding]:
+    if examples.seconds is None:
+        languages = [language] * len(examples.texts)
+        return encode(examples.texts, tokenizer, max_length=max_length, languages=languages)
+    pairs = list(zip(examples.texts, examples.seconds, strict=True))
+    return encode_pairs(pairs, tokenizer, max_length=max_length, language=language)
+
+
+def _without_ends(found: Encoding, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Find the positions to keep: mT5's classifier reads the end tokens, and a text may spell out one more."""
     end = tokenizer.eos_token_id
-    return [i for i, token in enumerate(ids) if special[i] or token != end]
+    return [i for i, token in enumerate(found.ids) if found.special[i] or token != end]
 
 
 def encode_labelled(
