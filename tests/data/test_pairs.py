@@ -109,7 +109,7 @@ def test_a_task_of_pairs_knows_segments_where_the_model_does(tmp_path):
         **{name: own[name].tolist() for name in ("input_ids", "token_type_ids", "attention_mask")},
         "labels": [0, 1],
     }
-    model = tiny_model("bert", "topic", labels=2)
+    model = tiny_model("bert", "classification", labels=2)
     with torch.inference_mode():
         assert model(**batch).logits.equal(model(**own).logits)
     without = classification(tokenizer, label_names(text))
@@ -119,7 +119,7 @@ def test_a_task_of_pairs_knows_segments_where_the_model_does(tmp_path):
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5", "llama", "bloom", "bert", "gpt2"])
 def test_every_kind_of_classifier_reads_pairs(model_type):
     task = classification(tiny_tokenizer(), LABELS, segments=reads_segments(tiny_tokenizer(), tiny_config(model_type)))
-    model = tiny_model(model_type, "topic", labels=3)
+    model = tiny_model(model_type, "classification", labels=3)
     rows = task.encode(TEXT, "eng_Latn")
     assert [row["labels"] for row in rows] == [2, 1, 2]
     with torch.inference_mode():

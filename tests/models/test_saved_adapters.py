@@ -44,7 +44,7 @@ def probed(checkpoint):
 
 
 def refusal(checkpoint, **options):
-    with pytest.raises(ValueError, match=r"^Expected .*`(model\.checkpoint|task)`.*, but .*; .*\.$") as caught:
+    with pytest.raises(ValueError, match=r"^Expected .*`(model\.checkpoint|head)`.*, but .*; .*\.$") as caught:
         load(checkpoint, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -63,13 +63,13 @@ def test_adapters_in_the_folder_of_their_model_are_applied_once(by, tmp_path, mo
         states(AutoModel.from_pretrained(save_checkpoint(tmp_path / "base", "xlm-roberta"))), expected
     )
     assert peek(folder).model_type == "xlm-roberta"
-    message = refusal(folder, task="topic")
-    assert "`task` to be base for the adapter" in message
+    message = refusal(folder, head="classification")
+    assert "`head` (chosen by `task`) to be base for the adapter" in message
     assert "or move its adapter_config.json away." in message
 
 
 def test_classifier_in_the_folder_of_its_model(tmp_path):
-    folder = save_checkpoint(tmp_path / "model", "xlm-roberta", "topic", labels=3)
+    folder = save_checkpoint(tmp_path / "model", "xlm-roberta", "classification", labels=3)
     adapted = save_lora(
         folder,
         folder,
@@ -80,7 +80,7 @@ def test_classifier_in_the_folder_of_its_model(tmp_path):
     )
     with torch.no_grad():
         expected = adapted(**tiny_inputs()).logits
-        assert torch.equal(load(folder, task="topic").model.eval()(**tiny_inputs()).logits, expected)
+        assert torch.equal(load(folder, head="classification").model.eval()(**tiny_inputs()).logits, expected)
 
 
 def test_adapters_that_are_made_for_each_other_are_refused(tmp_path):
@@ -146,7 +146,7 @@ def test_the_saved_head_says_how_many_labels(before, model_type, tmp_path):
     base = (
         save_checkpoint(tmp_path / "base", model_type, without)
         if before is None
-        else save_checkpoint(tmp_path / "base", model_type, "topic", labels=before)
+        else save_checkpoint(tmp_path / "base", model_type, "classification", labels=before)
     )
     adapted = save_lora(
         base,
@@ -159,11 +159,11 @@ def test_the_saved_head_says_how_many_labels(before, model_type, tmp_path):
         ignore_mismatched_sizes=True,
     )
     assert not (tmp_path / "adapter" / "config.json").exists()
-    loaded = load(tmp_path / "adapter", task="topic", new_head=False)
+    loaded = load(tmp_path / "adapter", head="classification", new_head=False)
     with torch.no_grad():
         assert torch.equal(loaded.model.eval()(**tiny_inputs()).logits, adapted(**tiny_inputs()).logits)
     assert torch.equal(probed(tmp_path / "adapter"), states(parts_of(adapted).stack))
-    assert "give the task and the number of labels" in refusal(tmp_path / "adapter", task="topic", labels=6)
+    assert "give the task and the number of labels" in refusal(tmp_path / "adapter", head="classification", labels=6)
 
 
 def test_prompts_are_refused(tmp_path):

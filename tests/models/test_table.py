@@ -20,12 +20,12 @@ def sharded(folder, model):
 
 
 @pytest.mark.parametrize("model_type", sorted(FAMILIES))
-@pytest.mark.parametrize("task", ["base", "lm"])
-def test_it_is_the_input_embedding_of_every_family(model_type, task, tmp_path):
-    model = tiny_model(model_type, task, depth=1)
+@pytest.mark.parametrize("head", ["base", "lm"])
+def test_it_is_the_input_embedding_of_every_family(model_type, head, tmp_path):
+    model = tiny_model(model_type, head, depth=1)
     expected = model.get_input_embeddings().weight
     tied = None if model.get_output_embeddings() is None else model.get_output_embeddings().weight is expected
-    for folder in (save_checkpoint(tmp_path / "one", model_type, task, depth=1), sharded(tmp_path / "many", model)):
+    for folder in (save_checkpoint(tmp_path / "one", model_type, head, depth=1), sharded(tmp_path / "many", model)):
         found = read_table(folder)
         assert torch.equal(found.weight, expected)
         assert found.name.endswith(f"{FAMILIES[model_type].tokens}.weight")

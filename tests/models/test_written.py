@@ -43,7 +43,7 @@ def test_states_and_predictions_are_those_of_the_whole(wrapped):
     inputs = tiny_inputs()
     expected = whole(**inputs, output_hidden_states=True)
     attended = inputs["attention_mask"].bool()
-    found = load(folder, task="lm")
+    found = load(folder, head="lm")
     got = found.model(**inputs, output_hidden_states=True)
     torch.testing.assert_close(got.logits[attended], expected.logits[attended])
     base = load(folder)
@@ -54,12 +54,12 @@ def test_states_and_predictions_are_those_of_the_whole(wrapped):
         torch.testing.assert_close(mine[attended], theirs[attended])
 
 
-@pytest.mark.parametrize("task", ["base", "topic", "lm"])
-def test_what_is_saved_is_a_text_model_of_its_own(wrapped, task, tmp_path):
-    found = load(wrapped[0], task=task, labels=5 if task == "topic" else None)
+@pytest.mark.parametrize("head", ["base", "classification", "lm"])
+def test_what_is_saved_is_a_text_model_of_its_own(wrapped, head, tmp_path):
+    found = load(wrapped[0], head=head, labels=5 if head == "classification" else None)
     found.model.save_pretrained(tmp_path)
     found.tokenizer.save_pretrained(tmp_path)
-    again = load(tmp_path, task=task, new_head=False)
+    again = load(tmp_path, head=head, new_head=False)
     assert type(again.model) is type(found.model)
     weights = found.model.state_dict()
     assert weights.keys() == again.model.state_dict().keys()
@@ -90,7 +90,7 @@ def test_newer_names_and_an_untied_head(wrapped, tmp_path):
     written["text_config"]["tie_word_embeddings"] = written["tie_word_embeddings"] = False
     (tmp_path / "config.json").write_text(json.dumps(written))
     tiny_tokenizer().save_pretrained(tmp_path)
-    found = load(tmp_path, task="lm")
+    found = load(tmp_path, head="lm")
     assert not found.parts.tied
     assert not found.parts.lm_head.weight.any()
     assert torch.equal(found.parts.tokens.weight, whole.get_input_embeddings().weight)

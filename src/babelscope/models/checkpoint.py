@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babelscope.models.families import Task
+from babelscope.models.families import Head
 from babelscope.models.saved_adapters import CONFIG, WEIGHTS, count_labels, read_adapter, read_shapes
 
 
@@ -20,8 +20,8 @@ class Checkpoint:
     trust_remote_code: bool
     adapter: Path | None = None
     """Folder of adapters that were saved separately from the model."""
-    adapter_task: Task = "base"
-    """Task that the adapters were trained for."""
+    adapter_head: Head = "base"
+    """Head that the adapters were trained with."""
 
     @property
     def local(self) -> bool:
@@ -30,7 +30,7 @@ class Checkpoint:
 
     def labels(self) -> dict[str, Any]:
         """The labels of a classifier that was saved as adapters; empty if the model's own configuration applies."""
-        if self.adapter is None or self.adapter_task != "topic":
+        if self.adapter is None or self.adapter_head != "classification":
             return {}
         file = self.adapter / "config.json"
         config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -62,12 +62,12 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
     made_for = read_adapter(folder)
     base = _locate(made_for.base, made_for.revision)
     if base is None:
-        return Checkpoint(made_for.base, made_for.revision, trust_remote_code, folder, made_for.task)
+        return Checkpoint(made_for.base, made_for.revision, trust_remote_code, folder, made_for.head)
     # adapters saved into the folder of their own model are not stacked
     if (base / CONFIG).is_file() and not base.samefile(folder):
         raise _stacked(folder, base)
     _check_config(base)
-    return Checkpoint(str(base), None, trust_remote_code, folder, made_for.task)
+    return Checkpoint(str(base), None, trust_remote_code, folder, made_for.head)
 
 
 def _locate(checkpoint: str | Path, revision: str | None) -> Path | None:

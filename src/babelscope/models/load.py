@@ -1,10 +1,10 @@
-"""Load a checkpoint for a task: its model, adapted and frozen, its tokenizer and its parts."""
+"""Load a checkpoint with a head: its model, adapted and frozen, its tokenizer and its parts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -23,8 +23,7 @@ from transformers import (
 from transformers.utils import logging
 
 from babelscope.models.checkpoint import Checkpoint, find, in_one_line
-from babelscope.models.families import Family, Task, family_of
-from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.families import Family, Head, family_of
 from babelscope.models.freeze import freeze as freeze_parts
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
@@ -32,8 +31,6 @@ from babelscope.models.saved_adapters import attach
 from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding, share_start
 from babelscope.models.trainable import TrainableMap, trainable_map
 from babelscope.models.written import TEXT_WEIGHTS, Written, family_in, read_written, text_config, wraps_text
-
-__all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint"]
 
 DType = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -48,7 +45,7 @@ _NO_ADAPTERS = {"subfolder": "config.json"}
 
 
 class MissingWeightsError(ValueError):
-    """Raised for a checkpoint that lacks weights that the task needs."""
+    """Raised for a checkpoint that lacks weights that its head needs."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Loaded:
 def load(
     checkpoint: str | Path,
     *,
-    task: Task = "base",
+    head: Head = "base",
     revision: str | None = None,
     dtype: DType = "float32",
     labels: int | Sequence[str] | None = None,
@@ -79,10 +76,10 @@ def load(
 
     Args:
         checkpoint: A folder or a Hub id. A folder of saved adapters also loads the model that they were made for.
-        task: Which head: none ("base"; of an encoder-decoder, only the encoder), a classifier, or a language model.
+        head: None ("base"; of an encoder-decoder, only the encoder), a classifier, or a language-modelling head.
         revision: Revision of a Hub id; in a folder, a subfolder such as "step=100".
         dtype: Type of all weights, whatever type the checkpoint stores.
-        labels: With task "topic", the number of classes or their names in order; by default those of the checkpoint.
+        labels: Of a classifier, the number of classes or their names in order; by default those of the checkpoint.
         adapter: Adds adapters to the model, as `adapters.lora` does.
         freeze: What to freeze, applied after the adapters.
         trust_remote_code: Run code that comes with the checkpoint.
@@ -93,26 +90,27 @@ def load(
     Raises:
         MissingWeightsError: if the checkpoint lacks weights that nobody will train.
         ValueError: if an argument is not one of those above, or the checkpoint cannot be read, lacks weights that the
-            task needs, or is of an unknown model type.
+            head needs, or is of an unknown model type.
     """
-    if task not in ("base", "topic", "lm"):
-        raise ValueError(f"Expected `task` to be base, topic or lm, but got {task!r}; choose one of them.")
+    if head not in get_args(Head):
+        raise ValueError(f"Expected `head` to be one of {', '.join(get_args(Head))}, but got {head!r}; choose one.")
     found = find(checkpoint, revision, trust_remote_code)
-    if found.adapter is not None and task not in ("base", found.adapter_task):
+    if found.adapter is not None and head not in ("base", found.adapter_head):
         beside = found.local and found.adapter.samefile(found.place)
         alone = "move its adapter_config.json away" if beside else f"load the base checkpoint {found.place}"
+        possible = " or ".join(dict.fromkeys((found.adapter_head, "base")))
         raise ValueError(
-            f"Expected `task` to be {' or '.join(dict.fromkeys((found.adapter_task, 'base')))} for the adapter in "
-            f"{found.adapter}, which was trained so, but got {task}; choose one of these, or {alone}."
+            f"Expected `head` (chosen by `task`) to be {possible} for the adapter in {found.adapter}, which was "
+            f"trained with it, but got {head}; choose one of these, or {alone}."
         )
-    head = task if found.adapter is None else found.adapter_task
+    own = head if found.adapter is None else found.adapter_head
     with _quiet(found.local):
         written = read_written(found)
-    config, family = _configure(found, written, labels if head == "topic" else None, family)
-    _refuse_headless(found, config, head, family)
+    config, family = _configure(found, written, labels if own == "classification" else None, family)
+    _refuse_headless(found, config, own, family)
     names = TEXT_WEIGHTS if wraps_text(written) else None
-    model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
-    if head == "base" and family.decoder is not None and hasattr(model, family.decoder):
+    model = _load_weights(found, config, own, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
+    if own == "base" and family.decoder is not None and hasattr(model, family.decoder):
         delattr(model, family.decoder)  # transformers has no class for only the encoder of a translation model
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
@@ -121,7 +119,7 @@ def load(
     whole: nn.Module = model
     if found.adapter is not None:
         whole = attach(model, found.adapter)
-        if task != head:  # adapters stay active in the backbone where they were injected; T5's keeps its decoder
+        if head != own:  # adapters stay active in the backbone where they were injected; T5's keeps its decoder
             whole = model.base_model
     if adapter is not None:
         whole = adapter(whole)
@@ -129,30 +127,30 @@ def load(
     return Loaded(whole, text, parts, trainable_map(parts) if freeze is None else freeze_parts(parts, freeze))
 
 
-def auto_class(task: Task, config: PreTrainedConfig, family: Family | None = None) -> Any:
-    """Choose the Hugging Face class that has the task's head for a family."""
+def auto_class(head: Head, config: PreTrainedConfig, family: Family | None = None) -> Any:
+    """Choose the Hugging Face class that has this head for a family."""
     objective = (family or family_of(config.model_type)).objective
-    if task == "topic":
+    if head == "classification":
         return AutoModelForSequenceClassification
-    if task == "lm":
+    if head == "lm":
         return _LANGUAGE_MODELS[objective]
     return AutoModelForTextEncoding if objective == "span" else AutoModel
 
 
-def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, task: Task, family: Family) -> None:
-    if task == "lm" and family.objective == "translation":
+def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, head: Head, family: Family) -> None:
+    if head == "lm" and family.objective == "translation":
         raise ValueError(
-            f"Expected `task` to be base or topic for a {family.model_type} model, which was trained to translate and "
-            "predicts nothing of one language alone, but got lm; choose a model of another family, or, to "
-            "find regions of neurons only, ablation=null."
+            f"Expected `head` (chosen by `task`) to be base or classification for a {family.model_type} model, which "
+            "was trained to translate and predicts nothing of one language alone, but got lm; choose a model of "
+            "another family, or, to find regions of neurons only, ablation=null."
         )
     # remote code may define any head
-    if not found.trust_remote_code and type(config) not in auto_class(task, config, family)._model_mapping:
-        other = "lm" if task == "topic" else "another"
+    if not found.trust_remote_code and type(config) not in auto_class(head, config, family)._model_mapping:
+        other = "lm" if head == "classification" else "another"
         remedy = "base" if family.objective == "translation" else f"{other}, or a model of another family"
         raise ValueError(
-            f"Expected `task` to be one that transformers has a {family.model_type} model for, but got {task}; choose "
-            f"{remedy}."
+            f"Expected `head` (chosen by `task`) to be one that transformers has a {family.model_type} model for, but "
+            f"got {head}; choose {remedy}."
         )
 
 
@@ -188,7 +186,7 @@ def _configure(
 def _load_weights(
     found: Checkpoint,
     config: PreTrainedConfig,
-    task: Task,
+    head: Head,
     dtype: torch.dtype,
     family: Family,
     *,
@@ -197,7 +195,7 @@ def _load_weights(
 ) -> PreTrainedModel:
     try:
         with _quiet(found.local):
-            model, report = auto_class(task, config, family).from_pretrained(
+            model, report = auto_class(head, config, family).from_pretrained(
                 found.place,
                 config=config,
                 revision=found.revision,
@@ -225,21 +223,21 @@ def _load_weights(
             "that it was trained with."
         )
     missing = set(report["missing_keys"]) - brought
-    _refuse_random(found, model, missing, task, parts_of(model, family), new_head=new_head)
+    _refuse_random(found, model, missing, head, parts_of(model, family), new_head=new_head)
     return model
 
 
 def _refuse_random(
-    found: Checkpoint, model: PreTrainedModel, missing: set[str], task: Task, parts: Parts, *, new_head: bool
+    found: Checkpoint, model: PreTrainedModel, missing: set[str], head: Head, parts: Parts, *, new_head: bool
 ) -> None:
     """Refuse a checkpoint that lacks weights which nobody will train; a classifier and BERT's pooler may be new."""
-    new = [*parts.rest, *(parts.head if task == "topic" and new_head else ())]
+    new = [*parts.rest, *(parts.head if head == "classification" and new_head else ())]
     may_miss = {id(p) for module in new for p in module.parameters()}
     bad = sorted(n for n, p in model.named_parameters() if n in missing and id(p) not in may_miss)
     if bad:
         raise MissingWeightsError(
             f"Expected `model.checkpoint` to hold all weights of {type(model).__name__}, but {found} lacks {len(bad)}, "
-            f"among them {bad[0]}; give a checkpoint saved with this architecture, or another task than {task}."
+            f"among them {bad[0]}; give a checkpoint saved with this architecture, or another head than {head}."
         )
 
 

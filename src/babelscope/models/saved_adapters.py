@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from babelscope.models.adapters import quiet_peft
-from babelscope.models.families import Task
+from babelscope.models.families import Head
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 # the last weight of every classifier of transformers: one row per label
@@ -24,7 +24,7 @@ class MadeFor:
 
     base: str
     revision: str | None
-    task: Task
+    head: Head
 
 
 def read_adapter(folder: Path) -> MadeFor:
@@ -52,7 +52,7 @@ def read_adapter(folder: Path) -> MadeFor:
     made_for = (found.get("auto_mapping") or {}).get("base_model_class", "")
     kind = found.get("task_type") or ""
     if kind == "SEQ_CLS" or "SequenceClassification" in made_for:
-        return MadeFor(base, revision, "topic")
+        return MadeFor(base, revision, "classification")
     heads = ("MaskedLM", "CausalLM", "LMHead", "ConditionalGeneration")
     if kind in ("CAUSAL_LM", "SEQ_2_SEQ_LM") or any(head in made_for for head in heads):
         return MadeFor(base, revision, "lm")

@@ -52,7 +52,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         seed=cfg.seed,
         limit=cfg.limit,
     )
-    loaded = build_model(cfg, task="lm")
+    loaded = build_model(cfg, head="lm")
     loaded.model.to(device)
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
     model = answerer(loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=_answering)

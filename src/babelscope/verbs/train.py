@@ -68,7 +68,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
     refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
     labels = None if settings.name == "lm" else label_names(train)
-    loaded = build_model(cfg, task="lm" if labels is None else "topic", labels=labels)
+    loaded = build_model(cfg, head="lm" if labels is None else "classification", labels=labels)
     tokenizer = loaded.tokenizer
     data = TaskData(
         _build_task(cfg, loaded, labels),
