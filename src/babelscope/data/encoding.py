@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from babelscope.data.told import tells, told
+from babelscope.data.source_language import has_language_token, source_language
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def encode(
             f"Expected `max_length` to be more than the {added} special tokens of a text, but got {longest}; raise it"
         )
     encodings: list[Encoding] = []
-    each = languages if languages is not None and tells(tokenizer) else [None] * len(texts)
+    each = languages if languages is not None and has_language_token(tokenizer) else [None] * len(texts)
     for language, run in groupby(zip(each, texts, strict=True), key=itemgetter(0)):
-        with cutting_on_the_right(tokenizer), told(tokenizer, language):
+        with cutting_on_the_right(tokenizer), source_language(tokenizer, language):
             rows = tokenizer(
                 [text for _, text in run],
                 truncation=True,
@@ -136,7 +136,7 @@ def pad(rows: Sequence[Sequence[int]], value: int) -> Tensor:
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long)
 
 
-def attend(rows: Sequence[Sequence[int]]) -> Tensor:
+def attention_mask(rows: Sequence[Sequence[int]]) -> Tensor:
     """Return the attention mask (B, T) of rows padded on the right: 1 on tokens, 0 on padding."""
     return pad([[1] * len(row) for row in rows], 0)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 from babelscope.data.encoding import Encoding, NoTokensError, count_added, cutting_on_the_right
-from babelscope.data.told import told
+from babelscope.data.source_language import source_language
 
 BETWEEN = "\n"
 """What stands between two texts where a tokenizer puts nothing there, such as BLOOM's."""
@@ -31,7 +31,7 @@ def encode_pairs(
         NoTokensError: if a pair has no ordinary token.
     """
     longest = min(max_length, tokenizer.model_max_length)
-    with cutting_on_the_right(tokenizer), told(tokenizer, language):
+    with cutting_on_the_right(tokenizer), source_language(tokenizer, language):
         alone, both = (tokenizer.num_special_tokens_to_add(pair=pair) for pair in (False, True))
         if longest < max(alone, both) + 2:
             raise ValueError(
