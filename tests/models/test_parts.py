@@ -196,13 +196,13 @@ def test_a_model_reads_as_many_tokens_as_its_table_of_positions_has_rows_for(mod
     lengths |= dict.fromkeys(("bert", "rembert", "distilbert", "gpt2", "mbart"), 520)
     model = tiny_model(model_type)
     parts = parts_of(model)
-    assert parts.length == lengths.get(model_type)
-    ids = torch.full((1, parts.length or 600), 9)
+    assert parts.max_length == lengths.get(model_type)
+    ids = torch.full((1, parts.max_length or 600), 9)
     with torch.no_grad():
         assert parts.stack(input_ids=ids)[0].shape[1] == ids.shape[1]
-        if parts.length is not None:
+        if parts.max_length is not None:
             with pytest.raises((IndexError, RuntimeError)):
-                parts.stack(input_ids=torch.full((1, parts.length + 1), 9))
+                parts.stack(input_ids=torch.full((1, parts.max_length + 1), 9))
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")

@@ -8,10 +8,10 @@ from peft import LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 from babelscope.models.adapters import save_adapted
-from babelscope.models.checkpoint import find
+from babelscope.models.checkpoint import resolve_checkpoint
 from babelscope.models.load import load
 from babelscope.models.parts import parts_of
-from babelscope.models.peek import peek
+from babelscope.models.raw_config import read_family_of_checkpoint
 from tests.models.test_adapters import randomize
 from tests.models.tiny import VOCABULARY, save_checkpoint, tiny_inputs, tiny_tokenizer
 
@@ -62,7 +62,7 @@ def test_adapters_in_the_folder_of_their_model_are_applied_once(by, tmp_path, mo
     assert not torch.equal(
         states(AutoModel.from_pretrained(save_checkpoint(tmp_path / "base", "xlm-roberta"))), expected
     )
-    assert peek(folder).model_type == "xlm-roberta"
+    assert read_family_of_checkpoint(folder).model_type == "xlm-roberta"
     message = refusal(folder, head="classification")
     assert "`head` (chosen by `task`) to be base for the adapter" in message
     assert "or move its adapter_config.json away." in message
@@ -98,14 +98,14 @@ def test_adapters_without_a_base_are_refused(name, tmp_path):
     save_lora(save_checkpoint(tmp_path / "base", "xlm-roberta"), tmp_path / "adapter")
     rename_base(tmp_path / "adapter", name)
     with pytest.raises(ValueError, match=rf"to name its base model, but .* \(.*is {json.dumps(name)}\); write"):
-        find(tmp_path / "adapter", None, False)
+        resolve_checkpoint(tmp_path / "adapter", None, False)
 
 
 def test_a_description_that_is_no_object_is_refused(tmp_path):
     save_lora(save_checkpoint(tmp_path / "base", "xlm-roberta"), tmp_path / "adapter")
     (tmp_path / "adapter" / "adapter_config.json").write_text("[]")
     with pytest.raises(ValueError, match="to name its base model"):
-        find(tmp_path / "adapter", None, False)
+        resolve_checkpoint(tmp_path / "adapter", None, False)
 
 
 def test_adapters_upon_adapters_are_refused_and_the_remedy_helps(tmp_path):

@@ -13,7 +13,7 @@ from babelscope.models.saved_adapters import CONFIG, WEIGHTS, count_labels, read
 class Checkpoint:
     """Location of a model's files."""
 
-    place: str
+    name_or_path: str
     """Folder or Hub id of the model itself."""
     revision: str | None
     """Revision of a Hub id."""
@@ -26,7 +26,7 @@ class Checkpoint:
     @property
     def local(self) -> bool:
         """Whether the model's files are in a folder."""
-        return Path(self.place).is_dir()
+        return Path(self.name_or_path).is_dir()
 
     def labels(self) -> dict[str, Any]:
         """The labels of a classifier that was saved as adapters; empty if the model's own configuration applies."""
@@ -39,15 +39,15 @@ class Checkpoint:
         count = count_labels(self.adapter)
         return names if count in (None, len(names.get("id2label", ()))) else {"num_labels": count}
 
-    def brought(self) -> set[str]:
+    def adapter_tensors(self) -> set[str]:
         """Names of the tensors saved with the adapters; head parameters among them replace the model's own."""
         return set() if self.adapter is None else set(read_shapes(self.adapter))
 
     def __str__(self) -> str:
-        return self.place if self.revision is None else f"{self.place} at revision {self.revision}"
+        return self.name_or_path if self.revision is None else f"{self.name_or_path} at revision {self.revision}"
 
 
-def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) -> Checkpoint:
+def resolve_checkpoint(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) -> Checkpoint:
     """Resolve a checkpoint name, and check its folder before anything is loaded from it.
 
     Raises:
@@ -111,8 +111,8 @@ def _trained(folder: Path) -> Path:
     return folder / "model"
 
 
-def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:
-    """Say in one line what is wrong with a checkpoint; library errors take many lines."""
+def unreadable(wanted: str, found: Checkpoint, error: Exception) -> ValueError:
+    """Make the error for a checkpoint that a library cannot read: one line, where the library's takes many."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = " ".join(lines)[:300] if lines else type(error).__name__
     remedy = (
@@ -120,7 +120,7 @@ def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:
         if found.local
         else "check the id, the revision and the network, or download the model and give its folder"
     )
-    return f"Expected `model.checkpoint` to have {wanted}, but got {str(found)!r} ({reason}); {remedy}."
+    return ValueError(f"Expected `model.checkpoint` to have {wanted}, but got {str(found)!r} ({reason}); {remedy}.")
 
 
 def _refuse_path(checkpoint: str | Path, folder: Path) -> None:

@@ -22,15 +22,22 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from babelscope.models.checkpoint import Checkpoint, find, in_one_line
+from babelscope.models.checkpoint import Checkpoint, resolve_checkpoint, unreadable
 from babelscope.models.families import Family, Head, family_of
 from babelscope.models.freeze import freeze as freeze_parts
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
+from babelscope.models.raw_config import (
+    TEXT_WEIGHTS,
+    RawConfig,
+    family_of_config,
+    read_raw_config,
+    text_config,
+    wraps_text,
+)
 from babelscope.models.saved_adapters import attach
 from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding, share_start
 from babelscope.models.trainable import TrainableMap, trainable_map
-from babelscope.models.written import TEXT_WEIGHTS, Written, family_in, read_written, text_config, wraps_text
 
 DType = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -94,10 +101,10 @@ def load(
     """
     if head not in get_args(Head):
         raise ValueError(f"Expected `head` to be one of {', '.join(get_args(Head))}, but got {head!r}; choose one.")
-    found = find(checkpoint, revision, trust_remote_code)
+    found = resolve_checkpoint(checkpoint, revision, trust_remote_code)
     if found.adapter is not None and head not in ("base", found.adapter_head):
-        beside = found.local and found.adapter.samefile(found.place)
-        alone = "move its adapter_config.json away" if beside else f"load the base checkpoint {found.place}"
+        beside = found.local and found.adapter.samefile(found.name_or_path)
+        alone = "move its adapter_config.json away" if beside else f"load the base checkpoint {found.name_or_path}"
         possible = " or ".join(dict.fromkeys((found.adapter_head, "base")))
         raise ValueError(
             f"Expected `head` (chosen by `task`) to be {possible} for the adapter in {found.adapter}, which was "
@@ -105,10 +112,10 @@ def load(
         )
     own = head if found.adapter is None else found.adapter_head
     with _quiet(found.local):
-        written = read_written(found)
-    config, family = _configure(found, written, labels if own == "classification" else None, family)
+        raw = read_raw_config(found)
+    config, family = _configure(found, raw, labels if own == "classification" else None, family)
     _refuse_headless(found, config, own, family)
-    names = TEXT_WEIGHTS if wraps_text(written) else None
+    names = TEXT_WEIGHTS if wraps_text(raw) else None
     model = _load_weights(found, config, own, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
     if own == "base" and family.decoder is not None and hasattr(model, family.decoder):
         delattr(model, family.decoder)  # transformers has no class for only the encoder of a translation model
@@ -166,21 +173,21 @@ def _choose_dtype(dtype: str, family: Family) -> torch.dtype:
 
 
 def _configure(
-    found: Checkpoint, written: Written, labels: int | Sequence[str] | None, family: Family | None
+    found: Checkpoint, raw: RawConfig, labels: int | Sequence[str] | None, family: Family | None
 ) -> tuple[PreTrainedConfig, Family]:
     changes: Mapping[str, Any] = found.labels()
     if isinstance(labels, int):
         changes = {"num_labels": labels}
     elif labels is not None:
         changes = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
-    family = family_in(written) if family is None else family
+    family = family_of_config(raw) if family is None else family
     try:
         config = AutoConfig.from_pretrained(
-            found.place, revision=found.revision, trust_remote_code=found.trust_remote_code, **changes
+            found.name_or_path, revision=found.revision, trust_remote_code=found.trust_remote_code, **changes
         )
-        return text_config(config, written), family
+        return text_config(config, raw), family
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
+        raise unreadable("a configuration that can be read", found, error) from error
 
 
 def _load_weights(
@@ -196,7 +203,7 @@ def _load_weights(
     try:
         with _quiet(found.local):
             model, report = auto_class(head, config, family).from_pretrained(
-                found.place,
+                found.name_or_path,
                 config=config,
                 revision=found.revision,
                 dtype=dtype,
@@ -209,12 +216,12 @@ def _load_weights(
             )
     # a truncated file raises SafetensorError, a direct subclass of Exception
     except Exception as error:
-        raise ValueError(in_one_line("weights that can be read", found, error)) from error
+        raise unreadable("weights that can be read", found, error) from error
     if names is not None:
         # otherwise the model would be saved under the wrapper's weight names, which do not fit its configuration
         vars(model).pop("_weight_conversions", None)
-    brought = found.brought()
-    mismatched = [key for key in report["mismatched_keys"] if key[0] not in brought]
+    saved = found.adapter_tensors()
+    mismatched = [key for key in report["mismatched_keys"] if key[0] not in saved]
     if mismatched:
         name, stored, wanted = min(mismatched)
         raise ValueError(
@@ -222,7 +229,7 @@ def _load_weights(
             f"{name} is {tuple(stored)} and not {tuple(wanted)}; correct its config.json, or give the number of labels "
             "that it was trained with."
         )
-    missing = set(report["missing_keys"]) - brought
+    missing = set(report["missing_keys"]) - saved
     _refuse_random(found, model, missing, head, parts_of(model, family), new_head=new_head)
     return model
 

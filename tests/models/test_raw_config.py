@@ -1,4 +1,4 @@
-"""Gemma 3 and its like: the text model inside a checkpoint of several modalities, read as if it were alone."""
+"""Configurations as written; the text model inside a multimodal checkpoint such as Gemma 3, read as if alone."""
 
 import json
 
@@ -7,10 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from babelscope.models.adapters import lora, save_adapted
 from babelscope.models.load import load
-from babelscope.models.peek import peek
+from babelscope.models.raw_config import read_family_of_checkpoint
 from babelscope.models.table import read_table
-from tests.models.tiny import DEPTH, tiny_config, tiny_inputs, tiny_tokenizer
+from tests.models.tiny import DEPTH, save_checkpoint, tiny_config, tiny_inputs, tiny_tokenizer
 
 VISION = {
     "hidden_size": 16,
@@ -73,7 +74,7 @@ def test_table_and_family(wrapped):
     table = read_table(folder)
     assert torch.equal(table.weight, whole.get_input_embeddings().weight)
     assert table.tied
-    assert table.model_type == peek(folder).model_type == WRAPPED[whole.config.model_type][0]
+    assert table.model_type == read_family_of_checkpoint(folder).model_type == WRAPPED[whole.config.model_type][0]
 
 
 def test_newer_names_and_an_untied_head(wrapped, tmp_path):
@@ -103,3 +104,19 @@ def test_a_text_model_that_nobody_knows(wrapped, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(written))
     with pytest.raises(ValueError, match=f"`model_type` to be one of .*, but got '{written['model_type']}'"):
         load(tmp_path)
+
+
+def test_family_of_a_checkpoint_of_adapters_and_of_a_run(tmp_path):
+    folder = save_checkpoint(tmp_path / "mt5", "mt5", "lm")
+    assert read_family_of_checkpoint(folder).model_type == "mt5"
+    save_adapted(load(folder, head="lm", adapter=lora).model, tmp_path / "run" / "model")
+    assert read_family_of_checkpoint(tmp_path / "run" / "model").objective == "span"
+    (tmp_path / "run" / "manifest.json").write_text("{}")
+    assert read_family_of_checkpoint(tmp_path / "run").model_type == "mt5"
+
+
+def test_a_family_without_a_configuration(tmp_path):
+    with pytest.raises(ValueError, match=r"config\.json"):
+        read_family_of_checkpoint(tmp_path)
+    with pytest.raises(ValueError, match=r"`model\.checkpoint`"):
+        read_family_of_checkpoint("./nowhere")
