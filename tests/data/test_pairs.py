@@ -4,7 +4,7 @@ from tokenizers import pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, BertTokenizer
 
 from babelscope.data.encoding import NoTokensError
-from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.pairs import BETWEEN, encode_pairs
 from babelscope.data.tasks import classification, label_names, lm, reads_segments
 from tests.data import vocabularies
@@ -12,7 +12,7 @@ from tests.models.tiny import tiny_config, tiny_model, tiny_tokenizer
 
 PAIRS = [("A dog runs.", "An animal runs."), ("Она читает", "книгу"), ("一", "二三")]
 LABELS = ("contradiction", "entailment", "neutral")
-TEXT = Labelled(
+TEXT = LabelledCorpus(
     "pairs",
     {
         "eng_Latn": Examples(
@@ -97,7 +97,7 @@ def test_pairs_without_room_or_tokens_are_refused():
 
 def test_a_task_of_pairs_knows_segments_where_the_model_does(tmp_path):
     tokenizer = bert(tmp_path)
-    text = Labelled("w", {"eng_Latn": Examples(("1", "2"), ("w1 w2", "w3"), ("w4", "w5 w6"), ("a", "b"))})
+    text = LabelledCorpus("w", {"eng_Latn": Examples(("1", "2"), ("w1 w2", "w3"), ("w4", "w5 w6"), ("a", "b"))})
     assert reads_segments(tokenizer, tiny_config("bert"))
     assert not reads_segments(tiny_tokenizer(), tiny_config("bert"))
     assert not any(reads_segments(tokenizer, tiny_config(name)) for name in ("gpt2", "deberta-v2", "llama", "mt5"))
@@ -134,13 +134,15 @@ def test_mt5_gets_as_many_end_tokens_for_each_pair():
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", tokenizer.eos_token_id)]
     )
-    text = Labelled("ends", {"eng_Latn": Examples(("1", "2"), ("w1 </s>", "w2"), ("w3", "</s> w4 w5"), ("a", "b"))})
+    text = LabelledCorpus(
+        "ends", {"eng_Latn": Examples(("1", "2"), ("w1 </s>", "w2"), ("w3", "</s> w4 w5"), ("a", "b"))}
+    )
     rows = classification(tokenizer, ("a", "b")).encode(text, "eng_Latn")
     assert [row["input_ids"].count(tokenizer.eos_token_id) for row in rows] == [2, 2]
 
 
 def test_a_pair_of_end_tokens_only_is_named():
-    text = Labelled("ends", {"eng_Latn": Examples(("1", "2"), ("w1", "</s>"), ("</s>", "</s>"), ("a", "b"))})
+    text = LabelledCorpus("ends", {"eng_Latn": Examples(("1", "2"), ("w1", "</s>"), ("</s>", "</s>"), ("a", "b"))})
     with pytest.raises(ValueError, match=r"sentence '2' in eng_Latn \('</s> </s>'\) has none; remove it"):
         classification(vocabularies.span(), ("a", "b")).encode(text, "eng_Latn")
 

@@ -34,7 +34,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledCorpus:
     """The examples of each language, each language's own.
 
     Attributes:
@@ -64,13 +64,13 @@ class Labelled:
     def __len__(self) -> int:
         return max(len(found.ids) for found in self.by_language.values())
 
-    def subset(self, n: int, seed: int = 0) -> "Labelled":
+    def subset(self, n: int, seed: int = 0) -> "LabelledCorpus":
         """Keep at most n random examples of each language, in their old order."""
         kept = {}
         for code, found in self.by_language.items():
             order = torch.randperm(len(found.ids), generator=torch.Generator().manual_seed(seed))
             kept[code] = found.take(sorted(order[:n].tolist()))
-        return Labelled(self.name, kept)
+        return LabelledCorpus(self.name, kept)
 
     def fingerprint(self) -> str:
         """Return a sha256 over languages, ids, texts and labels."""

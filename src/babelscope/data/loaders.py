@@ -10,8 +10,14 @@ from babelscope.data.hub import load_rows
 from babelscope.data.names import find_names
 from babelscope.data.patterns import names_in
 from babelscope.data.reading import check_languages, find_folder, read_sentences
-from babelscope.data.splits import PARTS, cut, parse_split
-from babelscope.data.tables import Table, align, table_of_columns, table_of_lines, table_of_rows
+from babelscope.data.sentence_alignment import (
+    SplitSentences,
+    align,
+    sentences_of_columns,
+    sentences_of_lines,
+    sentences_of_rows,
+)
+from babelscope.data.splits import SPLITS, cut, parse_split
 
 SIB200_HUB = "Davlan/sib200"
 SIB200_HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
@@ -38,7 +44,7 @@ def sib200(languages: Sequence[str], split: str, *, folder: str | Path | None = 
         return align("sib200", languages, splits, _read_sib200_from_hub)
     root = find_folder(folder, "data/annotated", "annotated")
     check_languages(languages, [path.name for path in root.iterdir() if path.is_dir()], place=root)
-    return align("sib200", languages, splits, lambda code, part: table_of_columns(root / code / f"{part}.tsv"))
+    return align("sib200", languages, splits, lambda code, part: sentences_of_columns(root / code / f"{part}.tsv"))
 
 
 def flores(languages: Sequence[str], split: str, *, folder: str | Path | None = None) -> Corpus:
@@ -65,7 +71,7 @@ def flores(languages: Sequence[str], split: str, *, folder: str | Path | None = 
     root = find_folder(folder, "flores200_dataset", "flores101_dataset")
     # its files have the names that FLORES gave them
     paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", key=None) for part in splits}
-    return align("flores", languages, splits, lambda code, part: table_of_lines(paths[part][code]))
+    return align("flores", languages, splits, lambda code, part: sentences_of_lines(paths[part][code]))
 
 
 def lines(
@@ -96,9 +102,9 @@ def lines(
     if folder is None:
         raise ValueError("Expected `corpus.folder` to be the folder of the text files, but got None; set it")
     root = find_folder(folder)
-    splits = parse_split(split, PARTS, corpus=name)
+    splits = parse_split(split, SPLITS, corpus=name)
     paths = find_files(languages, root, pattern, codes)
-    corpus = align(name, languages, ("line",), lambda code, _: table_of_lines(paths[code]))
+    corpus = align(name, languages, ("line",), lambda code, _: sentences_of_lines(paths[code]))
     if labels is not None:
         topics = read_sentences(root / labels)
         if len(topics) != len(corpus):
@@ -131,11 +137,11 @@ def find_files(
     return {language: Path(str(paths).replace("{language}", name)) for language, name in names.items()}
 
 
-def _read_sib200_from_hub(language: str, split: str) -> Table:
+def _read_sib200_from_hub(language: str, split: str) -> SplitSentences:
     rows = load_rows(SIB200_HUB, language, SIB200_HUB_SPLITS[split])
-    return table_of_rows(rows, f"{SIB200_HUB} {language} {split}")
+    return sentences_of_rows(rows, f"{SIB200_HUB} {language} {split}")
 
 
-def _read_flores_from_hub(language: str, split: str) -> Table:
+def _read_flores_from_hub(language: str, split: str) -> SplitSentences:
     code = FLORES_HUB_CODES.get(language, language)
-    return table_of_rows(load_rows(FLORES_HUB, code, split), f"{FLORES_HUB} {code} {split}", key="id", label=None)
+    return sentences_of_rows(load_rows(FLORES_HUB, code, split), f"{FLORES_HUB} {code} {split}", key="id", label=None)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from babelscope.data.patterns import names_in
-from babelscope.data.rows import READERS
+from babelscope.data.table_files import READERS
 
 VALIDATION = ("dev", "validation", "valid", "val")
 """Names of one split."""

@@ -9,11 +9,11 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.encoding import Encoding, NoTokensError, encode, naming_sentences
-from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.objectives import Classification, Collator, collator_for
 from babelscope.data.pairs import encode_pairs
 
-TaskText = Corpus | Labelled
+TaskCorpus = Corpus | LabelledCorpus
 """Parallel sentences, or examples of each language's own."""
 
 
@@ -29,7 +29,7 @@ class Task:
     """
 
     labels: tuple[str, ...] | None
-    encode: Callable[[TaskText, str], list[dict[str, Any]]]
+    encode: Callable[[TaskCorpus, str], list[dict[str, Any]]]
     collate: Collator
     collate_same: Collator
 
@@ -68,7 +68,7 @@ def reads_segments(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig)
     return "token_type_ids" in tokenizer.model_input_names and getattr(config, "type_vocab_size", 0) > 1
 
 
-def label_names(text: TaskText) -> tuple[str, ...]:
+def label_names(text: TaskCorpus) -> tuple[str, ...]:
     """Return the labels of a text, sorted; the position of a label is its number.
 
     Raises:
@@ -85,7 +85,7 @@ def label_names(text: TaskText) -> tuple[str, ...]:
 
 
 def encode_texts(
-    text: TaskText, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool = False
+    text: TaskCorpus, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool = False
 ) -> list[dict[str, Any]]:
     """Tokenize what there is in one language (N): texts, or pairs of texts.
 
@@ -128,7 +128,7 @@ def _without_ends(found: Encoding, tokenizer: PreTrainedTokenizerBase) -> list[i
 
 
 def encode_labelled(
-    text: TaskText,
+    text: TaskCorpus,
     language: str,
     *,
     tokenizer: PreTrainedTokenizerBase,

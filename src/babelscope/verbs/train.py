@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from babelscope.data.tasks import Task, TaskText, classification, label_names, lm, reads_segments
+from babelscope.data.tasks import Task, TaskCorpus, classification, label_names, lm, reads_segments
 from babelscope.models.fingerprint import frozen_fingerprint, weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.report.page import write_page
@@ -169,7 +169,7 @@ def _misconfigured() -> Iterator[None]:
         ) from error
 
 
-def _at_most(n: int | None, text: TaskText, *, seed: int) -> TaskText:
+def _at_most(n: int | None, text: TaskCorpus, *, seed: int) -> TaskCorpus:
     return text if n is None else text.subset(min(n, len(text)), seed=seed)
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.names import find_names
-from babelscope.data.rows import Row, read_rows
+from babelscope.data.sentence_alignment import align, sentences_of_rows
 from babelscope.data.split_files import aliases_of, files_of_splits
-from babelscope.data.splits import PARTS, cut, parse_split
-from babelscope.data.tables import align, table_of_rows
+from babelscope.data.splits import SPLITS, cut, parse_split
+from babelscope.data.table_files import Row, read_rows
 
 HEADER = {".csv": 2, ".tsv": 2}
-"""Row of the first sentence, where the first one is not 1."""
+"""Number of the first row after the header, by file ending; 1 for formats without a header."""
 Numbered = tuple[int, Row]
-"""A row, and which of the file it is, a header counted."""
+"""The number of a row in its file, a header counted, and the row."""
 Sentences = tuple[Sequence[Numbered], str, str]
 """The rows of a language, their place for errors, and the column of their sentences."""
 
@@ -30,7 +30,7 @@ def table(
     labels: str | None = None,
     name: str = "table",
 ) -> Corpus:
-    """Read aligned sentences from a table; `rows.READERS` has the formats.
+    """Read aligned sentences from a table; `table_files.READERS` has the formats.
 
     Args:
         languages: FLORES codes.
@@ -52,7 +52,7 @@ def table(
         raise ValueError("Expected `corpus.file` to be a table of parallel text, but got None; set it")
     pattern = Path(file).expanduser()
     apart = "{split}" in str(pattern)
-    files = files_of_splits(pattern) if apart else dict.fromkeys(PARTS, pattern)
+    files = files_of_splits(pattern) if apart else dict.fromkeys(SPLITS, pattern)
     splits = parse_split(split, files, corpus=name, aliases=aliases_of(files))
     tables = {}
     for part in splits if apart else ("row",):
@@ -63,7 +63,7 @@ def table(
         else:
             found = own_rows(_in_one_order(rows, ids), place, languages, codes, language=language, text=text)
         tables[part] = {
-            code: table_of_rows(
+            code: sentences_of_rows(
                 [row for _, row in own],
                 where,
                 key=ids,
@@ -83,7 +83,7 @@ def numbered_rows(path: Path) -> list[Numbered]:
 
 
 def _in_one_order(rows: Sequence[Numbered], ids: str | None) -> Sequence[Numbered]:
-    """Bring every language's rows into the order of ids in the file, or splits would hang on the first language."""
+    """Sort rows by the first occurrence of their id, so that splits do not depend on which language comes first."""
     if ids is None:
         return rows
     first: dict[str, int] = {}

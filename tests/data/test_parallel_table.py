@@ -2,7 +2,7 @@ import datasets
 import pandas as pd
 import pytest
 
-from babelscope.data.one_table import table
+from babelscope.data.parallel_table import table
 
 LANGUAGES = ["eng_Latn", "zho_Hans", "deu_Latn"]
 CODES = {"eng_Latn": "en", "deu_Latn": "de"}
