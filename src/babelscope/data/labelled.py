@@ -33,6 +33,18 @@ class Examples:
         return Examples(kept[0] or (), kept[1] or (), *kept[2:])
 
 
+def draw(n: int, size: int, seed: int) -> list[int]:
+    """Draw at most n of `size` positions at random, in ascending order.
+
+    Raises:
+        ValueError: if n is not positive.
+    """
+    if n < 1:
+        raise ValueError(f"Expected to keep at least 1 sentence, but got {n}; ask for more, or null for all")
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+    return sorted(order[:n].tolist())
+
+
 @dataclass(frozen=True)
 class LabelledCorpus:
     """The examples of each language, each language's own.
@@ -64,12 +76,15 @@ class LabelledCorpus:
     def __len__(self) -> int:
         return max(len(found.ids) for found in self.by_language.values())
 
-    def subset(self, n: int, seed: int = 0) -> "LabelledCorpus":
-        """Keep at most n random examples of each language, in their old order."""
-        kept = {}
-        for code, found in self.by_language.items():
-            order = torch.randperm(len(found.ids), generator=torch.Generator().manual_seed(seed))
-            kept[code] = found.take(sorted(order[:n].tolist()))
+    def subset(self, n: int | None, seed: int = 0) -> "LabelledCorpus":
+        """Keep at most n random examples of each language, in their original order; None keeps all.
+
+        Raises:
+            ValueError: if n is not positive.
+        """
+        if n is None:
+            return self
+        kept = {code: found.take(draw(n, len(found.ids), seed)) for code, found in self.by_language.items()}
         return LabelledCorpus(self.name, kept)
 
     def fingerprint(self) -> str:

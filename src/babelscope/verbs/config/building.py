@@ -113,8 +113,17 @@ def _read_codes(key: str, codes: Any) -> list[str]:
 
 
 def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None) -> Corpus:
-    """Read the parallel sentences of the probes: the same number in every language."""
+    """Read the parallel sentences of the probes: the same number in every language.
+
+    Raises:
+        ValueError: if the corpus has fewer, or the number is not positive.
+    """
     corpus: Corpus = build("corpus", cfg.corpus)(languages)
+    if sentences is not None and not 0 < sentences <= len(corpus):
+        raise ValueError(
+            f"Expected the number of sentences to be between 1 and the {len(corpus)} of corpus {corpus.name!r}, "
+            f"but got {sentences}; ask for fewer, or null for all"
+        )
     return corpus.subset(sentences, seed=cfg.seed)
 
 
