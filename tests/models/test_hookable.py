@@ -17,7 +17,9 @@ def test_a_plain_model_is_hookable():
 def test_a_compiled_model_is_refused():
     model = tiny_model("bert")
     model.compile()
-    with pytest.raises(ValueError, match=r"a bert model that is not compiled, but got compiled BertModel, .* bypasses hooks; pass"):
+    with pytest.raises(
+        ValueError, match=r"a bert model that is not compiled, but got compiled BertModel, .* bypasses hooks; pass"
+    ):
         refuse_compiled(parts_of(model))
 
 

@@ -5,7 +5,6 @@ from babelscope.data.corpora import Corpus
 from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.loaders import flores, lines, sib200
 from babelscope.data.parallel_table import table
-from babelscope.data.writing import script_of
 
 __all__ = [
     "Batch",
@@ -15,7 +14,6 @@ __all__ = [
     "batches",
     "flores",
     "lines",
-    "script_of",
     "sib200",
     "table",
     "token_fingerprint",
