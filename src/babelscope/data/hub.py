@@ -10,7 +10,7 @@ def load_rows(dataset: str, language: str, split: str, *, key: str = "corpus") -
         dataset: name of the data set.
         language: as the data set calls it.
         split: as the data set calls it.
-        key: what the configuration calls the corpus, for errors.
+        key: the configuration key of the corpus, for errors.
 
     Raises:
         OSError: if it can neither be reached nor found, or may not be read without an account.

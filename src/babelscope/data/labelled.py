@@ -10,7 +10,7 @@ import torch
 
 @dataclass(frozen=True)
 class Examples:
-    """What a task reads in one language.
+    """The examples of one language.
 
     Attributes:
         ids: one unique id per example (N).
@@ -47,11 +47,11 @@ def draw(n: int, size: int, seed: int) -> list[int]:
 
 @dataclass(frozen=True)
 class LabelledCorpus:
-    """The examples of each language, each language's own.
+    """Examples by language, which need not be translations of each other.
 
     Attributes:
-        name: what errors call it.
-        by_language: by FLORES code, what there is in that language.
+        name: name of the corpus in errors.
+        by_language: the examples by FLORES code.
     """
 
     name: str
@@ -63,10 +63,10 @@ class LabelledCorpus:
         return {code: (*found.texts, *(found.seconds or ())) for code, found in self.by_language.items()}
 
     def examples(self, language: str) -> Examples:
-        """Take those of one language.
+        """Return the examples of one language.
 
         Raises:
-            ValueError: if there are none.
+            ValueError: if the corpus lacks the language.
         """
         if language not in self.by_language:
             have = ", ".join(self.by_language)

@@ -1,4 +1,4 @@
-"""Labelled texts, or pairs of texts, from tables of any common format: one's own task."""
+"""Labelled texts, or pairs of texts, from tables of any common format: a user's own task."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,16 +30,16 @@ def labelled_table(
 
     Args:
         languages: FLORES codes.
-        split: as files are called, with {split} in `file`; else train, dev and test, which are 70, 10 and 20 per cent
-            of a language's rows, drawn by their number; a union of them, or all.
-        file: a table, or a folder that `datasets` saved; {language} and {split} stand for what these are called, as in
-            "masakhanews/{language}/{split}.tsv".
+        split: a name that files have in place of {split} in `file`; without {split}, train, dev or test, which are 70,
+            10 and 20 per cent of a language's rows, drawn by their number; a union of them, or all.
+        file: a table, or a folder that `datasets` saved; {language} and {split} are replaced by their names in paths,
+            as in "masakhanews/{language}/{split}.tsv".
         text: the column of texts.
         second: the column of the second text, where examples are pairs.
         label: the column of labels.
-        language: the column that says in which language a row is, where a table holds several.
-        codes: what files, or cells of `language`, call a FLORES code, where `find_names` does not find it.
-        name: what errors call it.
+        language: the column of languages, where a table holds several.
+        codes: names by FLORES code in files or in cells of `language`, where `find_names` does not find them.
+        name: name of the corpus in errors.
 
     Raises:
         ValueError: if a language, split or column is unknown, or a cell is empty.

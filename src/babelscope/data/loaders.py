@@ -91,9 +91,9 @@ def lines(
         split: train, dev and test are the first 70, the next 10 and the last 20 per cent; a union of them, or all.
         folder: holds the files.
         pattern: a file's name, with {language} where the language goes, e.g. "newstest2019-ref.{language}.txt".
-        codes: what a FLORES code is called in file names, where the rule of `find_names` does not find it.
+        codes: names by FLORES code in file names, where the rule of `find_names` does not find them.
         labels: name of a file in the folder with one label per line.
-        name: what the rows and the report call the corpus.
+        name: name of the corpus in rows and report.
 
     Raises:
         ValueError: if a language or split is unknown, a sentence is empty, or files have different numbers of lines.
@@ -123,7 +123,7 @@ def find_files(
     *,
     key: str | None = "corpus",
 ) -> dict[str, Path]:
-    """Find every language's file, whose name has {language} where `find_names` finds what it is called.
+    """Find the file of every language: {language} in the pattern is the name that `find_names` finds.
 
     Raises:
         ValueError: if the pattern has no {language}; `find_names` raises for languages and `codes`.

@@ -1,4 +1,4 @@
-"""Find the names by which files and tables call a language."""
+"""Find the names that files and tables have for languages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def find_names(
         known: the existing names.
         place: where the names are, for errors.
         codes: names by FLORES code, for languages that the rule does not find.
-        key: what the configuration calls the corpus that has `codes`, for errors; None for one without.
+        key: the configuration key of the corpus, for errors; None if it has no `codes`.
 
     Raises:
         ValueError: if a language is missing, two languages have the same name, or `codes` is not a mapping.

@@ -13,7 +13,7 @@ from babelscope.data.spans import corrupt, find_sentinels
 
 Example = Mapping[str, Any]
 """``input_ids``: the tokens of a text, special ones included; ``labels``: the number of its class, if it has one;
-``token_type_ids``: which text of a pair each token is in, for models that are told so."""
+``token_type_ids``: which text of a pair each token is in, for models with segment embeddings."""
 Collator = Callable[[Sequence[Example]], dict[str, Tensor]]
 IGNORED = -100
 """Label of positions that the losses of Hugging Face models leave out."""

@@ -1,4 +1,4 @@
-"""Pairs of texts as token ids, in the way that a model's tokenizer joins them."""
+"""Pairs of texts as token ids, joined as the model's tokenizer joins them."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from babelscope.data.encoding import Encoding, NoTokensError, count_added, cutti
 from babelscope.data.source_language import source_language
 
 BETWEEN = "\n"
-"""What stands between two texts where a tokenizer puts nothing there, such as BLOOM's."""
+"""Separates two texts where a tokenizer puts no token between them, such as BLOOM's."""
 
 
 def encode_pairs(
@@ -24,7 +24,7 @@ def encode_pairs(
         pairs: N of them.
         tokenizer: of the model.
         max_length: most tokens of a pair, special ones included; the tokenizer's own limit holds as well.
-        language: FLORES code of all of them, for models that are told it; None leaves it to the tokenizer.
+        language: FLORES code of all of them, for models with language tokens; None leaves it to the tokenizer.
 
     Raises:
         ValueError: if max_length leaves no room for both texts.
@@ -61,7 +61,10 @@ def _by_template(pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenize
 
 
 def _by_line(pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase, longest: int) -> list[Encoding]:
-    """Join the texts by a line break, inside the special tokens of a single text; the tokenizer puts nothing there."""
+    """Join the texts by a line break where the tokenizer puts no token between them.
+
+    The special tokens of a single text surround both.
+    """
     before, after = count_added(tokenizer)
     around = tokenizer("a")["input_ids"]
     options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}

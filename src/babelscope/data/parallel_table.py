@@ -36,13 +36,15 @@ def table(
         languages: FLORES codes.
         split: train, dev and test are the first 70, the next 10 and the last 20 per cent, or, with {split} in `file`,
             files of their own; a union of them, or all.
-        file: the table, or a folder that `datasets` saved; {split} stands for a split, as in "data/{split}.parquet".
-        codes: what columns, or cells of `language`, call a FLORES code, where `find_names` does not find it.
-        language: the column that says in which language a row is; None if every language has a column.
-        text: the column of sentences then.
+        file: the table, or a folder that `datasets` saved; {split} is replaced by the name of a split, as in
+            "data/{split}.parquet".
+        codes: names by FLORES code of columns or in cells of `language`, where `find_names` does not find them.
+        language: the column of languages, in tables with a row per sentence and language; None if every language has
+            a column.
+        text: the column of sentences in such a table.
         ids: the column of sentence ids; None aligns by order.
         labels: the column of labels.
-        name: what the rows and the report call the corpus.
+        name: name of the corpus in rows and report.
 
     Raises:
         ValueError: if a language, split or column is unknown, a sentence is empty, or languages differ in sentences.

@@ -63,13 +63,13 @@ def check_languages(
     """Refuse a list of languages that is empty, has repetitions, or goes beyond the known ones.
 
     Args:
-        languages: FLORES codes, or the names that stand for them at a place.
+        languages: FLORES codes, or the names that a file or table has for them.
         known: the existing ones; None leaves them unchecked.
         place: where the known ones are, for errors.
-        key: what the configuration calls the corpus, for errors.
+        key: the configuration key of the corpus, for errors.
 
     Raises:
-        ValueError: naming the first such language and the nearest known codes.
+        ValueError: if there is such a language; it names the first one and the nearest known codes.
         FileNotFoundError: if no language is known.
     """
     is_list = isinstance(languages, Sequence) and not isinstance(languages, str)

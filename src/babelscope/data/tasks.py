@@ -43,7 +43,7 @@ def classification(
         tokenizer: of the model.
         labels: names of the classes, from `label_names` of what is trained on.
         max_length: most tokens of a text or pair.
-        segments: whether the model is told which text of a pair a token is in, as BERT is.
+        segments: whether to give the model the text of a pair that each token is in, as BERT needs.
     """
     collate = Classification(tokenizer)
     examples = partial(encode_labelled, tokenizer=tokenizer, labels=labels, max_length=max_length, segments=segments)
@@ -64,7 +64,7 @@ def lm(tokenizer: PreTrainedTokenizerBase, objective: str, *, max_length: int = 
 
 
 def reads_segments(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> bool:
-    """Say whether a model is told which text of a pair a token is in: its tokenizer says so, and it knows of two."""
+    """Return whether a model distinguishes the two texts of a pair: its tokenizer gives segments, and it embeds two."""
     return "token_type_ids" in tokenizer.model_input_names and getattr(config, "type_vocab_size", 0) > 1
 
 

@@ -8,7 +8,7 @@ def refuse_compiled(parts: Parts) -> None:
     """Refuse a model that is compiled, wholly or in part.
 
     Raises:
-        ValueError: naming the first compiled module.
+        ValueError: if a module is compiled; it names the first one.
     """
     for name, module in parts.model.named_modules():
         # torch.compile wraps a module around the original; Module.compile replaces the call

@@ -31,7 +31,7 @@ def read_raw_config(found: Checkpoint) -> RawConfig:
 
 
 def wraps_text(raw: RawConfig) -> bool:
-    """Tell whether this model wraps a text model of a known family, which is then read in its place."""
+    """Return whether this model wraps a text model of a known family, which is then read in its place."""
     text = raw.get("text_config")
     row = FAMILIES.get(text.get("model_type", "")) if isinstance(text, Mapping) else None
     # other objectives store their weights under other names

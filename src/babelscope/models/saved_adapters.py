@@ -1,4 +1,4 @@
-"""Adapters saved separately from their model: read what they were made for and what they hold, and attach them."""
+"""Saved adapters: read their base model and tensor shapes, and attach them."""
 
 import json
 import re
@@ -114,7 +114,7 @@ def attach(model: PreTrainedModel, folder: Path) -> PeftModel:
 
 
 def _remedy(model: PreTrainedModel, error: str) -> str:
-    """Tell from PEFT's error what has another size (token table, head or model), and return the remedy."""
+    """Find in PEFT's error what differs in size (token table, head or model), and return the remedy."""
     wrong = re.findall(r"size mismatch for base_model\.model\.(\S+):", error)
     tables = (model.get_input_embeddings(), model.get_output_embeddings())
     paths = tuple(f"{name}." for name, module in model.named_modules() if any(module is table for table in tables))

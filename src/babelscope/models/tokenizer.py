@@ -1,4 +1,4 @@
-"""Load a checkpoint's tokenizer, able to pad and to cut."""
+"""Load a checkpoint's tokenizer, and make it able to pad and to truncate."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from babelscope.models.parts import Parts
 
 
 def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTokenizerBase:
-    """Load the tokenizer, from beside the adapters where they have one.
+    """Load the tokenizer: the one saved with the adapters, if there is one, else the model's.
 
     Args:
         found: The checkpoint.
@@ -52,7 +52,7 @@ def _refuse_empty(tokenizer: PreTrainedTokenizerBase, place: object, other: str 
 
 
 def share_length(tokenizer: PreTrainedTokenizerBase, parts: Parts) -> None:
-    """Let the tokenizer cut texts at the length that the model can read, unless its own limit is lower."""
+    """Limit the tokenizer's length to what the model can read, unless its own limit is lower."""
     if parts.max_length is not None:
         tokenizer.model_max_length = min(tokenizer.model_max_length, parts.max_length)
 
@@ -79,7 +79,7 @@ def share_padding(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) ->
 
 
 def share_start(model: PreTrainedModel, objective: str) -> None:
-    """Let the decoder of a span model begin with padding, as T5's does, where its configuration does not say."""
+    """Let the decoder of a span model begin with padding, as T5's does, unless its configuration names a start."""
     config: Any = model.config
     if objective == "span" and getattr(config, "decoder_start_token_id", None) is None:
         config.decoder_start_token_id = config.pad_token_id
