@@ -73,7 +73,7 @@ def test_both_places_are_a_neuron_that_no_one_reads(model_type, with_lora):
     assert torch.equal(run(parts), intact)
 
 
-@pytest.mark.parametrize("task", ["lm", "topic"])
+@pytest.mark.parametrize("task", ["lm", "classification"])
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5", "bloom", "llama"])
 def test_a_head_reads_what_is_left(model_type, task):
     model = tiny_model(model_type, task)

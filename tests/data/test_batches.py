@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelscope.data import batches, token_fingerprint
-from babelscope.data.batches import distinct
+from babelscope.data.batches import deduplicate
 from tests.data import vocabularies
 
 TEXTS = st.lists(st.lists(st.sampled_from([*vocabularies.WORDS, "</s>", "?"]), min_size=1, max_size=9), max_size=20)
@@ -59,13 +59,13 @@ def test_rows_are_the_batch_that_these_texts_would_have_been(words, start, count
 @given(words=TEXTS, max_tokens=st.integers(1, 60))
 def test_texts_of_the_same_tokens_are_kept_once(words, max_tokens):
     tokenizer, texts = vocabularies.masked(), [" ".join(row) for row in words * 2]
-    kept, stands = distinct(batches(texts, tokenizer, max_tokens=max_tokens))
+    kept, representative = deduplicate(batches(texts, tokenizer, max_tokens=max_tokens))
     ids = [tuple(tokenizer(text)["input_ids"]) for text in texts]
-    for i, j in enumerate(stands.tolist()):
+    for i, j in enumerate(representative.tolist()):
         assert ids[i] == ids[j]
-        assert stands[j] == j
+        assert representative[j] == j
     there = {int(i): tuple(row[row_mask.bool()].tolist()) for b in kept for i, row, row_mask in rows_of(b)}
-    assert set(there) == set(stands.tolist())
+    assert set(there) == set(representative.tolist())
     assert len(there) == len(set(ids))
     assert all(there[i] == ids[i] for i in there)
 
@@ -77,7 +77,7 @@ def rows_of(batch):
 def test_the_same_ids_are_other_tokens_where_they_are_special():
     (batch,) = batches(["w1", "w1"], vocabularies.masked())
     batch.ordinary[1] = ~batch.ordinary[1]
-    assert distinct([batch])[1].tolist() == [0, 1]
+    assert deduplicate([batch])[1].tolist() == [0, 1]
 
 
 def test_a_budget_of_nothing_is_refused():

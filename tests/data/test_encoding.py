@@ -4,7 +4,7 @@ import pytest
 from tokenizers import normalizers
 from transformers import ByT5Tokenizer
 
-from babelscope.data.encoding import attend, count_added, encode, naming_sentences, pad, pad_id
+from babelscope.data.encoding import attention_mask, count_added, encode, naming_sentences, pad, pad_id
 from tests.data import vocabularies
 
 
@@ -70,7 +70,7 @@ def test_padding_falls_back_on_end_unknown_and_zero():
 
 def test_padding_is_on_the_right():
     assert pad([[5], [6, 7]], 9).tolist() == [[5, 9], [6, 7]]
-    assert attend([[5], [6, 7]]).tolist() == [[1, 0], [1, 1]]
+    assert attention_mask([[5], [6, 7]]).tolist() == [[1, 0], [1, 1]]
 
 
 @pytest.mark.parametrize("tokenizer", [vocabularies.masked(), vocabularies.causal(), ByT5Tokenizer()])

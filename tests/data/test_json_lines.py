@@ -11,7 +11,7 @@ def test_objects_in_order(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("", "is empty"), ("{}\n{oh}", "line 2 is none"), ("{}\n7", r"got '7' in .*, line 2")],
+    [("", "is empty"), ("{}\n{oh}", "line 2 is not"), ("{}\n7", r"got '7' in .*, line 2")],
     ids=["empty", "torn", "number"],
 )
 def test_what_is_no_object(tmp_path, content, words):

@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from babelscope.data import Corpus
-from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.tasks import label_names
 
 ENGLISH = Examples(("1", "2", "3"), ("a", "b", "c"), ("d", "e", "f"), ("yes", "no", "yes"))
 GERMAN = Examples(("1",), ("g",), ("h",), ("no",))
-TEXT = Labelled("mine", {"eng_Latn": ENGLISH, "deu_Latn": GERMAN})
+TEXT = LabelledCorpus("mine", {"eng_Latn": ENGLISH, "deu_Latn": GERMAN})
 
 
 def test_every_language_has_examples_of_its_own():
@@ -30,15 +30,18 @@ def test_a_subset_keeps_columns_together_and_order():
     )
     assert kept == TEXT.subset(2, seed=1)
     assert TEXT.subset(5) == TEXT
+    assert TEXT.subset(None) is TEXT
+    with pytest.raises(ValueError, match="at least 1 sentence, but got 0"):
+        TEXT.subset(0)
     assert {TEXT.subset(1, seed=i).examples("eng_Latn").ids for i in range(20)} == {("1",), ("2",), ("3",)}
 
 
 def test_a_hash_of_all_that_is_read():
     changed = [
-        Labelled("mine", {"eng_Latn": ENGLISH}),
-        Labelled("mine", {"eng_Latn": ENGLISH, "deu_Latn": replace(GERMAN, texts=("x",))}),
-        Labelled("mine", {"eng_Latn": ENGLISH, "deu_Latn": replace(GERMAN, seconds=("x",))}),
-        Labelled("mine", {"eng_Latn": ENGLISH, "deu_Latn": replace(GERMAN, labels=("yes",))}),
+        LabelledCorpus("mine", {"eng_Latn": ENGLISH}),
+        LabelledCorpus("mine", {"eng_Latn": ENGLISH, "deu_Latn": replace(GERMAN, texts=("x",))}),
+        LabelledCorpus("mine", {"eng_Latn": ENGLISH, "deu_Latn": replace(GERMAN, seconds=("x",))}),
+        LabelledCorpus("mine", {"eng_Latn": ENGLISH, "deu_Latn": replace(GERMAN, labels=("yes",))}),
     ]
     assert len({text.fingerprint() for text in [TEXT, *changed]}) == 5
     assert replace(TEXT, name="other").fingerprint() == TEXT.fingerprint()

@@ -4,7 +4,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from babelscope.data.labelled_tables import labelled
+from babelscope.data.labelled_tables import labelled_table
 
 LABELS = ("sports", "health")
 
@@ -30,7 +30,7 @@ OPTIONS = {"text": "headline", "label": "category"}
 
 
 def test_files_by_language_and_split(news):
-    found = labelled(
+    found = labelled_table(
         ["eng_Latn", "swh_Latn", "yor_Latn"],
         "test",
         file=news / "{language}" / "{split}.tsv",
@@ -41,7 +41,7 @@ def test_files_by_language_and_split(news):
     assert found.examples("swh_Latn").texts == tuple(f"swa test {i}" for i in range(4))
     assert found.examples("swh_Latn").labels == ("sports", "health") * 2
     assert found.examples("swh_Latn").seconds is None
-    both = labelled(["eng_Latn"], "train+validation", file=f"{news}/{{language}}/{{split}}.tsv", **OPTIONS)
+    both = labelled_table(["eng_Latn"], "train+validation", file=f"{news}/{{language}}/{{split}}.tsv", **OPTIONS)
     assert [both.examples("eng_Latn").texts[i] for i in (0, 6)] == ["eng train 0", "eng dev 0"]
     assert len(set(both.examples("eng_Latn").ids)) == 12
 
@@ -53,7 +53,7 @@ def test_pairs_in_one_table_of_several_languages(tmp_path):
         row["n"] = i
     pd.DataFrame(table).sample(frac=1, random_state=0).to_json(tmp_path / "all.jsonl", orient="records", lines=True)
     options = {**OPTIONS, "second": "body", "language": "lang", "file": tmp_path / "all.jsonl"}
-    found = labelled(["deu_Latn", "eng_Latn"], "all", **options)
+    found = labelled_table(["deu_Latn", "eng_Latn"], "all", **options)
     assert [len(found.examples(code).ids) for code in ("deu_Latn", "eng_Latn")] == [20, 10]
     german = found.examples("deu_Latn")
     assert {text.split()[-1] for text in german.texts} == {str(i) for i in range(20)}
@@ -67,7 +67,7 @@ def test_a_table_without_splits_is_cut_alike_for_translations_and_not_by_order(t
     rows = [{"text": f"{code} {i}", "label": f"c{i // 50}", "lang": code} for code in ("en", "de") for i in range(100)]
     (tmp_path / "all.json").write_text(json.dumps(rows))
     parts = {
-        part: labelled(["eng_Latn", "deu_Latn"], part, file=tmp_path / "all.json", language="lang")
+        part: labelled_table(["eng_Latn", "deu_Latn"], part, file=tmp_path / "all.json", language="lang")
         for part in ("train", "dev", "test")
     }
     assert [len(part) for part in parts.values()] == [70, 10, 20]
@@ -87,7 +87,8 @@ def test_a_table_without_splits_is_cut_alike_for_translations_and_not_by_order(t
             {"file": "{0}/eng/test.tsv"},
             "{language} in `task.corpus.file`, or the column .* to read 2 languages, but got",
         ),
-        ({"file": "{0}/{{language}}/none.tsv"}, "languages at .*none.tsv, but found none"),
+        ({"file": "{0}/{{language}}/none.tsv"}, "languages at .*none.tsv, but found none; correct `task.corpus.file`$"),
+        ({"file": "{0}/{{language}}/{{split}}.tsv", "codes": ["x"]}, "`task.corpus.codes` to be null or names"),
         ({"file": "{0}/{{language}}/{{split}}.tsv", "label": "topic"}, "the column 'topic' in .*test.tsv, but it has"),
         ({"file": "{0}/{{language}}/{{split}}.tsv", "second": "b"}, "the column 'b' in .*test.tsv, but it has"),
     ],
@@ -95,23 +96,23 @@ def test_a_table_without_splits_is_cut_alike_for_translations_and_not_by_order(t
 def test_what_cannot_be_read_is_named(news, options, message):
     given = {**OPTIONS, **options, "file": options["file"] and options["file"].format(news)}
     with pytest.raises((ValueError, OSError), match=message):
-        labelled(["eng_Latn", "yor_Latn"], "test", **given)
+        labelled_table(["eng_Latn", "yor_Latn"], "test", **given)
 
 
 def test_an_unknown_language_or_split_is_named(news):
     file = news / "{language}" / "{split}.tsv"
     with pytest.raises(ValueError, match=r"got 'hau_Latn'; nearest.*'task.corpus.codes={hau_Latn:NAME}'"):
-        labelled(["eng_Latn", "hau_Latn"], "test", file=file, **OPTIONS)
+        labelled_table(["eng_Latn", "hau_Latn"], "test", file=file, **OPTIONS)
     with pytest.raises(
         ValueError, match=r"`split` of corpus task.corpus .*eng/.* to be one of train, dev, test.*got 'gold'"
     ):
-        labelled(["eng_Latn"], "gold", file=file, **OPTIONS)
+        labelled_table(["eng_Latn"], "gold", file=file, **OPTIONS)
     with pytest.raises(ValueError, match=r"got 'swh_Latn'; nearest.*'task.corpus.codes={swh_Latn:NAME}'"):
-        labelled(["swh_Latn"], "all", file=news / "eng" / "test.tsv", language="lang", **OPTIONS)
+        labelled_table(["swh_Latn"], "all", file=news / "eng" / "test.tsv", language="lang", **OPTIONS)
 
 
 def test_a_split_without_rows_is_refused(tmp_path):
     pd.DataFrame(rows("en", "x", 6)).to_csv(tmp_path / "few.csv", index=False)
     with pytest.raises(ValueError, match=r"examples of eng_Latn in split dev, but .*few.csv has too few rows for one"):
-        labelled(["eng_Latn"], "dev", file=tmp_path / "few.csv", **OPTIONS)
-    assert len(labelled(["eng_Latn"], "train", file=tmp_path / "few.csv", **OPTIONS)) == 4
+        labelled_table(["eng_Latn"], "dev", file=tmp_path / "few.csv", **OPTIONS)
+    assert len(labelled_table(["eng_Latn"], "train", file=tmp_path / "few.csv", **OPTIONS)) == 4

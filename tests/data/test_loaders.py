@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from babelscope.data.loaders import flores, lines, sib200
+from babelscope.data.xnli import xnli
 
 ILO31 = (
     "swe_Latn nld_Latn bjn_Latn jav_Latn tgl_Latn ind_Latn rus_Cyrl ces_Latn dan_Latn eng_Latn ukr_Cyrl tel_Telu "
@@ -110,7 +111,9 @@ def test_lines_finds_files_and_cuts_splits(news):
 def test_lines_reads_folders_of_languages(tmp_path):
     (tmp_path / "eng_Latn").mkdir()
     (tmp_path / "eng_Latn" / "text.txt").write_text("a\nb\n")
+    (tmp_path / "eng_Latn" / "eng_Latn.txt").write_text("a\nb\nc\n")
     assert len(lines(["eng_Latn"], "all", folder=tmp_path, pattern="{language}/text.txt")) == 2
+    assert len(lines(["eng_Latn"], "all", folder=tmp_path, pattern="{language}/{language}.txt")) == 3
 
 
 @pytest.mark.parametrize(
@@ -163,9 +166,10 @@ def test_an_unreachable_hub_is_one_line(monkeypatch, kind):
         raise kind("no network\nat all")
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    with pytest.raises(OSError, match=f"{kind.__name__}: no network; .* as corpus.folder") as error:
-        sib200(["eng_Latn"], "dev")
-    assert "\n" not in str(error.value)
+    for read, key in ((sib200, "corpus"), (xnli, "task.corpus")):
+        with pytest.raises(OSError, match=f"{kind.__name__}: no network; .* as {key}.folder$") as error:
+            read(["eng_Latn"], "dev")
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="SIB-200 is not here")

@@ -4,7 +4,7 @@ from tokenizers import pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, BertTokenizer
 
 from babelscope.data.encoding import NoTokensError
-from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.pairs import BETWEEN, encode_pairs
 from babelscope.data.tasks import classification, label_names, lm, reads_segments
 from tests.data import vocabularies
@@ -12,7 +12,7 @@ from tests.models.tiny import tiny_config, tiny_model, tiny_tokenizer
 
 PAIRS = [("A dog runs.", "An animal runs."), ("Она читает", "книгу"), ("一", "二三")]
 LABELS = ("contradiction", "entailment", "neutral")
-TEXT = Labelled(
+TEXT = LabelledCorpus(
     "pairs",
     {
         "eng_Latn": Examples(
@@ -97,7 +97,7 @@ def test_pairs_without_room_or_tokens_are_refused():
 
 def test_a_task_of_pairs_knows_segments_where_the_model_does(tmp_path):
     tokenizer = bert(tmp_path)
-    text = Labelled("w", {"eng_Latn": Examples(("1", "2"), ("w1 w2", "w3"), ("w4", "w5 w6"), ("a", "b"))})
+    text = LabelledCorpus("w", {"eng_Latn": Examples(("1", "2"), ("w1 w2", "w3"), ("w4", "w5 w6"), ("a", "b"))})
     assert reads_segments(tokenizer, tiny_config("bert"))
     assert not reads_segments(tiny_tokenizer(), tiny_config("bert"))
     assert not any(reads_segments(tokenizer, tiny_config(name)) for name in ("gpt2", "deberta-v2", "llama", "mt5"))
@@ -109,7 +109,7 @@ def test_a_task_of_pairs_knows_segments_where_the_model_does(tmp_path):
         **{name: own[name].tolist() for name in ("input_ids", "token_type_ids", "attention_mask")},
         "labels": [0, 1],
     }
-    model = tiny_model("bert", "topic", labels=2)
+    model = tiny_model("bert", "classification", labels=2)
     with torch.inference_mode():
         assert model(**batch).logits.equal(model(**own).logits)
     without = classification(tokenizer, label_names(text))
@@ -119,7 +119,7 @@ def test_a_task_of_pairs_knows_segments_where_the_model_does(tmp_path):
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5", "llama", "bloom", "bert", "gpt2"])
 def test_every_kind_of_classifier_reads_pairs(model_type):
     task = classification(tiny_tokenizer(), LABELS, segments=reads_segments(tiny_tokenizer(), tiny_config(model_type)))
-    model = tiny_model(model_type, "topic", labels=3)
+    model = tiny_model(model_type, "classification", labels=3)
     rows = task.encode(TEXT, "eng_Latn")
     assert [row["labels"] for row in rows] == [2, 1, 2]
     with torch.inference_mode():
@@ -134,9 +134,17 @@ def test_mt5_gets_as_many_end_tokens_for_each_pair():
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", tokenizer.eos_token_id)]
     )
-    text = Labelled("ends", {"eng_Latn": Examples(("1", "2"), ("w1 </s>", "w2"), ("w3", "</s> w4 w5"), ("a", "b"))})
+    text = LabelledCorpus(
+        "ends", {"eng_Latn": Examples(("1", "2"), ("w1 </s>", "w2"), ("w3", "</s> w4 w5"), ("a", "b"))}
+    )
     rows = classification(tokenizer, ("a", "b")).encode(text, "eng_Latn")
     assert [row["input_ids"].count(tokenizer.eos_token_id) for row in rows] == [2, 2]
+
+
+def test_a_pair_of_end_tokens_only_is_named():
+    text = LabelledCorpus("ends", {"eng_Latn": Examples(("1", "2"), ("w1", "</s>"), ("</s>", "</s>"), ("a", "b"))})
+    with pytest.raises(ValueError, match=r"sentence '2' in eng_Latn \('</s> </s>'\) has none; remove it"):
+        classification(vocabularies.span(), ("a", "b")).encode(text, "eng_Latn")
 
 
 def test_language_modelling_reads_both_texts_of_a_pair():

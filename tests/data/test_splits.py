@@ -1,7 +1,7 @@
 import pytest
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.splits import PARTS, cut, parse_split
+from babelscope.data.splits import SPLITS, cut, parse_split
 
 
 def test_splits():
@@ -17,6 +17,6 @@ def test_splits():
 
 def test_parts_of_a_whole():
     corpus = Corpus("c", tuple(map(str, range(15))), {"eng_Latn": tuple("abcdefghijklmno")})
-    assert [cut(corpus, [part]).ids for part in PARTS] == [corpus.ids[:10], corpus.ids[10:12], corpus.ids[12:]]
-    assert cut(corpus, PARTS) == corpus
+    assert [cut(corpus, [part]).ids for part in SPLITS] == [corpus.ids[:10], corpus.ids[10:12], corpus.ids[12:]]
+    assert cut(corpus, SPLITS) == corpus
     assert cut(corpus, ["test", "train"]).ids == (*corpus.ids[12:], *corpus.ids[:10])

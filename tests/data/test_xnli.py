@@ -51,8 +51,9 @@ def test_the_published_layout(folder):
 def test_the_hub(monkeypatch):
     asked = []
 
-    def rows(*names):
+    def rows(*names, key):
         asked.append(names)
+        assert key == "task.corpus"
         return [{"premise": "a", "hypothesis": "b", "label": 2}]
 
     monkeypatch.setattr(module, "load_rows", rows)

@@ -15,13 +15,13 @@ def randomize(model):
     return model.eval()
 
 
-@pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
-def test_the_adapters_and_only_a_classifier_train(model_type, task):
-    model = lora(tiny_model(model_type, task), r=2)
+@pytest.mark.parametrize(("model_type", "head"), ALL_HEADS)
+def test_the_adapters_and_only_a_classifier_train(model_type, head):
+    model = lora(tiny_model(model_type, head), r=2)
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     extra = {name for name in trained if "lora_" not in name}
     assert trained - extra
-    if task == "topic":
+    if head == "classification":
         assert any(head in name for name in extra for head in ("classifier", "score", "classification_head"))
     else:
         assert not extra
@@ -30,10 +30,10 @@ def test_the_adapters_and_only_a_classifier_train(model_type, task):
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "bert", "mt5", "bloom", "gpt2", "llama"])
 def test_saved_adapters_load_back_with_their_head(model_type, tmp_path):
     save_checkpoint(tmp_path / "base", model_type, "lm" if model_type != "bert" else "base")
-    loaded = load(tmp_path / "base", task="topic", labels=LABELS, adapter=lambda model: lora(model, r=2))
+    loaded = load(tmp_path / "base", head="classification", labels=LABELS, adapter=lambda model: lora(model, r=2))
     randomize(loaded.model)
     save_adapted(loaded.model, tmp_path / "adapted")
-    again = load(tmp_path / "adapted", task="topic")
+    again = load(tmp_path / "adapted", head="classification")
     again.model.eval()
     inputs = tiny_inputs()
     with torch.no_grad():
@@ -43,15 +43,15 @@ def test_saved_adapters_load_back_with_their_head(model_type, tmp_path):
     assert again.trainable == loaded.trainable
 
 
-@pytest.mark.parametrize("task", ["topic", "lm"])
+@pytest.mark.parametrize("head", ["classification", "lm"])
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5", "bloom", "llama"])
-def test_adapters_of_any_task_can_be_probed_without_their_head(model_type, task, tmp_path):
+def test_adapters_of_any_task_can_be_probed_without_their_head(model_type, head, tmp_path):
     save_checkpoint(tmp_path / "base", model_type, "lm")
-    labels = 3 if task == "topic" else None
-    trained = load(tmp_path / "base", task=task, labels=labels, adapter=lambda model: lora(model, r=2))
+    labels = 3 if head == "classification" else None
+    trained = load(tmp_path / "base", head=head, labels=labels, adapter=lambda model: lora(model, r=2))
     randomize(trained.model)
     save_adapted(trained.model, tmp_path / "adapted")
-    probed = load(tmp_path / "adapted", task="base")
+    probed = load(tmp_path / "adapted", head="base")
     probed.model.eval()
     with torch.no_grad():
         expected, found = (m.parts.stack(**tiny_inputs()).last_hidden_state for m in (trained, probed))
@@ -62,14 +62,17 @@ def test_adapters_of_any_task_can_be_probed_without_their_head(model_type, task,
 
 def test_the_other_task_is_refused(tmp_path):
     save_checkpoint(tmp_path / "base", "llama", "lm")
-    save_adapted(lora(load(tmp_path / "base", task="lm").model), tmp_path / "adapted")
-    with pytest.raises(ValueError, match=r"Expected `task` to be lm or base for the adapter in .*, but got topic"):
-        load(tmp_path / "adapted", task="topic")
+    save_adapted(lora(load(tmp_path / "base", head="lm").model), tmp_path / "adapted")
+    with pytest.raises(
+        ValueError,
+        match=r"Expected `head` \(chosen by `task`\) to be lm or base for the adapter in .*, but got classification",
+    ):
+        load(tmp_path / "adapted", head="classification")
 
 
 def test_an_adapter_whose_base_has_gone_is_refused(tmp_path):
     save_checkpoint(tmp_path / "base", "llama", "lm")
-    save_adapted(lora(load(tmp_path / "base", task="lm").model), tmp_path / "adapted")
+    save_adapted(lora(load(tmp_path / "base", head="lm").model), tmp_path / "adapted")
     (tmp_path / "base").rename(tmp_path / "moved")
     with pytest.raises(ValueError, match=r"`model\.checkpoint` to be a folder or a Hub id, but got '.*base'"):
         load(tmp_path / "adapted")
@@ -77,12 +80,12 @@ def test_an_adapter_whose_base_has_gone_is_refused(tmp_path):
 
 def test_an_adapter_of_another_shape_is_refused(tmp_path):
     save_checkpoint(tmp_path / "base", "llama", "lm")
-    save_adapted(lora(load(tmp_path / "base", task="lm").model), tmp_path / "adapted")
+    save_adapted(lora(load(tmp_path / "base", head="lm").model), tmp_path / "adapted")
     save_checkpoint(tmp_path / "base", "llama", "lm", hidden_size=64, head_dim=16)
     with pytest.raises(
         ValueError, match=r"Expected the adapter in `model\.checkpoint` to fit LlamaForCausalLM"
     ) as caught:
-        load(tmp_path / "adapted", task="lm")
+        load(tmp_path / "adapted", head="lm")
     assert "\n" not in str(caught.value)
 
 

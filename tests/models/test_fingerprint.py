@@ -9,11 +9,11 @@ from tests.models.tiny import CLASSIFIERS, tiny_model
 
 @pytest.mark.parametrize("model_type", CLASSIFIERS)
 def test_the_head_is_no_part_of_it(model_type):
-    base, topic, lm = (tiny_model(model_type, task) for task in ("base", "topic", "lm"))
-    for model in (topic, lm):
+    base, classifier, lm = (tiny_model(model_type, head) for head in ("base", "classification", "lm"))
+    for model in (classifier, lm):
         missing = model.base_model.load_state_dict(base.state_dict(), strict=False)
         assert not missing.unexpected_keys or all("pooler" in key for key in missing.unexpected_keys)
-    assert weights_fingerprint(base) == weights_fingerprint(topic) == weights_fingerprint(lm)
+    assert weights_fingerprint(base) == weights_fingerprint(classifier) == weights_fingerprint(lm)
 
 
 def test_one_changed_bit_changes_it():
@@ -55,7 +55,7 @@ def test_the_hash_of_tensors_knows_no_settings():
 
 
 def test_the_hash_of_what_does_not_train_knows_nothing_else():
-    one, other = (lora(tiny_model("llama", "topic")) for _ in range(2))
+    one, other = (lora(tiny_model("llama", "classification")) for _ in range(2))
     before = frozen_fingerprint(one)
     with torch.no_grad():
         for parameter in one.parameters():

@@ -22,7 +22,7 @@ def step(model):
 
 
 def test_eight_blocks_are_blocks_0_to_7():
-    parts = parts_of(tiny_model("llama", "topic", depth=12))
+    parts = parts_of(tiny_model("llama", "classification", depth=12))
     found = {row.part: row for row in freeze(parts, FreezePolicy(blocks=[[0, 8]])).rows}
     assert found["block 7"].trainable == 0
     assert found["block 8"].trainable == found["block 8"].parameters > 0
@@ -31,7 +31,7 @@ def test_eight_blocks_are_blocks_0_to_7():
 @pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
 @pytest.mark.parametrize("model_type", CLASSIFIERS)
 def test_frozen_tensors_stay_bit_identical_under_weight_decay(model_type, adapted):
-    model = tiny_model(model_type, "topic", seed=1)
+    model = tiny_model(model_type, "classification", seed=1)
     model = lora(model, r=2) if adapted else model
     parts = parts_of(model)
     found = freeze(parts, early(4, blocks_frozen=2))
@@ -50,15 +50,15 @@ def test_frozen_tensors_stay_bit_identical_under_weight_decay(model_type, adapte
 
 @pytest.mark.parametrize("model_type", CLASSIFIERS)
 def test_early_freezes_what_it_says(model_type):
-    found = freeze(parts_of(tiny_model(model_type, "topic")), early)
+    found = freeze(parts_of(tiny_model(model_type, "classification")), early)
     expected = {"block 1", "block 2", "block 3", "head", "decoder", "rest"} & {row.part for row in found.rows}
     assert trained_parts(found) == expected
 
 
 def test_early_freezes_a_language_modelling_head_but_no_classifier():
     assert "lm_head" not in trained_parts(freeze(parts_of(tiny_model("llama", "lm")), early))
-    assert "head" in trained_parts(freeze(parts_of(tiny_model("llama", "topic")), early))
-    assert "final_norm" not in trained_parts(freeze(parts_of(tiny_model("llama", "topic")), early))
+    assert "head" in trained_parts(freeze(parts_of(tiny_model("llama", "classification")), early))
+    assert "final_norm" not in trained_parts(freeze(parts_of(tiny_model("llama", "classification")), early))
 
 
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "bloom", "mt5", "gpt2"])
@@ -77,7 +77,7 @@ def test_freezing_a_tied_head_freezes_the_token_table():
 
 
 def test_the_decoder_is_an_option():
-    freeze_it, train_it = (parts_of(tiny_model("mt5", "topic")) for _ in range(2))
+    freeze_it, train_it = (parts_of(tiny_model("mt5", "classification")) for _ in range(2))
     assert "decoder" not in trained_parts(freeze(freeze_it, FreezePolicy(decoder="freeze", blocks=[0, 1])))
     assert "decoder" in trained_parts(freeze(train_it, FreezePolicy(blocks=[0, 1])))
 
@@ -91,7 +91,7 @@ def test_the_relative_positions_of_mt5_belong_to_block_0():
 
 
 def test_adapters_inside_frozen_blocks_are_frozen_and_the_others_train():
-    model = lora(tiny_model("xlm-roberta", "topic"), r=2)
+    model = lora(tiny_model("xlm-roberta", "classification"), r=2)
     found = {row.part: row for row in freeze(parts_of(model), early(4, blocks_frozen=2)).rows}
     assert found["block 1"].trainable == 0
     assert 0 < found["block 2"].trainable < found["block 2"].parameters
@@ -99,14 +99,14 @@ def test_adapters_inside_frozen_blocks_are_frozen_and_the_others_train():
 
 
 def test_freezing_never_makes_anything_trainable():
-    model = lora(tiny_model("llama", "topic"), r=2)
+    model = lora(tiny_model("llama", "classification"), r=2)
     before = [p.requires_grad for p in model.parameters()]
     freeze(parts_of(model), none)
     assert [p.requires_grad for p in model.parameters()] == before
 
 
 def test_last_freezes_the_other_end():
-    found = freeze(parts_of(tiny_model("bloom", "topic")), last)
+    found = freeze(parts_of(tiny_model("bloom", "classification")), last)
     assert trained_parts(found) == {"inputs", "block 0", "block 1", "block 2", "head"}
 
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from babelscope.models.hookable import refuse_compiled
+from babelscope.models.families import FAMILIES
+from babelscope.models.hookable import refuse_compiled, remedy_for_bypassed
 from babelscope.models.parts import parts_of
 from tests.models.tiny import tiny_model
 
@@ -16,7 +17,9 @@ def test_a_plain_model_is_hookable():
 def test_a_compiled_model_is_refused():
     model = tiny_model("bert")
     model.compile()
-    with pytest.raises(ValueError, match=r"a bert model that is not compiled, but got compiled BertModel, .* by; pass"):
+    with pytest.raises(
+        ValueError, match=r"a bert model that is not compiled, but got compiled BertModel, .* bypasses hooks; pass"
+    ):
         refuse_compiled(parts_of(model))
 
 
@@ -33,3 +36,12 @@ def test_a_wrapped_module_in_it_is_refused_by_name():
     model.h[2] = torch.compile(model.h[2])
     with pytest.raises(ValueError, match=r"compiled module 'h\.2'"):
         refuse_compiled(parts_of(model))
+
+
+def test_the_remedy_names_a_setting_where_the_family_has_one():
+    assert remedy_for_bypassed(FAMILIES["bert"], "place") == (
+        "correct that path in the row of family 'bert', or choose the other place."
+    )
+    assert remedy_for_bypassed(FAMILIES["bloom"], "reading").endswith(
+        "or choose the other reading, or set slow_but_exact=false in the model's config."
+    )

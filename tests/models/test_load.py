@@ -22,14 +22,14 @@ from tests.models.tiny import (
 )
 
 
-@pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
-def test_a_language_model_loads_for_every_task(model_type, task, tmp_path):
+@pytest.mark.parametrize(("model_type", "head"), ALL_HEADS)
+def test_a_language_model_loads_for_every_task(model_type, head, tmp_path):
     save_checkpoint(tmp_path, model_type, "lm")
-    loaded = load(tmp_path, task=task, labels=LABELS)
-    assert (loaded.parts.lm_head is not None) == (task == "lm")
-    assert bool(loaded.parts.head) == (task != "base")
-    assert loaded.parts.decoder is None or task != "base"
-    if task == "topic":
+    loaded = load(tmp_path, head=head, labels=LABELS)
+    assert (loaded.parts.lm_head is not None) == (head == "lm")
+    assert bool(loaded.parts.head) == (head != "base")
+    assert loaded.parts.decoder is None or head != "base"
+    if head == "classification":
         assert loaded.model.config.num_labels == LABELS
     original = tiny_model(model_type, "lm")
     assert torch.equal(loaded.parts.tokens.weight, original.get_input_embeddings().weight)
@@ -39,14 +39,16 @@ def test_a_language_model_loads_for_every_task(model_type, task, tmp_path):
 @pytest.mark.parametrize("model_type", TRANSLATORS)
 def test_a_translation_model_is_no_language_model(model_type, tmp_path):
     save_checkpoint(tmp_path, model_type, "lm")
-    with pytest.raises(ValueError, match=f"base or topic for a {model_type} model, .*but got lm; .*ablation=null"):
-        load(tmp_path, task="lm")
+    with pytest.raises(
+        ValueError, match=f"base or classification for a {model_type} model, .*but got lm; .*ablation=null"
+    ):
+        load(tmp_path, head="lm")
 
 
 @pytest.mark.parametrize("model_type", ["mt5", "xlm-roberta", "bloom", "llama"])
 def test_tying_survives_loading(model_type, tmp_path):
     save_checkpoint(tmp_path, model_type, "lm")
-    loaded = load(tmp_path, task="lm")
+    loaded = load(tmp_path, head="lm")
     assert loaded.parts.tied == (model_type != "llama")
     assert loaded.parts.stack.get_input_embeddings().weight is loaded.parts.tokens.weight
 
@@ -71,21 +73,23 @@ def test_float16_overflows_in_mt5(model_type, tmp_path):
 def test_a_family_without_a_classifier_is_named(model_type, tmp_path):
     save_checkpoint(tmp_path, model_type, "lm")
     other = "base" if model_type in TRANSLATORS else "lm, or"
-    message = f"Expected `task` to be one that transformers has a {model_type} model for, but got topic; choose {other}"
+    message = f"one that transformers has a {model_type} model for, but got classification; choose {other}"
     with pytest.raises(ValueError, match=message):
-        load(tmp_path, task="topic", labels=3)
+        load(tmp_path, head="classification", labels=3)
 
 
 def test_names_of_classes_go_where_the_model_is_saved(tmp_path):
     save_checkpoint(tmp_path / "base", "xlm-roberta", "lm")
-    load(tmp_path / "base", task="topic", labels=("health", "sports", "travel")).model.save_pretrained(tmp_path / "own")
+    load(tmp_path / "base", head="classification", labels=("health", "sports", "travel")).model.save_pretrained(
+        tmp_path / "own"
+    )
     config = AutoConfig.from_pretrained(tmp_path / "own")
     assert config.id2label == {0: "health", 1: "sports", 2: "travel"}
     assert config.label2id == {"health": 0, "sports": 1, "travel": 2}
     assert config.num_labels == 3
 
 
-@pytest.mark.parametrize("argument", [{"dtype": "fp32"}, {"task": "topics"}])
+@pytest.mark.parametrize("argument", [{"dtype": "fp32"}, {"head": "topics"}])
 def test_unknown_choices_are_refused(argument, tmp_path):
     save_checkpoint(tmp_path, "llama")
     with pytest.raises(ValueError, match=r"Expected `.*` to be .*, but got '(fp32|topics)'; choose one"):
@@ -95,7 +99,11 @@ def test_unknown_choices_are_refused(argument, tmp_path):
 def test_adapters_come_before_freezing(tmp_path):
     save_checkpoint(tmp_path, "xlm-roberta", "lm")
     loaded = load(
-        tmp_path, task="topic", labels=LABELS, adapter=partial(lora, r=2), freeze=partial(early, blocks_frozen=2)
+        tmp_path,
+        head="classification",
+        labels=LABELS,
+        adapter=partial(lora, r=2),
+        freeze=partial(early, blocks_frozen=2),
     )
     rows = {row.part: row for row in loaded.trainable.rows}
     assert rows["inputs"].trainable == rows["block 0"].trainable == rows["block 1"].trainable == 0
@@ -117,7 +125,7 @@ def test_a_row_may_be_given_for_an_unknown_model_type(tmp_path):
 
 def test_the_base_model_gives_the_states_of_the_saved_one(tmp_path):
     save_checkpoint(tmp_path, "bloom", "lm")
-    loaded = load(tmp_path, task="topic", labels=2)
+    loaded = load(tmp_path, head="classification", labels=2)
     with torch.no_grad():
         found = loaded.parts.stack(**tiny_inputs())[0]
         assert torch.equal(found, tiny_model("bloom", "lm").base_model(**tiny_inputs())[0])
@@ -127,18 +135,18 @@ def test_loading_is_silent_and_leaves_no_trace(tmp_path, capfd):
     save_checkpoint(tmp_path, "bert", "lm")
     capfd.readouterr()
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    load(tmp_path, task="topic", labels=2)
+    load(tmp_path, head="classification", labels=2)
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
 def test_weights_that_nobody_trains_must_be_there(tmp_path):
     save_checkpoint(tmp_path, "mt5", "base")
-    load(tmp_path, task="base")
+    load(tmp_path, head="base")
     with pytest.raises(
         ValueError, match=r"hold all weights of MT5ForConditionalGeneration, but .* lacks \d+, among them d"
     ):
-        load(tmp_path, task="lm")
+        load(tmp_path, head="lm")
 
 
 def test_an_architecture_that_does_not_fit_is_refused(tmp_path):
@@ -186,10 +194,10 @@ def test_an_unreachable_hub_id_is_refused_in_one_line(monkeypatch, tmp_path):
 
 
 def test_a_classifier_of_other_labels_is_refused(tmp_path):
-    save_checkpoint(tmp_path, "xlm-roberta", "topic", labels=3)
-    assert load(tmp_path, task="topic").model.config.num_labels == 3
+    save_checkpoint(tmp_path, "xlm-roberta", "classification", labels=3)
+    assert load(tmp_path, head="classification").model.config.num_labels == 3
     with pytest.raises(ValueError, match=r"classifier\.out_proj\.bias is \(3,\) and not \(7,\); .* number of labels"):
-        load(tmp_path, task="topic", labels=7)
+        load(tmp_path, head="classification", labels=7)
 
 
 def test_the_tokenizer_may_lie_elsewhere(tmp_path):
@@ -204,16 +212,16 @@ def test_the_tokenizer_may_lie_elsewhere(tmp_path):
         load(checkpoint, tokenizer=str(tmp_path / "nowhere"))
 
 
-@pytest.mark.parametrize("task", ["topic", "lm"])
-def test_a_decoder_whose_start_nobody_names_begins_with_padding(task, tmp_path):
-    folder = save_checkpoint(tmp_path / "tiny", "t5", task)
+@pytest.mark.parametrize("head", ["classification", "lm"])
+def test_a_decoder_whose_start_nobody_names_begins_with_padding(head, tmp_path):
+    folder = save_checkpoint(tmp_path / "tiny", "t5", head)
     config = json.loads((folder / "config.json").read_text())
     del config["decoder_start_token_id"]  # as a plain T5Config saves it
     (folder / "config.json").write_text(json.dumps(config))
     for file in folder.glob("generation_config.json"):
         file.unlink()
-    model = load(folder, task=task).model
+    model = load(folder, head=head).model
     ids = torch.tensor([[10, 11, 12, 2]])
-    labels = torch.tensor([1]) if task == "topic" else ids
+    labels = torch.tensor([1]) if head == "classification" else ids
     assert model(input_ids=ids, labels=labels).loss.isfinite()
     assert model.config.decoder_start_token_id == model.config.pad_token_id

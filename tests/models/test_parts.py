@@ -44,9 +44,9 @@ def published_states(model, inputs) -> tuple[torch.Tensor, ...]:
 
 
 @pytest.mark.parametrize("adapted", [False, True], ids=["plain", "lora"])
-@pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
-def test_hooks_see_the_hidden_states_of_hugging_face(model_type, task, adapted):
-    model = tiny_model(model_type, task)
+@pytest.mark.parametrize(("model_type", "head"), ALL_HEADS)
+def test_hooks_see_the_hidden_states_of_hugging_face(model_type, head, adapted):
+    model = tiny_model(model_type, head)
     inputs = tiny_inputs()
     before = hooked_states(parts_of(model), inputs)
     if adapted:
@@ -70,9 +70,9 @@ def test_hooks_see_the_hidden_states_of_hugging_face(model_type, task, adapted):
         assert not torch.allclose(seen["1"], before["1"]), "the adapters were bypassed"
 
 
-@pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
-def test_every_parameter_belongs_to_one_part(model_type, task):
-    model = tiny_model(model_type, task)
+@pytest.mark.parametrize(("model_type", "head"), ALL_HEADS)
+def test_every_parameter_belongs_to_one_part(model_type, head):
+    model = tiny_model(model_type, head)
     parts = parts_of(model)
     modules = [*parts.inputs, *parts.blocks, *parts.head, *parts.rest]
     modules += [m for m in (parts.final_norm, parts.decoder) if m is not None]
@@ -81,7 +81,7 @@ def test_every_parameter_belongs_to_one_part(model_type, task):
     assert found | own == {id(p) for p in model.parameters()}
     assert len(parts.blocks) == DEPTH
     assert parts.width == WIDTH
-    assert (parts.lm_head is not None) == (task == "lm")
+    assert (parts.lm_head is not None) == (head == "lm")
 
 
 @pytest.mark.parametrize("model_type", FAMILIES)
@@ -196,13 +196,13 @@ def test_a_model_reads_as_many_tokens_as_its_table_of_positions_has_rows_for(mod
     lengths |= dict.fromkeys(("bert", "rembert", "distilbert", "gpt2", "mbart"), 520)
     model = tiny_model(model_type)
     parts = parts_of(model)
-    assert parts.length == lengths.get(model_type)
-    ids = torch.full((1, parts.length or 600), 9)
+    assert parts.max_length == lengths.get(model_type)
+    ids = torch.full((1, parts.max_length or 600), 9)
     with torch.no_grad():
         assert parts.stack(input_ids=ids)[0].shape[1] == ids.shape[1]
-        if parts.length is not None:
+        if parts.max_length is not None:
             with pytest.raises((IndexError, RuntimeError)):
-                parts.stack(input_ids=torch.full((1, parts.length + 1), 9))
+                parts.stack(input_ids=torch.full((1, parts.max_length + 1), 9))
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")

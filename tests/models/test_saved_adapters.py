@@ -8,10 +8,10 @@ from peft import LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 from babelscope.models.adapters import save_adapted
-from babelscope.models.checkpoint import find
+from babelscope.models.checkpoint import resolve_checkpoint
 from babelscope.models.load import load
 from babelscope.models.parts import parts_of
-from babelscope.models.peek import peek
+from babelscope.models.raw_config import read_family_of_checkpoint
 from tests.models.test_adapters import randomize
 from tests.models.tiny import VOCABULARY, save_checkpoint, tiny_inputs, tiny_tokenizer
 
@@ -44,7 +44,7 @@ def probed(checkpoint):
 
 
 def refusal(checkpoint, **options):
-    with pytest.raises(ValueError, match=r"^Expected .*`(model\.checkpoint|task)`.*, but .*; .*\.$") as caught:
+    with pytest.raises(ValueError, match=r"^Expected .*`(model\.checkpoint|head)`.*, but .*; .*\.$") as caught:
         load(checkpoint, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -62,14 +62,14 @@ def test_adapters_in_the_folder_of_their_model_are_applied_once(by, tmp_path, mo
     assert not torch.equal(
         states(AutoModel.from_pretrained(save_checkpoint(tmp_path / "base", "xlm-roberta"))), expected
     )
-    assert peek(folder).model_type == "xlm-roberta"
-    message = refusal(folder, task="topic")
-    assert "`task` to be base for the adapter" in message
+    assert read_family_of_checkpoint(folder).model_type == "xlm-roberta"
+    message = refusal(folder, head="classification")
+    assert "`head` (chosen by `task`) to be base for the adapter" in message
     assert "or move its adapter_config.json away." in message
 
 
 def test_classifier_in_the_folder_of_its_model(tmp_path):
-    folder = save_checkpoint(tmp_path / "model", "xlm-roberta", "topic", labels=3)
+    folder = save_checkpoint(tmp_path / "model", "xlm-roberta", "classification", labels=3)
     adapted = save_lora(
         folder,
         folder,
@@ -80,7 +80,7 @@ def test_classifier_in_the_folder_of_its_model(tmp_path):
     )
     with torch.no_grad():
         expected = adapted(**tiny_inputs()).logits
-        assert torch.equal(load(folder, task="topic").model.eval()(**tiny_inputs()).logits, expected)
+        assert torch.equal(load(folder, head="classification").model.eval()(**tiny_inputs()).logits, expected)
 
 
 def test_adapters_that_are_made_for_each_other_are_refused(tmp_path):
@@ -98,14 +98,14 @@ def test_adapters_without_a_base_are_refused(name, tmp_path):
     save_lora(save_checkpoint(tmp_path / "base", "xlm-roberta"), tmp_path / "adapter")
     rename_base(tmp_path / "adapter", name)
     with pytest.raises(ValueError, match=rf"to name its base model, but .* \(.*is {json.dumps(name)}\); write"):
-        find(tmp_path / "adapter", None, False)
+        resolve_checkpoint(tmp_path / "adapter", None, False)
 
 
 def test_a_description_that_is_no_object_is_refused(tmp_path):
     save_lora(save_checkpoint(tmp_path / "base", "xlm-roberta"), tmp_path / "adapter")
     (tmp_path / "adapter" / "adapter_config.json").write_text("[]")
     with pytest.raises(ValueError, match="to name its base model"):
-        find(tmp_path / "adapter", None, False)
+        resolve_checkpoint(tmp_path / "adapter", None, False)
 
 
 def test_adapters_upon_adapters_are_refused_and_the_remedy_helps(tmp_path):
@@ -146,7 +146,7 @@ def test_the_saved_head_says_how_many_labels(before, model_type, tmp_path):
     base = (
         save_checkpoint(tmp_path / "base", model_type, without)
         if before is None
-        else save_checkpoint(tmp_path / "base", model_type, "topic", labels=before)
+        else save_checkpoint(tmp_path / "base", model_type, "classification", labels=before)
     )
     adapted = save_lora(
         base,
@@ -159,11 +159,11 @@ def test_the_saved_head_says_how_many_labels(before, model_type, tmp_path):
         ignore_mismatched_sizes=True,
     )
     assert not (tmp_path / "adapter" / "config.json").exists()
-    loaded = load(tmp_path / "adapter", task="topic", new_head=False)
+    loaded = load(tmp_path / "adapter", head="classification", new_head=False)
     with torch.no_grad():
         assert torch.equal(loaded.model.eval()(**tiny_inputs()).logits, adapted(**tiny_inputs()).logits)
     assert torch.equal(probed(tmp_path / "adapter"), states(parts_of(adapted).stack))
-    assert "give the task and the number of labels" in refusal(tmp_path / "adapter", task="topic", labels=6)
+    assert "give the task and the number of labels" in refusal(tmp_path / "adapter", head="classification", labels=6)
 
 
 def test_prompts_are_refused(tmp_path):

@@ -20,12 +20,12 @@ def sharded(folder, model):
 
 
 @pytest.mark.parametrize("model_type", sorted(FAMILIES))
-@pytest.mark.parametrize("task", ["base", "lm"])
-def test_it_is_the_input_embedding_of_every_family(model_type, task, tmp_path):
-    model = tiny_model(model_type, task, depth=1)
+@pytest.mark.parametrize("head", ["base", "lm"])
+def test_it_is_the_input_embedding_of_every_family(model_type, head, tmp_path):
+    model = tiny_model(model_type, head, depth=1)
     expected = model.get_input_embeddings().weight
     tied = None if model.get_output_embeddings() is None else model.get_output_embeddings().weight is expected
-    for folder in (save_checkpoint(tmp_path / "one", model_type, task, depth=1), sharded(tmp_path / "many", model)):
+    for folder in (save_checkpoint(tmp_path / "one", model_type, head, depth=1), sharded(tmp_path / "many", model)):
         found = read_table(folder)
         assert torch.equal(found.weight, expected)
         assert found.name.endswith(f"{FAMILIES[model_type].tokens}.weight")
@@ -111,6 +111,9 @@ def test_adapters_have_the_table_of_their_model(tmp_path):
     file = tmp_path / "adapted" / "adapter_model.safetensors"
     save_file({**load_file(file), "base_model.model.word_embeddings.weight": torch.zeros(2, 2)}, file)
     with pytest.raises(ValueError, match=r"leave the token table as it is, but .* merge it"):
+        read_table(tmp_path / "adapted")
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"adapter_model\.safetensors .* cannot be read .*; save the adapter again"):
         read_table(tmp_path / "adapted")
 
 

@@ -43,7 +43,7 @@ def test_a_tokenizer_without_any_special_token_is_refused():
 def test_a_loaded_classifier_can_run_on_a_padded_batch(tmp_path):
     save_checkpoint(tmp_path, "llama", "lm", pad_token_id=None)
     without("pad_token").save_pretrained(tmp_path)
-    loaded = load(tmp_path, task="topic", labels=3)
+    loaded = load(tmp_path, head="classification", labels=3)
     batch = loaded.tokenizer(["one", "a longer one"], padding=True, return_tensors="pt")
     assert batch["attention_mask"][0, -1] == 0, "padded on the right"
     with torch.no_grad():

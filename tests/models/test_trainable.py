@@ -10,15 +10,15 @@ from babelscope.models.trainable import trainable_map
 from tests.models.tiny import ALL_HEADS, tiny_model
 
 
-@pytest.mark.parametrize(("model_type", "task"), ALL_HEADS)
-def test_every_parameter_is_counted_once(model_type, task):
-    model = tiny_model(model_type, task)
+@pytest.mark.parametrize(("model_type", "head"), ALL_HEADS)
+def test_every_parameter_is_counted_once(model_type, head):
+    model = tiny_model(model_type, head)
     found = trainable_map(parts_of(model)).total
     assert found.parameters == found.trainable == sum(p.numel() for p in model.parameters())
 
 
 def test_rows_are_in_the_order_of_the_model():
-    rows = trainable_map(parts_of(tiny_model("mt5", "topic"))).to_rows()
+    rows = trainable_map(parts_of(tiny_model("mt5", "classification"))).to_rows()
     assert [r["part"] for r in rows] == [
         "inputs",
         *(f"block {i}" for i in range(4)),

@@ -92,13 +92,13 @@ NO_CLASSIFIER = ("xglm", "cohere", "cohere2", "apertus", "m2m_100", "granite")
 TRANSLATORS = tuple(name for name, row in FAMILIES.items() if row.objective == "translation")
 """Families that are loaded as language models by nobody here."""
 ALL_HEADS = [
-    (name, task)
+    (name, head)
     for name in FAMILIES
-    for task in ("base", "lm", "topic")
-    if (task != "topic" or name not in NO_CLASSIFIER) and (task != "lm" or name not in TRANSLATORS)
+    for head in ("base", "lm", "classification")
+    if (head != "classification" or name not in NO_CLASSIFIER) and (head != "lm" or name not in TRANSLATORS)
 ]
 """Every family with every head that it has."""
-CLASSIFIERS = [name for name, task in ALL_HEADS if task == "topic"]
+CLASSIFIERS = [name for name, head in ALL_HEADS if head == "classification"]
 
 
 def tiny_config(model_type: str, *, depth: int = DEPTH, **changes: object) -> PreTrainedConfig:
@@ -111,15 +111,15 @@ def tiny_config(model_type: str, *, depth: int = DEPTH, **changes: object) -> Pr
 
 
 def tiny_model(
-    model_type: str, task: str = "base", *, depth: int = DEPTH, labels: int = LABELS, seed: int = 0, **changes: object
+    model_type: str, head: str = "base", *, depth: int = DEPTH, labels: int = LABELS, seed: int = 0, **changes: object
 ) -> PreTrainedModel:
-    """A random model with the head of `task` ("base", "lm" or "topic"), in evaluation mode."""
+    """A random model with the head of `head` ("base", "lm" or "classification"), in evaluation mode."""
     config = tiny_config(model_type, depth=depth, **changes)
     objective = FAMILIES[model_type].objective
     base = AutoModelForTextEncoding if objective == "span" else AutoModel
-    if task == "topic":
+    if head == "classification":
         config.num_labels = labels
-    auto: Any = {"base": base, "topic": AutoModelForSequenceClassification, "lm": _LM[objective]}[task]
+    auto: Any = {"base": base, "classification": AutoModelForSequenceClassification, "lm": _LM[objective]}[head]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = auto.from_config(config)
@@ -162,8 +162,8 @@ def tiny_inputs(*, sentences: int = 3, tokens: int = 9, seed: int = 0) -> dict[s
     return {"input_ids": torch.where(mask.bool(), ids, _IDS["pad_token_id"]), "attention_mask": mask}
 
 
-def save_checkpoint(folder: Path, model_type: str, task: str = "base", **keys: object) -> Path:
+def save_checkpoint(folder: Path, model_type: str, head: str = "base", **keys: object) -> Path:
     """Write a tiny model and its tokenizer as a local checkpoint; gives the folder back."""
-    tiny_model(model_type, task, **keys).save_pretrained(folder)  # type: ignore[arg-type]
+    tiny_model(model_type, head, **keys).save_pretrained(folder)  # type: ignore[arg-type]
     tiny_tokenizer().save_pretrained(folder)
     return folder

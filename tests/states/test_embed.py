@@ -198,10 +198,10 @@ def test_a_token_without_a_row_in_the_table_is_refused(corpus, adapt):
 def test_a_text_longer_than_the_model_reads_is_refused():
     """The tokenizer of somebody else's Trainer cuts where it was told to."""
     parts, tokenizer = parts_of(tiny_model("xlm-roberta")), tiny_tokenizer()
-    tokenizer.model_max_length = parts.length + 1
+    tokenizer.model_max_length = parts.max_length + 1
     long = Corpus("long", ("0",), {"eng_Latn": ("x" * 2000,)})
-    message = rf"Expected texts of at most {parts.length} tokens, .* set model_max_length of the tokenizer"
+    message = rf"Expected texts of at most {parts.max_length} tokens, .* set model_max_length of the tokenizer"
     with pytest.raises(ValueError, match=message):
         embed(parts, prepare(long, tokenizer, max_length=1000), pool.mean)
-    tokenizer.model_max_length = parts.length
+    tokenizer.model_max_length = parts.max_length
     embed(parts, prepare(long, tokenizer, max_length=1000), pool.mean)

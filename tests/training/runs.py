@@ -47,12 +47,12 @@ def make_task(name: str, model_type: str) -> Task:
     tokenizer = tiny_tokenizer()
     return (
         classification(tokenizer, label_names(TRAIN))
-        if name == "topic"
+        if name == "classification"
         else lm(tokenizer, FAMILIES[model_type].objective)
     )
 
 
-def make_data(name: str = "topic", model_type: str = "xlm-roberta", *, batch_size: int = 4) -> TaskData:
+def make_data(name: str = "classification", model_type: str = "xlm-roberta", *, batch_size: int = 4) -> TaskData:
     return TaskData(
         make_task(name, model_type),
         train=TRAIN,
@@ -68,11 +68,11 @@ def constant(optimizer: torch.optim.Optimizer, **counts: int) -> LRScheduler:
     return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
-def make_module(model: nn.Module, name: str = "topic", **options: Any) -> FineTuner:
+def make_module(model: nn.Module, name: str = "classification", **options: Any) -> FineTuner:
     given: dict[str, Any] = {
         "optimizer": partial(AdamW, lr=1e-2, weight_decay=0.1),
         "schedule": get_linear_schedule_with_warmup,
-        "labels": len(label_names(TRAIN)) if name == "topic" else None,
+        "labels": len(label_names(TRAIN)) if name == "classification" else None,
     }
     return FineTuner(model, source="eng_Latn", languages=LANGUAGES, **{**given, **options})
 

@@ -58,7 +58,7 @@ def plainly(model, loss, layer, temperature, **at):
     ("layer", "temperature", "between"), [(None, 0.1, "source"), ("1", 1.0, "all"), (3, 0.1, "all")]
 )
 def test_it_is_its_formula(layer, temperature, between):
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     loss = term(model, layer=layer, temperature=temperature, between=between)
     at = {"epoch": 1, "batch": 2, "rank": 0}
     with torch.no_grad():
@@ -67,7 +67,7 @@ def test_it_is_its_formula(layer, temperature, between):
 
 
 def test_pairs_depend_on_epoch_batch_and_process_and_hold_the_source():
-    model = tiny_model("llama", "topic")
+    model = tiny_model("llama", "classification")
     draws = {at: term(model).pairs.draw(*at) for at in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1))}
     assert len({repr(draw) for draw in draws.values()}) == 4
     assert term(model).pairs.draw(0, 1, 0) == draws[0, 1, 0]
@@ -95,7 +95,7 @@ def aligned(model, layer):
 
 def test_translations_come_together_where_it_pulls(tmp_path):
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    alone, pulled = (tiny_model("xlm-roberta", "topic", **still) for _ in range(2))
+    alone, pulled = (tiny_model("xlm-roberta", "classification", **still) for _ in range(2))
     given = {"optimizer": partial(AdamW, lr=3e-3)}
     fit(tmp_path, alone, module=given, max_epochs=10)
     loss = term(pulled, weight=5.0, pairs=16)
@@ -107,7 +107,7 @@ def test_translations_come_together_where_it_pulls(tmp_path):
 @pytest.mark.parametrize("adapter", [None, lora], ids=["plain", "lora"])
 @pytest.mark.parametrize("kind", ["xlm-roberta", "mt5", "bloom", "llama"])
 def test_only_what_trains_below_its_layer_gets_a_gradient(kind, adapter):
-    model = tiny_model(kind, "topic")
+    model = tiny_model(kind, "classification")
     model = model if adapter is None else adapter(model)
     parts = parts_of(model)
     freeze(parts, FreezePolicy(inputs=True, blocks=[(0, 1)]))
@@ -117,7 +117,7 @@ def test_only_what_trains_below_its_layer_gets_a_gradient(kind, adapter):
 
 
 def test_frozen_parts_stay_frozen_by_policy_and_by_guard(tmp_path):
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     freeze(parts_of(model), FreezePolicy(inputs=True, blocks=[(0, 1)]))
     before, watch = weights_of(model), guard(tolerance=0.02)
     fit(tmp_path, model, watch, module={"alignment": term(model)}, max_epochs=3)
@@ -128,7 +128,7 @@ def test_frozen_parts_stay_frozen_by_policy_and_by_guard(tmp_path):
 
 
 def test_weight_0_is_no_term_bit_by_bit(tmp_path):
-    alone, weightless = (tiny_model("xlm-roberta", "topic") for _ in range(2))
+    alone, weightless = (tiny_model("xlm-roberta", "classification") for _ in range(2))
     fit(tmp_path, alone)
     fit(tmp_path, weightless, module={"alignment": term(weightless, weight=0)})
     assert same(weights_of(alone), weights_of(weightless))
@@ -136,7 +136,7 @@ def test_weight_0_is_no_term_bit_by_bit(tmp_path):
 
 def test_a_resumed_run_is_the_run_it_would_have_been(tmp_path):
     def run(folder, *extra, again=False):
-        model = tiny_model("xlm-roberta", "topic")
+        model = tiny_model("xlm-roberta", "classification")
         keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
         trainer = make_trainer(folder, keep, *extra, max_epochs=3, enable_checkpointing=True)
         last = str(folder / "last.ckpt") if again else None
@@ -163,11 +163,11 @@ def test_a_resumed_run_is_the_run_it_would_have_been(tmp_path):
 )
 def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        term(tiny_model("xlm-roberta", "topic"), **options)
+        term(tiny_model("xlm-roberta", "classification"), **options)
 
 
 def test_a_layer_that_cannot_move_is_refused():
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     freeze(parts_of(model), FreezePolicy(inputs=True, blocks=[(0, 2)]))
     with pytest.raises(
         ValueError, match=r"trains at or below `alignment.layer`, but in layer 2 and below all is frozen"

@@ -43,7 +43,7 @@ class Somebody(pl.LightningModule):
 
     def __init__(self):
         super().__init__()
-        self.net = tiny_model("xlm-roberta", "topic")
+        self.net = tiny_model("xlm-roberta", "classification")
 
     def on_fit_start(self):
         self.net.train()
@@ -61,7 +61,7 @@ class SomebodyWhoValidates(Somebody):
 
 
 def loader(*, shuffle=False):
-    task = make_task("topic", "xlm-roberta")
+    task = make_task("classification", "xlm-roberta")
     return DataLoader(task.encode(TRAIN, "eng_Latn"), batch_size=4, shuffle=shuffle, collate_fn=task.collate)
 
 
@@ -85,7 +85,7 @@ def test_step_0_then_every_epoch_in_somebody_elses_module(tmp_path):
     assert {row["layer"] for row in scores.rows} == {"0", "1", "2", "3", "4"}
     assert {row["metric"] for row in scores.rows} >= {"ilo", "bridge", "reach", "size"}
     assert {row["language"] for row in scores.rows} == {*LANGUAGES, ""}
-    untouched = embedded_and_scored(tiny_model("xlm-roberta", "topic"), step=0, epoch=0, run="mine")
+    untouched = embedded_and_scored(tiny_model("xlm-roberta", "classification"), step=0, epoch=0, run="mine")
     assert [row for row in scores.rows if row["step"] == 0] == untouched
 
 
@@ -189,16 +189,16 @@ def test_states_that_are_not_finite_end_the_run_by_name(tmp_path):
 @pytest.mark.parametrize("adapter", [None, lora], ids=["plain", "lora"])
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5"])
 def test_online_is_offline(adapter, model_type, tmp_path):
-    base = save_checkpoint(tmp_path / "base", model_type, "topic")
-    loaded = load(base, task="topic", adapter=adapter)
+    base = save_checkpoint(tmp_path / "base", model_type, "classification")
+    loaded = load(base, head="classification", adapter=adapter)
     scores = layer_scores(folder=tmp_path / "run", run="r")
     export = ExportModel(loaded.tokenizer, folder=tmp_path / "run", every_n_epochs=1)
     make_trainer(tmp_path, scores, export).fit(make_module(loaded.model), make_data())
     assert points(scores.rows) == [(0, 0), (STEPS, 1), (2 * STEPS, 2)]
     for step, epoch in points(scores.rows)[1:]:
         online = [row for row in scores.rows if row["step"] == step]
-        for task in ("topic", "base"):  # with its head, and as `babelscope probe` loads it
-            kept = load(tmp_path / "run" / "model", task=task, revision=f"step={step}")
+        for task in ("classification", "base"):  # with its head, and as `babelscope probe` loads it
+            kept = load(tmp_path / "run" / "model", head=task, revision=f"step={step}")
             assert embedded_and_scored(kept.model, step=step, epoch=epoch, run="r") == online
     last = load(tmp_path / "run" / "model")
     assert embedded_and_scored(last.model, step=step, epoch=epoch, run="r") == online
@@ -209,8 +209,8 @@ def test_online_is_offline(adapter, model_type, tmp_path):
 
 @pytest.mark.parametrize("adapter", [None, lora], ids=["plain", "lora"])
 def test_drift_online_is_drift_offline_from_the_original_checkpoint(adapter, tmp_path):
-    base = save_checkpoint(tmp_path / "base", "xlm-roberta", "topic")
-    loaded = load(base, task="topic", adapter=adapter)
+    base = save_checkpoint(tmp_path / "base", "xlm-roberta", "classification")
+    loaded = load(base, head="classification", adapter=adapter)
     metrics = {"drift": partial(drift, k=3), "size": METRICS["size"]}
     scores = LayerScores(PROBED, loaded.tokenizer, metrics, folder=tmp_path / "run", max_tokens=512)
     export = ExportModel(loaded.tokenizer, folder=tmp_path / "run", every_n_epochs=1)
@@ -236,7 +236,7 @@ def test_drift_goes_on_after_a_resume_and_needs_step_0(tmp_path):
         keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
         trainer = make_trainer(folder, scores, keep, *extra, enable_checkpointing=True)
         last = str(folder / "last.ckpt") if again else None
-        trainer.fit(make_module(tiny_model("xlm-roberta", "topic"), seed=3), make_data(), ckpt_path=last)
+        trainer.fit(make_module(tiny_model("xlm-roberta", "classification"), seed=3), make_data(), ckpt_path=last)
 
     run(tmp_path / "whole")
     with pytest.raises(StopError):

@@ -45,7 +45,7 @@ def sixteen():
 def fit(folder, *callbacks, model=None, module=None, **options):
     given = {"limit_val_batches": 0, **options}
     trainer = make_trainer(folder, *callbacks, **given)
-    made = module or make_module(model or tiny_model("xlm-roberta", "topic"))
+    made = module or make_module(model or tiny_model("xlm-roberta", "classification"))
     trainer.fit(made, make_data())
     return trainer, made
 
@@ -59,7 +59,7 @@ def test_a_loss_that_is_not_finite_ends_training_at_its_step(tmp_path):
 
 def test_what_the_last_step_makes_of_the_weights_is_not_exported(tmp_path):
     export = ExportModel(tiny_tokenizer(), folder=tmp_path)
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     module = make_module(model, optimizer=partial(SGD, lr=float("inf")), schedule=constant)
     with pytest.raises(ValueError, match=r"finite weights, but got others in .* after step 1; lower optimizer.lr"):
         fit(tmp_path, export, module=module, max_steps=1)
@@ -71,7 +71,9 @@ def test_no_checkpoint_is_kept_of_it(tmp_path):
         def on_train_batch_end(self, trainer, *args):
             trainer.save_checkpoint(tmp_path / "kept.ckpt")
 
-    module = make_module(tiny_model("llama", "topic"), optimizer=partial(SGD, lr=float("inf")), schedule=constant)
+    module = make_module(
+        tiny_model("llama", "classification"), optimizer=partial(SGD, lr=float("inf")), schedule=constant
+    )
     with pytest.raises(ValueError, match="finite weights"):
         fit(tmp_path, Save(), module=module)
     assert not (tmp_path / "kept.ckpt").exists()
@@ -89,7 +91,7 @@ def test_nor_is_one_of_a_test(tmp_path):
 
 
 def test_before_training_it_is_the_checkpoints(tmp_path):
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     with torch.no_grad():
         next(model.parameters()).fill_(float("nan"))
     with pytest.raises(ValueError, match="in step 1 of training in eng_Latn; check the checkpoint"):
@@ -98,7 +100,7 @@ def test_before_training_it_is_the_checkpoints(tmp_path):
 
 def test_sixteen_bits_are_told_what_to_use_instead(tmp_path):
     # the least number that AdamW adds to a square root is 0 in float16
-    model = tiny_model("xlm-roberta", "topic").to(torch.float16)
+    model = tiny_model("xlm-roberta", "classification").to(torch.float16)
     with pytest.raises(ValueError, match=r"; write model\.dtype=bfloat16 or float32, for float16"):
         fit(tmp_path, module=make_module(model, schedule=constant))
     with pytest.raises(ValueError, match=r"; write trainer\.precision=bf16-mixed or 32-true, for 16"):
@@ -157,7 +159,7 @@ def test_looking_leaves_the_weights_as_they_would_be(tmp_path, monkeypatch):
     def trained():
         torch.manual_seed(0)
         _, module = fit(
-            tmp_path, module=make_module(tiny_model("xlm-roberta", "topic"), optimizer=partial(AdamW, lr=1e-2))
+            tmp_path, module=make_module(tiny_model("xlm-roberta", "classification"), optimizer=partial(AdamW, lr=1e-2))
         )
         return weights_of(module.model)
 

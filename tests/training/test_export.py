@@ -26,10 +26,10 @@ def names(folder):
 
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "mt5", "bloom", "llama"])
 def test_any_tool_loads_what_was_exported(model_type, tmp_path):
-    model = tiny_model(model_type, "topic")
+    model = tiny_model(model_type, "classification")
     folder = exported(tmp_path, model)
     theirs = AutoModelForSequenceClassification.from_pretrained(folder)
-    ours = load(folder, task="topic")
+    ours = load(folder, head="classification")
     assert same(weights_of(model), weights_of(theirs))
     assert same(weights_of(model), weights_of(ours.model))
     assert ours.tokenizer("Wir lesen.")["input_ids"] == tiny_tokenizer()("Wir lesen.")["input_ids"]
@@ -42,31 +42,34 @@ def test_any_tool_loads_what_was_exported(model_type, tmp_path):
 
 
 def test_adapters_are_exported_as_adapters(tmp_path):
-    base = save_checkpoint(tmp_path / "base", "llama", "topic")
-    model = load(base, task="topic", adapter=lora).model
+    base = save_checkpoint(tmp_path / "base", "llama", "classification")
+    model = load(base, head="classification", adapter=lora).model
     folder = exported(tmp_path / "run", model)
     assert not (folder / "model.safetensors").exists()
-    ours, theirs = load(folder, task="topic").model, AutoPeftModelForSequenceClassification.from_pretrained(folder)
+    ours, theirs = (
+        load(folder, head="classification").model,
+        AutoPeftModelForSequenceClassification.from_pretrained(folder),
+    )
     with torch.no_grad():
         logits = model.eval()(**tiny_inputs()).logits
         assert torch.equal(ours.eval()(**tiny_inputs()).logits, logits)
         assert torch.equal(theirs.eval()(**tiny_inputs()).logits, logits)
-    base_logits = load(base, task="topic").model.eval()(**tiny_inputs()).logits
+    base_logits = load(base, head="classification").model.eval()(**tiny_inputs()).logits
     assert not torch.allclose(base_logits, logits)
 
 
 def test_steps_stand_beside_the_last_model(tmp_path):
-    model = tiny_model("bloom", "topic")
+    model = tiny_model("bloom", "classification")
     folder = exported(tmp_path, model, every_n_epochs=1)
     assert names(folder) >= {"step=4", "step=8", "config.json", "model.safetensors", "tokenizer.json"}
-    last, half = (weights_of(load(folder, task="topic", revision=step).model) for step in ("step=8", "step=4"))
+    last, half = (weights_of(load(folder, head="classification", revision=step).model) for step in ("step=8", "step=4"))
     assert same(last, weights_of(model))
     assert not same(half, last)
     assert not [name for name in names(folder) if name.startswith(".")]
 
 
 def test_others_may_read_it(tmp_path):
-    folder = exported(tmp_path, tiny_model("bloom", "topic"), every_n_epochs=2)
+    folder = exported(tmp_path, tiny_model("bloom", "classification"), every_n_epochs=2)
     assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE((folder / "step=8").stat().st_mode)
     plain = tmp_path / "plain"
     plain.mkdir()
@@ -108,7 +111,7 @@ def test_a_wrong_attribute_is_refused_before_training(tmp_path):
     export = ExportModel(tiny_tokenizer(), folder=tmp_path, attribute="net")
     trainer = make_trainer(tmp_path, export)
     with pytest.raises(ValueError, match=r"but got 'net'; its submodules with a config: model"):
-        trainer.fit(make_module(tiny_model("bloom", "topic")), make_data())
+        trainer.fit(make_module(tiny_model("bloom", "classification")), make_data())
     assert trainer.global_step == 0
 
 

@@ -11,7 +11,7 @@ from tests.training.test_neuron_scores import neuron_scores
 
 def fit(folder, *callbacks):
     trainer = make_trainer(folder, *callbacks, max_epochs=1, limit_train_batches=1, limit_val_batches=1)
-    trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
 
 
 def two_of(make, folder):

@@ -57,7 +57,7 @@ def names_below(model, layer, *, first=0):
     return {name for name, p in model.named_parameters() if id(p) in own}
 
 
-def fit(folder, watch, model, task="topic", *extra, **options):
+def fit(folder, watch, model, task="classification", *extra, **options):
     pl.seed_everything(0, verbose=False)
     look, kind = Look(), model.config.model_type
     trainer = make_trainer(folder, *([watch] if watch else []), look, *extra, **options)
@@ -66,12 +66,17 @@ def fit(folder, watch, model, task="topic", *extra, **options):
 
 
 CASES = {
-    "plain": ("xlm-roberta", "topic", None, {}),
+    "plain": ("xlm-roberta", "classification", None, {}),
     "tied": ("bloom", "lm", None, {}),
     "encoder-decoder": ("mt5", "lm", None, {}),
-    "lora": ("xlm-roberta", "topic", lora, {}),
-    "accumulated-and-clipped": ("llama", "topic", None, {"accumulate_grad_batches": 2, "gradient_clip_val": 0.5}),
-    "bf16-mixed": ("xlm-roberta", "topic", None, {"precision": "bf16-mixed"}),
+    "lora": ("xlm-roberta", "classification", lora, {}),
+    "accumulated-and-clipped": (
+        "llama",
+        "classification",
+        None,
+        {"accumulate_grad_batches": 2, "gradient_clip_val": 0.5},
+    ),
+    "bf16-mixed": ("xlm-roberta", "classification", None, {"precision": "bf16-mixed"}),
 }
 
 
@@ -106,7 +111,7 @@ def test_what_falls_goes_back_to_the_stored_weights_and_never_moves_again(case, 
 
 def test_every_check_ends_within_the_tolerance_and_rows_tell_what_it_found(tmp_path):
     watch = guard(folder=tmp_path / "run", run="r")
-    fit(tmp_path, watch, tiny_model("mt5", "topic"), logger=CSVLogger(tmp_path / "csv"))
+    fit(tmp_path, watch, tiny_model("mt5", "classification"), logger=CSVLogger(tmp_path / "csv"))
     assert decisions(watch.rows) == [(2, "1", 1), (3, "4", 2)]
     on_disk = read(tmp_path / "run")
     assert len(on_disk) == len(watch.rows)
@@ -151,7 +156,7 @@ FINE, LOW, LOWER = [1.0] * 5, [1, 1, 0.5, 0.5, 0.5], [1, 1, 0.5, 0.5, 1]
 )
 def test_the_lowest_goes_first(scores, expected, tmp_path):
     watch = Scripted(*scores)
-    fit(tmp_path, watch, tiny_model("xlm-roberta", "topic"), max_epochs=2)
+    fit(tmp_path, watch, tiny_model("xlm-roberta", "classification"), max_epochs=2)
     assert decisions(watch.rows) == expected
 
 
@@ -161,7 +166,7 @@ def test_by_default_the_early_third_is_watched(layers, stop):
 
 
 def test_only_watched_layers_count_but_what_is_below_them_freezes_too(tmp_path):
-    model, watch = tiny_model("xlm-roberta", "topic"), Scripted(FINE, [0.5] * 5, FINE, watch=[2, -1])
+    model, watch = tiny_model("xlm-roberta", "classification"), Scripted(FINE, [0.5] * 5, FINE, watch=[2, -1])
     look, _ = fit(tmp_path, watch, model, max_epochs=1)
     assert decisions(watch.rows) == [(4, "2", 0)]
     assert {row["layer"] for row in watch.rows} == {"2", "3"}
@@ -170,7 +175,7 @@ def test_only_watched_layers_count_but_what_is_below_them_freezes_too(tmp_path):
 
 
 def test_inputs_may_be_left_alone(tmp_path):
-    model, watch = tiny_model("xlm-roberta", "topic"), Scripted(FINE, [0.5] * 5, FINE, freeze_inputs=False)
+    model, watch = tiny_model("xlm-roberta", "classification"), Scripted(FINE, [0.5] * 5, FINE, freeze_inputs=False)
     look, _ = fit(tmp_path, watch, model, max_epochs=2)
     assert decisions(watch.rows) == [(4, "1", 0)]
     after = weights_of(model)
@@ -180,14 +185,14 @@ def test_inputs_may_be_left_alone(tmp_path):
 
 
 def test_frozen_parts_are_without_dropout(tmp_path):
-    look, _ = fit(tmp_path, Scripted(FINE, LOW, FINE), tiny_model("xlm-roberta", "topic"), max_epochs=3)
+    look, _ = fit(tmp_path, Scripted(FINE, LOW, FINE), tiny_model("xlm-roberta", "classification"), max_epochs=3)
     assert look.modes[3] == [True] * 6
     assert look.modes[4] == look.modes[9] == [False, False, False, True, True, True]
 
 
 def test_without_validation_epochs_are_checked(tmp_path):
     watch = guard(every_n_steps=0)
-    fit(tmp_path, watch, tiny_model("xlm-roberta", "topic"), limit_val_batches=0)
+    fit(tmp_path, watch, tiny_model("xlm-roberta", "classification"), limit_val_batches=0)
     assert sorted({row["step"] for row in watch.rows}) == [0, STEPS, 2 * STEPS]
 
 
@@ -225,17 +230,27 @@ def test_a_resumed_run_is_the_run_it_would_have_been(every_n_steps, tmp_path):
 
 def test_a_run_that_began_without_a_guard_is_refused(tmp_path):
     keep = ModelCheckpoint(tmp_path, filename="last")
-    fit(tmp_path, None, tiny_model("bloom", "topic"), "topic", keep, max_epochs=1, enable_checkpointing=True)
+    fit(
+        tmp_path,
+        None,
+        tiny_model("bloom", "classification"),
+        "classification",
+        keep,
+        max_epochs=1,
+        enable_checkpointing=True,
+    )
     trainer = make_trainer(tmp_path, guard(), keep, enable_checkpointing=True)
     with pytest.raises(ValueError, match=r"scores at step 0, but this run goes on at step 4 without .* layer 0; start"):
-        trainer.fit(make_module(tiny_model("bloom", "topic")), make_data(), ckpt_path=str(tmp_path / "last.ckpt"))
+        trainer.fit(
+            make_module(tiny_model("bloom", "classification")), make_data(), ckpt_path=str(tmp_path / "last.ckpt")
+        )
 
 
 def test_a_baseline_of_another_score_is_refused(tmp_path):
     def train(watch, epochs, path=None):
         keep = ModelCheckpoint(tmp_path, filename="last", enable_version_counter=False)
         trainer = make_trainer(tmp_path, watch, keep, max_epochs=epochs, enable_checkpointing=True)
-        trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data(), ckpt_path=path)
+        trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data(), ckpt_path=path)
 
     given = {"metric": METRICS["ilo"]}
     train(guard(**given, key="ilo", tolerance=math.inf), 1)
@@ -253,13 +268,13 @@ def test_a_baseline_of_another_score_is_refused(tmp_path):
 )
 def test_what_training_ends_with_is_checked(options, checks, tmp_path):
     watch = guard(every_n_steps=0, tolerance=0.0)
-    fit(tmp_path, watch, tiny_model("xlm-roberta", "topic"), **options)
+    fit(tmp_path, watch, tiny_model("xlm-roberta", "classification"), **options)
     assert sorted({row["step"] for row in watch.rows}) == checks
     assert watch.frozen >= 0
 
 
 def test_training_stops_where_nothing_is_left_to_train(tmp_path):
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     model.classifier.requires_grad_(False)
     watch = Scripted(FINE, [1, 1, 1, 1, 0.5], FINE)
     _, trainer = fit(tmp_path, watch, model, max_epochs=3)
@@ -280,7 +295,9 @@ def test_training_stops_where_nothing_is_left_to_train(tmp_path):
 )
 def test_what_cannot_be_watched_is_refused(options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        make_trainer(tmp_path, guard(**options)).fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+        make_trainer(tmp_path, guard(**options)).fit(
+            make_module(tiny_model("xlm-roberta", "classification")), make_data()
+        )
 
 
 def test_two_processes_decide_as_one(tmp_path):

@@ -31,7 +31,7 @@ class OptimizesAll(FineTuner):
 
 def test_what_begins_to_train_later_goes_back_and_is_held(tmp_path):
     pl.seed_everything(0, verbose=False)
-    model, look, watch = tiny_model("xlm-roberta", "topic"), Look(), guard(tolerance=0.02, every_n_steps=3)
+    model, look, watch = tiny_model("xlm-roberta", "classification"), Look(), guard(tolerance=0.02, every_n_steps=3)
     module = make_module(model)
     module.__class__ = OptimizesAll
     make_trainer(tmp_path, Unfreeze(), watch, look, max_epochs=4).fit(module, make_data())
@@ -49,7 +49,7 @@ def test_what_begins_to_train_later_goes_back_and_is_held(tmp_path):
 def test_averaged_weights_are_refused(averaging, tmp_path):
     trainer = make_trainer(tmp_path, guard(), averaging())
     with pytest.raises(ValueError, match=rf"a guarded training without {averaging.__name__}, but .*; leave one of"):
-        trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+        trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
 
 
 def test_a_fit_of_another_model_has_a_step_0_of_its_own(tmp_path):
@@ -58,14 +58,14 @@ def test_a_fit_of_another_model_has_a_step_0_of_its_own(tmp_path):
         trainer.fit(make_module(model), make_data())
         return watch.baseline, watch.frozen
 
-    watch, model = guard(every_n_steps=0, tolerance=0.02), tiny_model("xlm-roberta", "topic")
+    watch, model = guard(every_n_steps=0, tolerance=0.02), tiny_model("xlm-roberta", "classification")
     trainer = make_trainer(tmp_path, watch, max_epochs=0)
     baseline, frozen = once_more(model)
     assert frozen >= 0
     assert once_more(model)[0] == baseline  # which goes on
     assert watch.frozen >= frozen
     watch.tolerance = math.inf
-    other, frozen = once_more(tiny_model("xlm-roberta", "topic"))
+    other, frozen = once_more(tiny_model("xlm-roberta", "classification"))
     assert frozen == -1
     assert [row["value"] for row in watch.rows if row["step"] == 2 * STEPS][-5:] == [0] * 5
     assert other.keys() == baseline.keys()

@@ -90,7 +90,7 @@ def test_a_training_after_another_begins_anew():
 def fit(folder, **options):
     scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, folder=folder / "run", max_tokens=512)
     trainer = make_trainer(folder, scores, TaskScores(folder=folder / "run"), **options)
-    trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
     rows = read(folder / "run")
     found = rows[["metric", "step", "epoch"]].drop_duplicates()
     return {
@@ -123,7 +123,7 @@ def test_validations_between_two_steps_are_one(tmp_path):
 def test_the_end_of_training_is_measured_wherever_it_is(tmp_path, options, measured):
     assert fit(tmp_path, **options)["size"] == measured
     scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, every_n_epochs=2, max_tokens=512)
-    make_trainer(tmp_path, scores, **options).fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    make_trainer(tmp_path, scores, **options).fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
     assert max(row["step"] for row in scores.rows) == measured[-1][0]
 
 
@@ -131,7 +131,7 @@ def test_other_callbacks_decide_by_scores_of_layers(tmp_path):
     scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512)
     best = ModelCheckpoint(tmp_path / "best", monitor="size/layer_04", mode="min", save_top_k=1)
     make_trainer(tmp_path, scores, best, max_epochs=3, enable_checkpointing=True).fit(
-        make_module(tiny_model("xlm-roberta", "topic")), make_data()
+        make_module(tiny_model("xlm-roberta", "classification")), make_data()
     )
     sizes = {
         row["step"]: row["value"]
@@ -147,7 +147,7 @@ def test_the_last_checkpoint_is_chosen_by_the_last_measurement(tmp_path):
     scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512)
     best = ModelCheckpoint(tmp_path / "best", monitor="size/layer_04", save_top_k=-1, filename="{step}")
     make_trainer(tmp_path, scores, best, max_steps=6, enable_checkpointing=True).fit(
-        make_module(tiny_model("xlm-roberta", "topic")), make_data()
+        make_module(tiny_model("xlm-roberta", "classification")), make_data()
     )
     means = {
         r["step"]: r["value"] for r in scores.rows if (r["metric"], r["layer"], r["language"]) == ("size", "4", "")
@@ -170,7 +170,7 @@ def test_rows_of_a_training_before_it_in_the_same_folder_go(tmp_path, caplog):
 def train_on(folder, callbacks, *, path=None, **options):
     keep = ModelCheckpoint(folder / "kept", save_top_k=-1, filename="{epoch}", enable_version_counter=False)
     trainer = make_trainer(folder, *callbacks, keep, enable_checkpointing=True, **options)
-    trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data(), ckpt_path=path)
+    trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data(), ckpt_path=path)
 
 
 def test_a_training_that_goes_on_from_an_earlier_step_drops_what_came_after_it(tmp_path):
@@ -208,7 +208,7 @@ def test_epochs_are_measured_where_no_validation_ever_runs(case, make, tmp_path)
     if case == "empty loader":
         data, options = make_data(), {}
         data.__class__ = Empty
-    make_trainer(tmp_path, scores, **options).fit(make_module(tiny_model("xlm-roberta", "topic")), data)
+    make_trainer(tmp_path, scores, **options).fit(make_module(tiny_model("xlm-roberta", "classification")), data)
     assert sorted({(row["step"], row["epoch"]) for row in scores.rows}) == [(0, 0), (4, 1), (8, 2)]
 
 
@@ -227,7 +227,7 @@ class Manual(FineTuner):
 
 
 def test_steps_that_nobody_counts_are_told_of_once(tmp_path):
-    module = make_module(tiny_model("xlm-roberta", "topic"))
+    module = make_module(tiny_model("xlm-roberta", "classification"))
     module.__class__ = Manual
     module.automatic_optimization = False
     scores = [TaskScores(), LayerScores(PROBED, tiny_tokenizer(), METRICS, max_tokens=512)]

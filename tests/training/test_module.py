@@ -39,7 +39,7 @@ class Look(pl.Callback):
 
 @pytest.mark.parametrize(("model_type", "adapter"), list(product(FOUR, ADAPTERS)))
 def test_dropout_is_on_where_something_trains_and_off_where_nothing_does(model_type, adapter, tmp_path):
-    model = tiny_model(model_type, "topic", **DROPOUT.get(model_type, {}))
+    model = tiny_model(model_type, "classification", **DROPOUT.get(model_type, {}))
     model = lora(model) if adapter == "lora" else model
     freeze(parts_of(model), FreezePolicy(inputs=True, blocks=[(0, 2)]))
     look = Look()
@@ -64,12 +64,12 @@ def test_validation_is_without_dropout_and_training_goes_on_with_it(tmp_path):
 
     modes = Modes()
     make_trainer(tmp_path, modes, num_sanity_val_steps=1).fit(
-        make_module(tiny_model("xlm-roberta", "topic")), make_data()
+        make_module(tiny_model("xlm-roberta", "classification")), make_data()
     )
     assert modes.seen == {"train": {True}, "validation": {False}}
 
 
-@pytest.mark.parametrize(("model_type", "task", "adapter"), list(product(FOUR, ["topic", "lm"], ADAPTERS)))
+@pytest.mark.parametrize(("model_type", "task", "adapter"), list(product(FOUR, ["classification", "lm"], ADAPTERS)))
 def test_every_family_trains_leaves_frozen_weights_alone_and_scores_every_language(model_type, task, adapter, tmp_path):
     model = tiny_model(model_type, task)
     model = lora(model) if adapter == "lora" else model
@@ -86,7 +86,7 @@ def test_every_family_trains_leaves_frozen_weights_alone_and_scores_every_langua
     # a classifier learns at once; LoRA's A waits for its B to leave 0
     assert len(moved) > len(names) // 3
     trainer.test(module, data, verbose=False)
-    metrics = {"loss", "accuracy"} if task == "topic" else {"loss"}
+    metrics = {"loss", "accuracy"} if task == "classification" else {"loss"}
     rows = {(row["metric"], row["language"]): row["value"] for row in scores.rows}
     assert rows.keys() == {(f"validation_{m}", "eng_Latn") for m in metrics} | {
         (f"test_{m}", language) for m in metrics for language in LANGUAGES
@@ -94,7 +94,7 @@ def test_every_family_trains_leaves_frozen_weights_alone_and_scores_every_langua
     for language, loader in zip(LANGUAGES, data.test_dataloader(), strict=True):
         loss, accuracy = directly(model, loader)
         assert rows["test_loss", language] == pytest.approx(loss, rel=1e-5)
-        if task == "topic":
+        if task == "classification":
             assert rows["test_accuracy", language] == pytest.approx(accuracy)
     assert rows["validation_loss", "eng_Latn"] == pytest.approx(rows["test_loss", "eng_Latn"], rel=1e-5)
 
@@ -126,7 +126,7 @@ def test_checkpoints_leave_frozen_weights_out_under_all_their_names(model_type):
 
 
 def test_an_adapters_checkpoint_holds_no_backbone():
-    kept = make_module(lora(tiny_model("llama", "topic"))).state_dict()
+    kept = make_module(lora(tiny_model("llama", "classification"))).state_dict()
     assert kept
     assert all("lora_" in name or "modules_to_save" in name for name in kept)
 
@@ -134,16 +134,16 @@ def test_an_adapters_checkpoint_holds_no_backbone():
 def test_a_checkpoint_of_another_freezing_is_refused(tmp_path):
     keep = ModelCheckpoint(tmp_path, filename="last")
     make_trainer(tmp_path, keep, max_epochs=1, enable_checkpointing=True).fit(
-        make_module(tiny_model("bloom", "topic")), make_data()
+        make_module(tiny_model("bloom", "classification")), make_data()
     )
-    model = tiny_model("bloom", "topic")
+    model = tiny_model("bloom", "classification")
     freeze(parts_of(model), early)
     with pytest.raises(ValueError, match=r"Expected the checkpoint to hold the \d+ tensors that are trained here"):
         make_trainer(tmp_path).fit(make_module(model), make_data(), ckpt_path=str(tmp_path / "last.ckpt"))
 
 
 def test_only_matrices_that_train_decay(tmp_path):
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     freeze(parts_of(model), early)
     trainer = make_trainer(tmp_path, max_steps=1, limit_val_batches=0)
     trainer.fit(make_module(model), make_data())
@@ -163,7 +163,7 @@ def test_the_schedule_warms_up_and_ends(tmp_path):
             self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
     rates = Rates()
-    module = make_module(tiny_model("llama", "topic"), warmup=0.25)
+    module = make_module(tiny_model("llama", "classification"), warmup=0.25)
     make_trainer(tmp_path, rates, limit_val_batches=0).fit(module, make_data())
     assert rates.seen == pytest.approx([0, 0.5e-2, 1e-2, *(1e-2 * i / 6 for i in (5, 4, 3, 2, 1))])
 
@@ -171,5 +171,5 @@ def test_the_schedule_warms_up_and_ends(tmp_path):
 def test_early_stopping_finds_its_score(tmp_path):
     stop = EarlyStopping(monitor="validation_loss/eng_Latn", stopping_threshold=1e9)
     trainer = make_trainer(tmp_path, stop, max_epochs=3)
-    trainer.fit(make_module(tiny_model("llama", "topic")), make_data())
+    trainer.fit(make_module(tiny_model("llama", "classification")), make_data())
     assert trainer.current_epoch == 1

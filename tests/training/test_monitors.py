@@ -14,7 +14,7 @@ class Logged(pl.Callback):
         self.names = set(trainer.callback_metrics)
 
 
-@pytest.mark.parametrize("task", ["topic", "lm"])
+@pytest.mark.parametrize("task", ["classification", "lm"])
 @pytest.mark.parametrize("validated", [True, False])
 def test_what_is_named_is_what_is_logged(task, validated, tmp_path):
     logged, module = Logged(), make_module(tiny_model("xlm-roberta", task), task)
@@ -35,9 +35,9 @@ def test_a_layer_that_is_not_measured_is_refused_before_training(tmp_path):
     for callback in (EarlyStopping("ilo/layer_09"), ModelCheckpoint(tmp_path, monitor="ilo/layer_09")):
         with pytest.raises(ValueError, match=f"{type(callback).__name__} .* got 'ilo/layer_09'; nearest: ilo/layer_0"):
             make_trainer(tmp_path, layer_scores(), callback, enable_checkpointing=True).fit(
-                make_module(tiny_model("xlm-roberta", "topic")), make_data()
+                make_module(tiny_model("xlm-roberta", "classification")), make_data()
             )
     refuse_unknown_monitors({"stop": EarlyStopping(monitor="ilo/layer_02")}, ["a", "b"])
-    module = make_module(tiny_model("xlm-roberta", "topic"))
+    module = make_module(tiny_model("xlm-roberta", "classification"))
     trainer = make_trainer(tmp_path, EarlyStopping("x/layer_1"), Logged())  # which may log it
     refuse_unmeasured_monitors(trainer, module, ["ilo/layer_01"])

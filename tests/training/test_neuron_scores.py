@@ -58,8 +58,8 @@ def neuron_scores(**options):
 
 
 def fit(folder, *callbacks, **options):
-    base = save_checkpoint(folder / "base", "xlm-roberta", "topic")
-    loaded = load(base, task="topic")
+    base = save_checkpoint(folder / "base", "xlm-roberta", "classification")
+    loaded = load(base, head="classification")
     pl.seed_everything(0, verbose=False)
     make_trainer(folder, *callbacks, **options).fit(make_module(loaded.model), make_data())
     return weights_of(loaded.model)
@@ -97,7 +97,7 @@ def test_training_is_as_without_it(tmp_path):
 def test_online_is_offline(tmp_path):
     scores = neuron_scores(reading="gate")
     fit(tmp_path, scores, ExportModel(tiny_tokenizer(), folder=tmp_path / "run", every_n_epochs=1))
-    loaded = load(tmp_path / "run" / "model", task="topic", revision=f"step={STEPS}")
+    loaded = load(tmp_path / "run" / "model", head="classification", revision=f"step={STEPS}")
     prepared = prepare(PROBED, tiny_tokenizer(), max_tokens=512)
     rows, _ = scorer(embed(parts_of(loaded.model), prepared, mean, reading=GATE), scores.start.read())
     online = [row for row in scores.rows if row["step"] == STEPS]
@@ -107,7 +107,7 @@ def test_online_is_offline(tmp_path):
 def run(folder, *callbacks, again=False):
     """Train with checkpoints, from the start or from the last one."""
     pl.seed_everything(3, verbose=False)
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     keep = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
     trainer = make_trainer(folder, keep, *callbacks, enable_checkpointing=True)
     trainer.fit(make_module(model), make_data(), ckpt_path=str(folder / "last.ckpt") if again else None)
@@ -172,7 +172,7 @@ def test_loggers_show_layers_and_the_whole_model(tmp_path):
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("make", [neuron_scores, layer_scores])
 def test_states_that_are_not_finite_end_the_run_in_every_process(tmp_path, monkeypatch, make, rank):
-    model = tiny_model("xlm-roberta", "topic")
+    model = tiny_model("xlm-roberta", "classification")
     with torch.no_grad():
         model.base_model.encoder.layer[1].intermediate.dense.weight[0] = float("inf")
     monkeypatch.setattr(pl.Trainer, "is_global_zero", property(lambda trainer: rank == 0))

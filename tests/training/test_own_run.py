@@ -17,16 +17,16 @@ WATCHED = (lab(LANGUAGES[:5], "dev").take(range(8)), tiny_tokenizer(), {"ilo": i
 def lightning(folder, *callbacks):
     scores = LayerScores(*WATCHED, folder=folder)
     trainer = make_trainer(folder.parent, scores, *callbacks, max_epochs=1)
-    trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
 
 
 def hugging_face(folder):
-    task = make_task("topic", "xlm-roberta")
+    task = make_task("classification", "xlm-roberta")
     arguments = transformers.TrainingArguments(
         str(folder.parent), use_cpu=True, report_to=[], max_steps=2, disable_tqdm=True
     )
     scores = TransformersLayerScores(*WATCHED, folder=folder)
-    model, examples = tiny_model("xlm-roberta", "topic"), task.encode(TRAIN, "eng_Latn")
+    model, examples = tiny_model("xlm-roberta", "classification"), task.encode(TRAIN, "eng_Latn")
     transformers.Trainer(model, arguments, task.collate, examples, callbacks=[scores]).train()
 
 

@@ -24,9 +24,9 @@ def test_every_parameter_of_inputs_and_blocks_is_in_one_part(kind):
 
 
 def test_only_what_trains_is_copied():
-    adapted = lora(tiny_model("llama", "topic"))
+    adapted = lora(tiny_model("llama", "classification"))
     assert all("lora_" in name for name in RestorableParts(parts_of(adapted)).training(range(DEPTH + 1)))
-    model = tiny_model("llama", "topic")
+    model = tiny_model("llama", "classification")
     freeze(parts_of(model), FreezePolicy(inputs=True, blocks=[(1, 2)]))
     parts, kept = RestorableParts(parts_of(model)), {}
     assert [len(parts.training([part])) > 0 for part in range(DEPTH + 1)] == [False, True, False, True, True]

@@ -45,7 +45,7 @@ def points(rows):
 
 def test_a_validation_outside_of_training_leaves_its_rows_alone(tmp_path):
     scores = TaskScores(folder=tmp_path / "run")
-    module, data = make_module(tiny_model("xlm-roberta", "topic")), make_data()
+    module, data = make_module(tiny_model("xlm-roberta", "classification")), make_data()
     fitted = make_trainer(tmp_path, scores, max_epochs=1)
     fitted.fit(module, data)
     during = read(tmp_path / "run")
@@ -58,14 +58,14 @@ def test_a_validation_outside_of_training_leaves_its_rows_alone(tmp_path):
 def test_a_checkpoint_is_tested_under_its_own_step_and_epoch(tmp_path):
     def tested(trainer, scores, **options):
         before = len(scores.rows)
-        trainer.test(make_module(tiny_model("xlm-roberta", "topic")), make_data(), verbose=False, **options)
+        trainer.test(make_module(tiny_model("xlm-roberta", "classification")), make_data(), verbose=False, **options)
         return set(points(scores.rows[before:]))
 
     scores = TaskScores(folder=tmp_path / "run")
     kept = {"save_top_k": -1, "every_n_epochs": 1, "filename": "{epoch}"}
     keep = ModelCheckpoint(tmp_path / "whole", **kept)
     trainer = make_trainer(tmp_path, scores, keep, enable_checkpointing=True)
-    trainer.fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
     first, last = (tmp_path / "whole" / f"epoch={epoch}.ckpt" for epoch in (0, 1))
     assert tested(trainer, scores, ckpt_path=first) == {("test", 4, 1)}
     assert tested(trainer, scores) == {("test", 8, 2)}
@@ -78,7 +78,7 @@ def test_a_checkpoint_is_tested_under_its_own_step_and_epoch(tmp_path):
 def test_weights_without_a_step_are_not_filed_under_any(tmp_path, caplog):
     scores, keep = TaskScores(), ModelCheckpoint(tmp_path, save_weights_only=True, filename="kept")
     trainer = make_trainer(tmp_path, scores, keep, max_epochs=1, enable_checkpointing=True)
-    module = make_module(tiny_model("xlm-roberta", "topic"))
+    module = make_module(tiny_model("xlm-roberta", "classification"))
     trainer.fit(module, make_data())
     trainer.test(module, make_data(), ckpt_path=tmp_path / "kept.ckpt", verbose=False)
     assert points(scores.rows) == [("validation", 4, 1)]

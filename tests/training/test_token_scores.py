@@ -20,8 +20,8 @@ SCORER = partial(TokenScorer, k=5)
 
 
 def fit(folder, *callbacks, **options):
-    base = save_checkpoint(folder / "base", "xlm-roberta", "topic")
-    loaded = load(base, task="topic")
+    base = save_checkpoint(folder / "base", "xlm-roberta", "classification")
+    loaded = load(base, head="classification")
     make_trainer(folder, *callbacks, **options).fit(make_module(loaded.model), make_data())
     return weights_of(loaded.model)
 
@@ -81,7 +81,7 @@ def test_every_n_epochs_is_at_least_1():
 )
 def test_a_table_with_an_adapter_is_refused_before_training(adapter, tmp_path):
     scores = TokenScores(SCORER, PROBED, tiny_tokenizer(), folder=tmp_path / "run")
-    model = get_peft_model(tiny_model("xlm-roberta", "topic"), adapter)
+    model = get_peft_model(tiny_model("xlm-roberta", "classification"), adapter)
     with pytest.raises(
         ValueError, match=r"leave the token table as it is, but it has one of peft\..*; leave"
     ) as caught:
@@ -93,7 +93,7 @@ def test_a_table_with_an_adapter_is_refused_before_training(adapter, tmp_path):
 def test_a_table_that_is_trained_whole_is_read(tmp_path):
     whole = LoraConfig(target_modules=["query"], modules_to_save=["word_embeddings"])
     model, scores = (
-        get_peft_model(tiny_model("xlm-roberta", "topic"), whole),
+        get_peft_model(tiny_model("xlm-roberta", "classification"), whole),
         TokenScores(SCORER, PROBED, tiny_tokenizer()),
     )
     make_trainer(tmp_path, scores, max_epochs=1).fit(make_module(model), make_data())

@@ -11,13 +11,13 @@ from tests.training.runs import METRICS, PROBED, TRAIN, layer_scores, make_data,
 
 
 def trained(folder, *scores, resume=None, **options):
-    task = make_task("topic", "xlm-roberta")
+    task = make_task("classification", "xlm-roberta")
     given = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "report_to": [], "save_strategy": "no"}
     arguments = transformers.TrainingArguments(
         str(folder), use_cpu=True, disable_tqdm=True, logging_strategy="no", **{**given, **options}
     )
     trainer = transformers.Trainer(
-        model=tiny_model("xlm-roberta", "topic"),
+        model=tiny_model("xlm-roberta", "classification"),
         args=arguments,
         train_dataset=task.encode(TRAIN, "eng_Latn"),
         eval_dataset=task.encode(TRAIN, "eng_Latn"),
@@ -39,7 +39,9 @@ def points(scores):
 def test_the_twins_agree_before_training_and_write_the_same_rows(tmp_path):
     theirs, ours = twin(folder=tmp_path / "theirs"), layer_scores()
     trained(tmp_path, theirs)
-    make_trainer(tmp_path, ours, max_epochs=1).fit(make_module(tiny_model("xlm-roberta", "topic")), make_data())
+    make_trainer(tmp_path, ours, max_epochs=1).fit(
+        make_module(tiny_model("xlm-roberta", "classification")), make_data()
+    )
     assert points(theirs) == [(0, 0), (4, 1), (8, 2)]
     assert [row for row in theirs.rows if row["step"] == 0] == [row for row in ours.rows if row["step"] == 0]
     assert len(read(tmp_path / "theirs")) == len(theirs.rows)
@@ -70,12 +72,16 @@ def test_evaluations_are_measured_and_the_end_is_the_last_model_whatever_is_load
 
 def test_means_of_layers_are_in_the_log(tmp_path):
     scores = twin()
-    task = make_task("topic", "xlm-roberta")
+    task = make_task("classification", "xlm-roberta")
     arguments = transformers.TrainingArguments(
         str(tmp_path), use_cpu=True, report_to=[], max_steps=2, disable_tqdm=True
     )
     trainer = transformers.Trainer(
-        tiny_model("xlm-roberta", "topic"), arguments, task.collate, task.encode(TRAIN, "eng_Latn"), callbacks=[scores]
+        tiny_model("xlm-roberta", "classification"),
+        arguments,
+        task.collate,
+        task.encode(TRAIN, "eng_Latn"),
+        callbacks=[scores],
     )
     trainer.train()
     logged = [row for row in trainer.state.log_history if "ilo/layer_04" in row]

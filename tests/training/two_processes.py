@@ -32,7 +32,7 @@ class KeepHash(pl.Callback):
 def train(folder: Path, devices: int, *, guarded: bool = False) -> None:
     pl.seed_everything(0, verbose=False)
     # without dropout, two halves of a batch give the gradient of the whole
-    model = tiny_model("xlm-roberta", "topic", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    model = tiny_model("xlm-roberta", "classification", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     module, data = make_module(model, schedule=constant), make_data(batch_size=4 // devices)
     # several batches, an odd number of them, so that the shares are uneven
     scores: list[Any] = []

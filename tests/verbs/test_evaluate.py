@@ -116,7 +116,7 @@ def weights_at_the_end(trained, more):
     from babelscope.models.fingerprint import weights_fingerprint
     from babelscope.models.load import load
 
-    found = weights_fingerprint(load(trained.folder / "model", task="lm").model)
+    found = weights_fingerprint(load(trained.folder / "model", head="lm").model)
     assert found != trained.manifest["weights"]
     return found
 

@@ -127,7 +127,7 @@ def test_scores_of_layers_without_a_region(tiny):
 
 
 def test_accuracy_of_a_classifier_without_a_region(tmp_path):
-    checkpoint = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "topic")
+    checkpoint = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "classification")
     run, _ = neurons(f"model.checkpoint={checkpoint}", "task=topic", *OFF, "z.threshold=1.2")
     off = run.manifest["neurons"]["ablated"][0]
     assert 0 <= value(run, "intact_accuracy", language="deu_Latn") <= 1
@@ -179,7 +179,7 @@ def test_errors(tiny, arguments, message):
 
 
 def test_a_model_without_a_language_model_head_says_so(tmp_path):
-    classifier = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "topic")
+    classifier = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "classification")
     said = refused(f"model.checkpoint={classifier}", *SMALL, *OFF)
     assert "is not a language model" in said
     assert "ablation=null" in said
@@ -187,7 +187,7 @@ def test_a_model_without_a_language_model_head_says_so(tmp_path):
 
 
 def test_a_classifier_of_other_labels_is_refused(tmp_path):
-    other = save_checkpoint(tmp_path / "other", "xlm-roberta", "topic", labels=3)
+    other = save_checkpoint(tmp_path / "other", "xlm-roberta", "classification", labels=3)
     assert "classifier of the 7 labels" in refused(f"model.checkpoint={other}", "task=topic", *SMALL, *OFF)
 
 

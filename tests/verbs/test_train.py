@@ -116,7 +116,7 @@ def test_rows_tell_every_layer_before_and_after_and_every_language(run):
 
 
 def test_the_exported_model_loads(run):
-    assert load(run[0] / "model", task="topic").parts.layers == tuple(LAYERS)
+    assert load(run[0] / "model", head="classification").parts.layers == tuple(LAYERS)
 
 
 def test_csv_has_the_rows_of_whole_layers(run):

@@ -56,7 +56,7 @@ def test_a_task_is_tested_in_languages_of_its_own(overrides, somewhere):
     scores = run.rows[run.rows["metric"] == "ilo"]
     assert set(scores["language"]) == {"", "eng_Latn", "rus_Cyrl"}
     assert "zero-shot" in ended.out
-    model = load(somewhere / "run" / "model", task="topic").model
+    model = load(somewhere / "run" / "model", head="classification").model
     assert model.config.id2label == {0: "False", 1: "True"}
     assert (somewhere / "run" / "report.html").stat().st_size > 10_000
 

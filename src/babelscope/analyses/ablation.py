@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from babelscope.models.hookable import refuse_compiled
+from babelscope.models.hookable import refuse_compiled, remedy_for_bypassed
 from babelscope.models.parts import Parts
 from babelscope.states.neurons import Place, check_place
 from babelscope.states.progress import Progress
@@ -200,9 +200,7 @@ def _refuse_recomputed(parts: Parts, block: nn.Module) -> None:
 
 
 def _passed_by(parts: Parts, i: int, place: str) -> str:
-    name = parts.family.model_type
     return (
-        f"Expected block {i + 1} of a {name} model to call its module at {place!r}, where neurons are switched off, "
-        f"but it did not; correct that path in the row of family {name!r}, or choose the other place"
-        + (", or set slow_but_exact=false in the model's config." if name == "bloom" else ".")
+        f"Expected block {i + 1} of a {parts.family.model_type} model to call its module at {place!r}, where neurons are "
+        f"switched off, but it did not; {remedy_for_bypassed(parts.family, 'place')}"
     )

@@ -2,20 +2,18 @@
 
 from babelscope.data.batches import Batch, batches, token_fingerprint
 from babelscope.data.corpora import Corpus
-from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.loaders import flores, lines, sib200
-from babelscope.data.one_table import table
-from babelscope.data.writing import script_of
+from babelscope.data.parallel_table import table
 
 __all__ = [
     "Batch",
     "Corpus",
     "Examples",
-    "Labelled",
+    "LabelledCorpus",
     "batches",
     "flores",
     "lines",
-    "script_of",
     "sib200",
     "table",
     "token_fingerprint",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from babelscope.data.encoding import attend, encode, pad, pad_id
+from babelscope.data.encoding import attention_mask, encode, pad, pad_id
 
 
 @dataclass(frozen=True)
@@ -80,32 +80,32 @@ def batches(
         index, order = order[:rows], order[rows:]
         ids = [encodings[i].ids for i in index]
         ordinary = pad([[not special for special in encodings[i].special] for i in index], 0).bool()
-        made.append(Batch(pad(ids, pad_id(tokenizer)), attend(ids), ordinary, torch.tensor(index)))
+        made.append(Batch(pad(ids, pad_id(tokenizer)), attention_mask(ids), ordinary, torch.tensor(index)))
     return made
 
 
-def distinct(made: Iterable[Batch]) -> tuple[list[Batch], Tensor]:
+def deduplicate(made: Iterable[Batch]) -> tuple[list[Batch], Tensor]:
     """Drop duplicate token sequences: the same text in two batches could differ by rounding.
 
     Args:
         made: Batches of S texts.
 
     Returns:
-        The batches, without those that became empty, and (S,) the index of the kept text that stands for each.
+        The batches, without those that became empty, and (S,) the index of the kept text with the same tokens as each.
     """
     first: dict[tuple[bytes, bytes], int] = {}
-    stands: dict[int, int] = {}
+    representative: dict[int, int] = {}
     kept = []
     for batch in made:
         rows = []
         parts = (batch.index.tolist(), batch.attention_mask.sum(dim=1).tolist(), batch.input_ids.numpy())
         for row, (i, length, ids, ordinary) in enumerate(zip(*parts, batch.ordinary.numpy(), strict=True)):
-            stands[i] = first.setdefault((ids[:length].tobytes(), ordinary[:length].tobytes()), i)
-            if stands[i] == i:
+            representative[i] = first.setdefault((ids[:length].tobytes(), ordinary[:length].tobytes()), i)
+            if representative[i] == i:
                 rows.append(row)
         if rows:
             kept.append(batch if len(rows) == len(batch.index) else batch.take(torch.tensor(rows)))
-    return kept, torch.tensor([stands[i] for i in range(len(stands))], dtype=torch.long)
+    return kept, torch.tensor([representative[i] for i in range(len(representative))], dtype=torch.long)
 
 
 def token_fingerprint(made: Iterable[Batch]) -> str:

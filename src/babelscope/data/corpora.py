@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
-
-from babelscope.data.labelled import Examples
+from babelscope.data.labelled import Examples, draw
 
 
 @dataclass(frozen=True)
@@ -64,24 +62,16 @@ class Corpus:
         return tuple(self.texts)
 
     def subset(self, n: int | None, seed: int = 0) -> "Corpus":
-        """Keep n random sentences, the same in every language, in their original order.
+        """Keep at most n random sentences, the same in every language, in their original order.
 
         Args:
             n: how many sentences; None keeps all.
             seed: seed of the choice; it always chooses the same sentences from the same number of them.
 
         Raises:
-            ValueError: if there are fewer than n sentences, or n is not positive.
+            ValueError: if n is not positive.
         """
-        if n is None:
-            return self
-        if not 0 < n <= len(self):
-            raise ValueError(
-                f"Expected the number of sentences to be between 1 and the {len(self)} of corpus {self.name!r}, "
-                f"but got {n}; ask for fewer, or null for all"
-            )
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        return self.take(sorted(order[:n].tolist()))
+        return self if n is None else self.take(draw(n, len(self), seed))
 
     def take(self, positions: Sequence[int]) -> "Corpus":
         """Keep the sentences at these positions, in this order."""
@@ -136,5 +126,4 @@ def read(
         sentences: how many at most, the same in every language; None keeps all.
         seed: seed of the choice.
     """
-    whole: Corpus = corpus(list(languages), split=split)
-    return whole if sentences is None else whole.subset(min(sentences, len(whole)), seed=seed)
+    return corpus(list(languages), split=split).subset(sentences, seed=seed)

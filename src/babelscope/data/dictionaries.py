@@ -1,4 +1,4 @@
-"""Bilingual dictionaries in the layouts in which they are published; the lab's own is `data.lab.dictionary`."""
+"""Bilingual dictionaries in their published layouts; the lab's own is `data.lab.dictionary`."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from babelscope.data.reading import read_lines
 
 @dataclass(frozen=True)
 class Layout:
-    """How one pair stands in a line: source, target and, in some, a score."""
+    """How a line holds one pair: source, target and, in some layouts, a score."""
 
     name: str
     separator: str
@@ -37,7 +37,7 @@ def read_dictionary(path: str | Path, *, layout: str = "muse") -> dict[str, set[
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the layout is unknown, a line is not in it, or there is no pair.
+        ValueError: if the layout is unknown, a line does not have it, or there is no pair.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"Expected `layout` to be one of {', '.join(LAYOUTS)}, but got {layout!r}; choose one")

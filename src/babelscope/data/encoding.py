@@ -11,21 +11,23 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from babelscope.data.told import tells, told
+from babelscope.data.source_language import has_language_token, source_language
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """One text of T tokens.
+    """One text, or one pair of texts, of T tokens.
 
     Attributes:
         ids: token ids (T).
-        special: which of them the tokenizer added around the text (T). This is decided by position, because a pad token
-            may also be the end token, and a text may spell out a special token.
+        special: which of them the tokenizer added (T). This is decided by position, because a pad token may also be the
+            end token, and a text may spell out a special token.
+        segments: of a pair, 0 in the first text and 1 in the second (T), special tokens as the tokenizer counts them.
     """
 
     ids: list[int]
     special: list[bool]
+    segments: list[int] | None = None
 
 
 class NoTokensError(ValueError):
@@ -89,9 +91,9 @@ def encode(
             f"Expected `max_length` to be more than the {added} special tokens of a text, but got {longest}; raise it"
         )
     encodings: list[Encoding] = []
-    each = languages if languages is not None and tells(tokenizer) else [None] * len(texts)
+    each = languages if languages is not None and has_language_token(tokenizer) else [None] * len(texts)
     for language, run in groupby(zip(each, texts, strict=True), key=itemgetter(0)):
-        with cutting_on_the_right(tokenizer), told(tokenizer, language):
+        with cutting_on_the_right(tokenizer), source_language(tokenizer, language):
             rows = tokenizer(
                 [text for _, text in run],
                 truncation=True,
@@ -134,7 +136,7 @@ def pad(rows: Sequence[Sequence[int]], value: int) -> Tensor:
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long)
 
 
-def attend(rows: Sequence[Sequence[int]]) -> Tensor:
+def attention_mask(rows: Sequence[Sequence[int]]) -> Tensor:
     """Return the attention mask (B, T) of rows padded on the right: 1 on tokens, 0 on padding."""
     return pad([[1] * len(row) for row in rows], 0)
 

@@ -12,7 +12,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not UTF-8, a line is no JSON object, or there is none.
+        ValueError: if it is not UTF-8, a line is not a JSON object, or there is none.
     """
     rows = []
     for number, line in enumerate(read_lines(path), start=1):
@@ -22,8 +22,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise ValueError(
-                f"Expected one JSON object per line, but {path}, line {number} is none ({error.msg}); "
-                "correct this line."
+                f"Expected one JSON object per line, but {path}, line {number} is not ({error.msg}); correct this line."
             ) from error
         if not isinstance(row, dict):
             raise ValueError(

@@ -10,7 +10,7 @@ import torch
 
 @dataclass(frozen=True)
 class Examples:
-    """What a task reads in one language.
+    """The examples of one language.
 
     Attributes:
         ids: one unique id per example (N).
@@ -33,13 +33,25 @@ class Examples:
         return Examples(kept[0] or (), kept[1] or (), *kept[2:])
 
 
+def draw(n: int, size: int, seed: int) -> list[int]:
+    """Draw at most n of `size` positions at random, in ascending order.
+
+    Raises:
+        ValueError: if n is not positive.
+    """
+    if n < 1:
+        raise ValueError(f"Expected to keep at least 1 sentence, but got {n}; ask for more, or null for all")
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+    return sorted(order[:n].tolist())
+
+
 @dataclass(frozen=True)
-class Labelled:
-    """The examples of each language, each language's own.
+class LabelledCorpus:
+    """Examples by language, which need not be translations of each other.
 
     Attributes:
-        name: what errors call it.
-        by_language: by FLORES code, what there is in that language.
+        name: name of the corpus in errors.
+        by_language: the examples by FLORES code.
     """
 
     name: str
@@ -51,10 +63,10 @@ class Labelled:
         return {code: (*found.texts, *(found.seconds or ())) for code, found in self.by_language.items()}
 
     def examples(self, language: str) -> Examples:
-        """Take those of one language.
+        """Return the examples of one language.
 
         Raises:
-            ValueError: if there are none.
+            ValueError: if the corpus lacks the language.
         """
         if language not in self.by_language:
             have = ", ".join(self.by_language)
@@ -64,13 +76,16 @@ class Labelled:
     def __len__(self) -> int:
         return max(len(found.ids) for found in self.by_language.values())
 
-    def subset(self, n: int, seed: int = 0) -> "Labelled":
-        """Keep at most n random examples of each language, in their old order."""
-        kept = {}
-        for code, found in self.by_language.items():
-            order = torch.randperm(len(found.ids), generator=torch.Generator().manual_seed(seed))
-            kept[code] = found.take(sorted(order[:n].tolist()))
-        return Labelled(self.name, kept)
+    def subset(self, n: int | None, seed: int = 0) -> "LabelledCorpus":
+        """Keep at most n random examples of each language, in their original order; None keeps all.
+
+        Raises:
+            ValueError: if n is not positive.
+        """
+        if n is None:
+            return self
+        kept = {code: found.take(draw(n, len(found.ids), seed)) for code, found in self.by_language.items()}
+        return LabelledCorpus(self.name, kept)
 
     def fingerprint(self) -> str:
         """Return a sha256 over languages, ids, texts and labels."""

@@ -1,23 +1,20 @@
-"""Labelled texts, or pairs of texts, from tables of any common format: one's own task."""
+"""Labelled texts, or pairs of texts, from tables of any common format: a user's own task."""
 
-import re
 from collections.abc import Mapping, Sequence
-from glob import escape, glob
 from pathlib import Path
 
 import torch
 
-from babelscope.data.labelled import Examples, Labelled
-from babelscope.data.names import REMEDY, find_names
-from babelscope.data.one_table import Numbered, numbered_rows, own_rows
+from babelscope.data.labelled import Examples, LabelledCorpus
+from babelscope.data.names import find_names
+from babelscope.data.parallel_table import Numbered, numbered_rows, own_rows
+from babelscope.data.patterns import names_in
+from babelscope.data.sentence_alignment import sentences_of_rows
 from babelscope.data.split_files import aliases_of, files_of_splits
-from babelscope.data.splits import PARTS, bounds, parse_split
-from babelscope.data.tables import table_of_rows
-
-TASK_REMEDY = REMEDY.replace("corpus.codes", "task.corpus.codes")
+from babelscope.data.splits import SPLITS, bounds, parse_split
 
 
-def labelled(
+def labelled_table(
     languages: Sequence[str],
     split: str,
     *,
@@ -28,21 +25,21 @@ def labelled(
     language: str | None = None,
     codes: Mapping[str, str] | None = None,
     name: str = "task.corpus",
-) -> Labelled:
-    """Read a task's examples, which need not be translations of each other; `rows.READERS` has the formats.
+) -> LabelledCorpus:
+    """Read a task's examples, which need not be translations of each other; `table_files.READERS` has the formats.
 
     Args:
         languages: FLORES codes.
-        split: as files are called, with {split} in `file`; else train, dev and test, which are 70, 10 and 20 per cent
-            of a language's rows, drawn by their number; a union of them, or all.
-        file: a table, or a folder that `datasets` saved; {language} and {split} stand for what these are called, as in
-            "masakhanews/{language}/{split}.tsv".
+        split: a name that files have in place of {split} in `file`; without {split}, train, dev or test, which are 70,
+            10 and 20 per cent of a language's rows, drawn by their number; a union of them, or all.
+        file: a table, or a folder that `datasets` saved; {language} and {split} are replaced by their names in paths,
+            as in "masakhanews/{language}/{split}.tsv".
         text: the column of texts.
         second: the column of the second text, where examples are pairs.
         label: the column of labels.
-        language: the column that says in which language a row is, where a table holds several.
-        codes: what files, or cells of `language`, call a FLORES code, where `find_names` does not find it.
-        name: what errors call it.
+        language: the column of languages, where a table holds several.
+        codes: names by FLORES code in files or in cells of `language`, where `find_names` does not find them.
+        name: name of the corpus in errors.
 
     Raises:
         ValueError: if a language, split or column is unknown, or a cell is empty.
@@ -56,13 +53,13 @@ def labelled(
             f"Expected {{language}} in `task.corpus.file`, or the column of languages as `task.corpus.language`, to "
             f"read {len(languages)} languages, but got {pattern}; give one of them, or fewer as task.languages"
         )
-    places = _places(languages, pattern, codes)
+    places = _fill_languages(languages, pattern, codes)
     read: dict[Path, Mapping[str, Sequence[Numbered]]] = {}
     found = {}
     for code in languages:
         place = Path(places[code])
         apart = "{split}" in str(place)
-        files = files_of_splits(place) if apart else dict.fromkeys(PARTS, place)
+        files = files_of_splits(place) if apart else dict.fromkeys(SPLITS, place)
         splits = parse_split(split, files, corpus=f"{name} ({place})", aliases=aliases_of(files))
         kept = []
         for path in dict.fromkeys(files[part] for part in splits):
@@ -77,18 +74,17 @@ def labelled(
                 f"Expected examples of {code} in split {split}, but {place} has too few rows for one; give more, or a "
                 "table of its own for each split, with {split} in `task.corpus.file`"
             )
-    return Labelled(name, found)
+    return LabelledCorpus(name, found)
 
 
-def _places(languages: Sequence[str], pattern: str, codes: Mapping[str, str] | None) -> dict[str, str]:
-    """Put what every language is called there into the pattern, which may still have {split}."""
+def _fill_languages(languages: Sequence[str], pattern: str, codes: Mapping[str, str] | None) -> dict[str, str]:
+    """Fill {language} in the pattern with each language's name in the files; {split} may remain."""
     if "{language}" not in pattern:
         return dict.fromkeys(languages, pattern)
-    whole = re.escape(pattern).replace(r"\{language\}", "(?P<language>[^/]+)", 1).replace(r"\{split\}", "[^/]+")
-    whole = whole.replace(r"\{language\}", "(?P=language)")
-    paths = glob(escape(pattern).replace("{language}", "*").replace("{split}", "*"))
-    known = {match["language"] for match in (re.fullmatch(whole, path) for path in paths) if match}
-    called = find_names(languages, known, pattern, codes, remedy=TASK_REMEDY)
+    known = names_in(pattern, "language", others=("split",))
+    if not known:
+        raise FileNotFoundError(f"Expected languages at {pattern}, but found none; correct `task.corpus.file`")
+    called = find_names(languages, known, pattern, codes, key="task.corpus")
     return {code: pattern.replace("{language}", name) for code, name in called.items()}
 
 
@@ -99,7 +95,7 @@ def _by_language(
     rows = numbered_rows(path)
     if language is None:
         return dict.fromkeys(languages, rows)
-    own = own_rows(rows, path, languages, codes, language=language, text=text, remedy=TASK_REMEDY)
+    own = own_rows(rows, path, languages, codes, language=language, text=text, key="task.corpus")
     return {code: found for code, (found, _, _) in own.items()}
 
 
@@ -110,15 +106,15 @@ def examples_of(rows: Sequence[Numbered], place: str | Path, *, text: str, secon
         ValueError: if a column is missing, or a cell is empty.
     """
     numbers, cells = [number for number, _ in rows], [row for _, row in rows]
-    table = table_of_rows(cells, str(place), key=None, text=text, label=label, numbers=numbers)
+    found = sentences_of_rows(cells, str(place), key=None, text=text, label=label, numbers=numbers)
     seconds = None
     if second is not None:
-        seconds = table_of_rows(cells, str(place), key=None, text=second, label=None, numbers=numbers).texts
-    return Examples(tuple(map(str, numbers)), table.texts, seconds, table.labels)
+        seconds = sentences_of_rows(cells, str(place), key=None, text=second, label=None, numbers=numbers).texts
+    return Examples(tuple(map(str, numbers)), found.texts, seconds, found.labels)
 
 
 def _cut(examples: Examples, splits: Sequence[str]) -> Examples:
-    """Draw the parts: rows of a class often stand together, and equal numbers keep translations in one part."""
+    """Draw splits at random, because rows of a class are often adjacent; the fixed seed keeps translations together."""
     order = torch.randperm(len(examples.ids), generator=torch.Generator().manual_seed(0)).tolist()
     parts = bounds(len(order))
     return examples.take(sorted(order[i] for part in splits for i in parts[part]))

@@ -3,15 +3,21 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from glob import escape
 from pathlib import Path
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.hub import load_rows
-from babelscope.data.names import REMEDY, find_names
+from babelscope.data.names import find_names
+from babelscope.data.patterns import names_in
 from babelscope.data.reading import check_languages, find_folder, read_sentences
-from babelscope.data.splits import PARTS, cut, parse_split
-from babelscope.data.tables import Table, align, table_of_columns, table_of_lines, table_of_rows
+from babelscope.data.sentence_alignment import (
+    SplitSentences,
+    align,
+    sentences_of_columns,
+    sentences_of_lines,
+    sentences_of_rows,
+)
+from babelscope.data.splits import SPLITS, cut, parse_split
 
 SIB200_HUB = "Davlan/sib200"
 SIB200_HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
@@ -38,7 +44,7 @@ def sib200(languages: Sequence[str], split: str, *, folder: str | Path | None = 
         return align("sib200", languages, splits, _read_sib200_from_hub)
     root = find_folder(folder, "data/annotated", "annotated")
     check_languages(languages, [path.name for path in root.iterdir() if path.is_dir()], place=root)
-    return align("sib200", languages, splits, lambda code, part: table_of_columns(root / code / f"{part}.tsv"))
+    return align("sib200", languages, splits, lambda code, part: sentences_of_columns(root / code / f"{part}.tsv"))
 
 
 def flores(languages: Sequence[str], split: str, *, folder: str | Path | None = None) -> Corpus:
@@ -64,8 +70,8 @@ def flores(languages: Sequence[str], split: str, *, folder: str | Path | None = 
         return align("flores", languages, splits, _read_flores_from_hub)
     root = find_folder(folder, "flores200_dataset", "flores101_dataset")
     # its files have the names that FLORES gave them
-    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", remedy="leave it out") for part in splits}
-    return align("flores", languages, splits, lambda code, part: table_of_lines(paths[part][code]))
+    paths = {part: find_files(languages, root, f"{part}/{{language}}.{part}", key=None) for part in splits}
+    return align("flores", languages, splits, lambda code, part: sentences_of_lines(paths[part][code]))
 
 
 def lines(
@@ -85,9 +91,9 @@ def lines(
         split: train, dev and test are the first 70, the next 10 and the last 20 per cent; a union of them, or all.
         folder: holds the files.
         pattern: a file's name, with {language} where the language goes, e.g. "newstest2019-ref.{language}.txt".
-        codes: what a FLORES code is called in file names, where the rule of `find_names` does not find it.
+        codes: names by FLORES code in file names, where the rule of `find_names` does not find them.
         labels: name of a file in the folder with one label per line.
-        name: what the rows and the report call the corpus.
+        name: name of the corpus in rows and report.
 
     Raises:
         ValueError: if a language or split is unknown, a sentence is empty, or files have different numbers of lines.
@@ -96,9 +102,9 @@ def lines(
     if folder is None:
         raise ValueError("Expected `corpus.folder` to be the folder of the text files, but got None; set it")
     root = find_folder(folder)
-    splits = parse_split(split, PARTS, corpus=name)
+    splits = parse_split(split, SPLITS, corpus=name)
     paths = find_files(languages, root, pattern, codes)
-    corpus = align(name, languages, ("line",), lambda code, _: table_of_lines(paths[code]))
+    corpus = align(name, languages, ("line",), lambda code, _: sentences_of_lines(paths[code]))
     if labels is not None:
         topics = read_sentences(root / labels)
         if len(topics) != len(corpus):
@@ -110,9 +116,14 @@ def lines(
 
 
 def find_files(
-    languages: Sequence[str], root: Path, pattern: str, codes: Mapping[str, str] | None = None, *, remedy: str = REMEDY
+    languages: Sequence[str],
+    root: Path,
+    pattern: str,
+    codes: Mapping[str, str] | None = None,
+    *,
+    key: str | None = "corpus",
 ) -> dict[str, Path]:
-    """Find every language's file, whose name has {language} where `find_names` finds what it is called.
+    """Find the file of every language: {language} in the pattern is the name that `find_names` finds.
 
     Raises:
         ValueError: if the pattern has no {language}; `find_names` raises for languages and `codes`.
@@ -121,20 +132,16 @@ def find_files(
         raise ValueError(
             f"Expected `corpus.pattern` to have {{language}} where a file name has the language, but got {pattern!r}"
         )
-    prefix, suffix = pattern.split("{language}", 1)
-    found = {
-        path.relative_to(root).as_posix().removeprefix(prefix).removesuffix(suffix): path
-        for path in root.glob(f"{escape(prefix)}*{escape(suffix)}")
-    }
-    names = find_names(languages, found, root / pattern, codes, remedy=remedy)
-    return {language: found[name] for language, name in names.items()}
+    paths = root / pattern
+    names = find_names(languages, names_in(paths, "language"), paths, codes, key=key)
+    return {language: Path(str(paths).replace("{language}", name)) for language, name in names.items()}
 
 
-def _read_sib200_from_hub(language: str, split: str) -> Table:
+def _read_sib200_from_hub(language: str, split: str) -> SplitSentences:
     rows = load_rows(SIB200_HUB, language, SIB200_HUB_SPLITS[split])
-    return table_of_rows(rows, f"{SIB200_HUB} {language} {split}")
+    return sentences_of_rows(rows, f"{SIB200_HUB} {language} {split}")
 
 
-def _read_flores_from_hub(language: str, split: str) -> Table:
+def _read_flores_from_hub(language: str, split: str) -> SplitSentences:
     code = FLORES_HUB_CODES.get(language, language)
-    return table_of_rows(load_rows(FLORES_HUB, code, split), f"{FLORES_HUB} {code} {split}", key="id", label=None)
+    return sentences_of_rows(load_rows(FLORES_HUB, code, split), f"{FLORES_HUB} {code} {split}", key="id", label=None)

@@ -1,12 +1,10 @@
-"""Find the names by which files and tables call a language."""
+"""Find the names that files and tables have for languages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from babelscope.data.reading import check_languages
 from babelscope.data.short_codes import SHORT
-
-REMEDY = "tell what it is called there: 'corpus.codes={{{language}:NAME}}'"
 
 
 def find_names(
@@ -15,7 +13,7 @@ def find_names(
     place: str | Path,
     codes: Mapping[str, str] | None = None,
     *,
-    remedy: str = REMEDY,
+    key: str | None = "corpus",
 ) -> dict[str, str]:
     """Find the name of every language: the one in `codes`, else zho_Hans, zho-Hans, zho or zh for the code zho_Hans.
 
@@ -24,7 +22,7 @@ def find_names(
         known: the existing names.
         place: where the names are, for errors.
         codes: names by FLORES code, for languages that the rule does not find.
-        remedy: advice in errors, with {language} for the code.
+        key: the configuration key of the corpus, for errors; None if it has no `codes`.
 
     Raises:
         ValueError: if a language is missing, two languages have the same name, or `codes` is not a mapping.
@@ -32,13 +30,13 @@ def find_names(
     """
     if codes is not None and not isinstance(codes, Mapping):
         raise ValueError(
-            f"Expected `corpus.codes` to be null or names by FLORES code, but got {codes!r}; "
-            f"write 'corpus.codes={{zho_Hant:NAME}}'"
+            f"Expected `{key}.codes` to be null or names by FLORES code, but got {codes!r}; "
+            f"write '{key}.codes={{zho_Hant:NAME}}'"
         )
     codes = codes or {}
     for code, name in codes.items():
         if not isinstance(name, str):
-            raise ValueError(f"Expected `corpus.codes` to give names, but got {code}: {name!r}; put the name in quotes")
+            raise ValueError(f"Expected `{key}.codes` to give names, but got {code}: {name!r}; put the name in quotes")
     check_languages(languages)
     called: dict[str, str] = {}
     for language in languages:
@@ -46,14 +44,14 @@ def find_names(
         usual = (language, language.replace("_", "-"), alone, SHORT.get(alone, alone))
         name = codes.get(language) or next((name for name in usual if name in known), language)
         other = next((code for code in called if called[code] == name), None)
-        advice = remedy.format(language=language)
+        advice = "leave it out" if key is None else f"give its name there by '{key}.codes={{{language}:NAME}}'"
         if other is not None:
             raise ValueError(
                 f"Expected text of its own for every language, but {other} and {language} share {name!r} of {place}; "
                 f"{advice}"
             )
         try:
-            check_languages([name], known, place=place)
+            check_languages([name], known, place=place, key=key or "corpus")
         except ValueError as error:
             raise ValueError(f"{error}; {advice}") from error
         called[language] = name

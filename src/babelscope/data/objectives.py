@@ -8,12 +8,12 @@ import torch
 from torch import Generator, Tensor
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerBase
 
-from babelscope.data.encoding import attend, count_added, pad, pad_id
+from babelscope.data.encoding import attention_mask, count_added, pad, pad_id
 from babelscope.data.spans import corrupt, find_sentinels
 
 Example = Mapping[str, Any]
 """``input_ids``: the tokens of a text, special ones included; ``labels``: the number of its class, if it has one;
-``token_type_ids``: which text of a pair each token is in, for models that are told so."""
+``token_type_ids``: which text of a pair each token is in, for models with segment embeddings."""
 Collator = Callable[[Sequence[Example]], dict[str, Tensor]]
 IGNORED = -100
 """Label of positions that the losses of Hugging Face models leave out."""
@@ -29,7 +29,7 @@ class Classification:
         """Batch examples with a label each."""
         rows = [example["input_ids"] for example in examples]
         labels = torch.tensor([example["labels"] for example in examples], dtype=torch.long)
-        batch = {"input_ids": pad(rows, self.pad_id), "attention_mask": attend(rows), "labels": labels}
+        batch = {"input_ids": pad(rows, self.pad_id), "attention_mask": attention_mask(rows), "labels": labels}
         if "token_type_ids" in examples[0]:
             batch["token_type_ids"] = pad([example["token_type_ids"] for example in examples], 0)
         return batch
@@ -71,7 +71,7 @@ class MaskedTokens:
         masked, labels = self.mask.torch_mask_tokens(ids.clone(), special_tokens_mask=special)
         while bool((labels == IGNORED).all()):  # the mean loss over no token is NaN
             masked, labels = self.mask.torch_mask_tokens(ids.clone(), special_tokens_mask=special)
-        return {"input_ids": masked, "attention_mask": attend(rows), "labels": labels}
+        return {"input_ids": masked, "attention_mask": attention_mask(rows), "labels": labels}
 
 
 class NextToken:
@@ -89,7 +89,7 @@ class NextToken:
         if all(len(row) < 2 for row in rows):
             raise ValueError("Expected a text of at least 2 tokens to predict, but got a batch of 1 token each")
         labels = pad([[IGNORED, *row[1:]] for row in rows], IGNORED)
-        return {"input_ids": pad(rows, self.pad_id), "attention_mask": attend(rows), "labels": labels}
+        return {"input_ids": pad(rows, self.pad_id), "attention_mask": attention_mask(rows), "labels": labels}
 
 
 class SpanCorruption:
@@ -124,7 +124,7 @@ class SpanCorruption:
             targets.append([*target, self.end])
         return {
             "input_ids": pad(inputs, self.pad_id),
-            "attention_mask": attend(inputs),
+            "attention_mask": attention_mask(inputs),
             "labels": pad(targets, IGNORED),
         }
 

@@ -1,30 +1,14 @@
-"""Pairs of texts as token ids, in the way that a model's tokenizer joins them."""
+"""Pairs of texts as token ids, joined as the model's tokenizer joins them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from babelscope.data.encoding import NoTokensError, count_added, cutting_on_the_right
-from babelscope.data.told import told
+from babelscope.data.encoding import Encoding, NoTokensError, count_added, cutting_on_the_right
+from babelscope.data.source_language import source_language
 
 BETWEEN = "\n"
-"""What stands between two texts where a tokenizer puts nothing there, such as BLOOM's."""
-
-
-@dataclass(frozen=True)
-class EncodedPair:
-    """A pair of T tokens.
-
-    Attributes:
-        ids: token ids (T).
-        special: which of them the tokenizer added (T).
-        segments: 0 in the first text and 1 in the second (T), as the tokenizer counts special tokens among them.
-    """
-
-    ids: list[int]
-    special: list[bool]
-    segments: list[int]
+"""Separates two texts where a tokenizer puts no token between them, such as BLOOM's."""
 
 
 def encode_pairs(
@@ -33,21 +17,21 @@ def encode_pairs(
     *,
     max_length: int = 512,
     language: str | None = None,
-) -> list[EncodedPair]:
+) -> list[Encoding]:
     """Tokenize pairs with special tokens, cutting the longer text of each until both fit.
 
     Args:
         pairs: N of them.
         tokenizer: of the model.
         max_length: most tokens of a pair, special ones included; the tokenizer's own limit holds as well.
-        language: FLORES code of all of them, for models that are told it; None leaves it to the tokenizer.
+        language: FLORES code of all of them, for models with language tokens; None leaves it to the tokenizer.
 
     Raises:
         ValueError: if max_length leaves no room for both texts.
         NoTokensError: if a pair has no ordinary token.
     """
     longest = min(max_length, tokenizer.model_max_length)
-    with cutting_on_the_right(tokenizer), told(tokenizer, language):
+    with cutting_on_the_right(tokenizer), source_language(tokenizer, language):
         alone, both = (tokenizer.num_special_tokens_to_add(pair=pair) for pair in (False, True))
         if longest < max(alone, both) + 2:
             raise ValueError(
@@ -61,9 +45,7 @@ def encode_pairs(
     return made
 
 
-def _by_template(
-    pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase, longest: int
-) -> list[EncodedPair]:
+def _by_template(pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase, longest: int) -> list[Encoding]:
     rows = tokenizer(
         [first for first, _ in pairs],
         [second for _, second in pairs],
@@ -75,11 +57,14 @@ def _by_template(
         return_token_type_ids=True,
     )
     columns = zip(rows["input_ids"], rows["special_tokens_mask"], rows["token_type_ids"], strict=True)
-    return [EncodedPair(list(ids), [bool(flag) for flag in mask], list(types)) for ids, mask, types in columns]
+    return [Encoding(list(ids), [bool(flag) for flag in mask], list(types)) for ids, mask, types in columns]
 
 
-def _by_line(pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase, longest: int) -> list[EncodedPair]:
-    """Join what would run into each other, with the special tokens of a single text around it."""
+def _by_line(pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase, longest: int) -> list[Encoding]:
+    """Join the texts by a line break where the tokenizer puts no token between them.
+
+    The special tokens of a single text surround both.
+    """
     before, after = count_added(tokenizer)
     around = tokenizer("a")["input_ids"]
     options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
@@ -91,7 +76,7 @@ def _by_line(pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBas
         ids = [*around[:before], *first[:one], *second[:two], *around[len(around) - after :]]
         inside = one + two
         special = [True] * before + [False] * inside + [True] * after
-        made.append(EncodedPair(ids, special, [0] * (before + one) + [1] * (two + after)))
+        made.append(Encoding(ids, special, [0] * (before + one) + [1] * (two + after)))
     return made
 
 

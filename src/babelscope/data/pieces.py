@@ -1,4 +1,4 @@
-"""The pieces of a vocabulary as text: what a token says, without the marks that its tokenizer writes."""
+"""The pieces of a vocabulary as text, without the marks that the tokenizer writes."""
 
 import json
 import re
@@ -27,14 +27,14 @@ class Piece:
     piece: str
     """As the vocabulary has it."""
     text: str
-    """Decoded, without word-boundary marks; <0xE4> and so on for bytes that are no text alone."""
+    """Decoded, without word-boundary marks; <0xE4> and so on for bytes that are not text by themselves."""
     kind: Kind
     """A word or a part of one; a byte; control for what is reserved or writes nothing; a special token."""
     starts_word: bool
     """Whether it carries the mark of a word's beginning (in WordPiece: lacks that of a continuation); where only
     ends are marked, as `w</w>`, or `w@@` where none is, whether a word ends there: whole words have both."""
     legacy: str
-    """What S1 labels: decoded, with U+2581 for spaces, and "bad: " before bytes that are no text alone."""
+    """What S1 labels: decoded, with U+2581 for spaces, and "bad: " before bytes that are not text by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Reading:
     starts_word: bool
     legacy: str
     is_text: bool = True
-    """False where its bytes are no text alone, and `text` names them."""
+    """False where its bytes are not text by themselves, and `text` names them."""
 
 
 def decode_pieces(tokenizer: PreTrainedTokenizerBase) -> list[Piece]:
@@ -93,7 +93,7 @@ def _kind(piece: str, reading: _Reading, *, special: bool, added: bool) -> Kind:
 def _scheme(tokenizer: PreTrainedTokenizerBase, vocabulary: dict[str, int]) -> Callable[[str], _Reading]:
     """Find out how the pieces of a tokenizer are written."""
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:  # written in Python: its class tells, or else only its vocabulary can
+    if backend is None:  # written in Python: only its class or its vocabulary can show the scheme
         if known := _PYTHON.get(type(tokenizer).__name__):
             return known
         marked = any(piece.startswith(BOUNDARY) for piece in vocabulary)
@@ -189,7 +189,7 @@ def _escape(raw: Iterable[int]) -> str:
     return "".join(f"<0x{byte:02X}>" for byte in raw)
 
 
-# tokenizers written in Python whose vocabulary alone does not tell how they write, by class: transformers'
+# tokenizers written in Python whose vocabulary alone does not show their scheme, by class: transformers'
 # models/byt5, /phobert and so on, where `convert_tokens_to_string` undoes it
 _PYTHON: dict[str, Callable[[str], _Reading]] = {
     "ByT5Tokenizer": _read_byte,

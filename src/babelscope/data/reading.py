@@ -45,7 +45,7 @@ def read_sentences(path: Path) -> list[str]:
     return lines
 
 
-def find_folder(folder: str | Path, *inside: str, key: str = "corpus.folder") -> Path:
+def find_folder(folder: str | Path, *inside: str, key: str = "corpus") -> Path:
     """Return the data folder of a published layout: one of ``folder/inside``, deepest first, or the folder itself.
 
     Raises:
@@ -53,15 +53,23 @@ def find_folder(folder: str | Path, *inside: str, key: str = "corpus.folder") ->
     """
     root = Path(folder).expanduser()
     if not root.is_dir():
-        raise FileNotFoundError(f"Expected `{key}` to be a folder, but found none at {root}; correct the path")
+        raise FileNotFoundError(f"Expected `{key}.folder` to be a folder, but found none at {root}; correct the path")
     return next((root / path for path in inside if (root / path).is_dir()), root)
 
 
-def check_languages(languages: Sequence[str], known: Iterable[str] | None = None, *, place: str | Path = "") -> None:
+def check_languages(
+    languages: Sequence[str], known: Iterable[str] | None = None, *, place: str | Path = "", key: str = "corpus"
+) -> None:
     """Refuse a list of languages that is empty, has repetitions, or goes beyond the known ones.
 
+    Args:
+        languages: FLORES codes, or the names that a file or table has for them.
+        known: the existing ones; None leaves them unchecked.
+        place: where the known ones are, for errors.
+        key: the configuration key of the corpus, for errors.
+
     Raises:
-        ValueError: naming the first such language and the nearest known codes.
+        ValueError: if there is such a language; it names the first one and the nearest known codes.
         FileNotFoundError: if no language is known.
     """
     is_list = isinstance(languages, Sequence) and not isinstance(languages, str)
@@ -74,7 +82,7 @@ def check_languages(languages: Sequence[str], known: Iterable[str] | None = None
         return
     codes = sorted(known)
     if not codes:
-        raise FileNotFoundError(f"Expected languages at {place}, but found none; correct `corpus.folder` or its layout")
+        raise FileNotFoundError(f"Expected languages at {place}, but found none; correct `{key}.folder` or its layout")
     for language in languages:
         if language not in codes:
             near = ", ".join(get_close_matches(language, codes, n=3, cutoff=0.0))

@@ -38,7 +38,7 @@ _LEGACY = {"Hani": "CJK", "Cans": "CANADIAN", "Talu": "NEW", "Zanb": "ZANABAZAR"
 def label(text: str) -> str:
     """Return the writing system of most letters and marks of a text, or else the class of most of its characters.
 
-    The first seen wins ties. Letters that several scripts share, such as U+30FC of the two kana, are no one's; text
+    The first seen wins ties. Letters that several scripts share, such as U+30FC of the two kana, count for none; text
     of nothing else is "L". An empty text, which is what a bare word-boundary mark leaves, is "Z".
 
     Returns:

@@ -13,7 +13,7 @@ TRAINED_SENTINELS = {"ByT5Tokenizer": tuple(byte + 3 for byte in range(0xFF, 0xF
 ByT5 has no tokens of its own for them: it was trained with the last byte ids, downwards from 258, the byte 0xFF (Xue et
 al. 2022, section 3.1; Hugging Face's documentation, model_doc/byt5). The names <extra_id_0> and on, ids from 259, are
 Hugging Face's, of rows that nobody trained. Only 0xFF down to 0xF5 are taken, bytes that no UTF-8 text has: one that
-stands in a text, too, would mark no span.
+also occurs in a text would mark no span.
 """
 
 

@@ -1,27 +1,24 @@
-"""Files of which each holds one split, named by a pattern."""
+"""Find the file of each split by a pattern."""
 
-import re
-from glob import escape, glob
 from pathlib import Path
 
-from babelscope.data.rows import READERS
+from babelscope.data.patterns import names_in
+from babelscope.data.table_files import READERS
 
 VALIDATION = ("dev", "validation", "valid", "val")
 """Names of one split."""
 
 
 def files_of_splits(pattern: Path) -> dict[str, Path]:
-    """Find the tables whose names have a split where the pattern has {split}, in the order of training, then by name.
+    """Find the table of each split, where the pattern has {split}: train, validation and test first, others by name.
 
     Raises:
         FileNotFoundError: if there is none.
     """
-    whole = re.compile(re.escape(str(pattern)).replace(r"\{split\}", "([^/]+)", 1).replace(r"\{split\}", r"\1"))
-    found = {}
-    for path in glob(escape(str(pattern)).replace("{split}", "*")):
-        match = whole.fullmatch(path)
-        if match is not None and Path(path).is_dir() != (pattern.suffix.lower() in READERS):
-            found[match[1]] = Path(path)
+    paths = {name: Path(str(pattern).replace("{split}", name)) for name in names_in(pattern, "split")}
+    # a pattern without the ending of a table is one of folders that `datasets` saved
+    is_table = pattern.suffix.lower() in READERS
+    found = {name: path for name, path in paths.items() if path.is_dir() != is_table}
     if not found:
         raise FileNotFoundError(f"Expected a table for each split, but found none at {pattern}; correct the path")
     usual = ("train", *VALIDATION, "test")
@@ -29,5 +26,5 @@ def files_of_splits(pattern: Path) -> dict[str, Path]:
 
 
 def aliases_of(splits: dict[str, Path]) -> dict[str, str]:
-    """Let validation, or what it is called there, go by its other names, too."""
+    """Map every other name of the validation split (dev, validation, valid, val) to the one that exists."""
     return {other: part for part in VALIDATION if part in splits for other in VALIDATION if other not in splits}

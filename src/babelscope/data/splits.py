@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from babelscope.data.corpora import Corpus
 
-PARTS = ("train", "dev", "test")
+SPLITS = ("train", "dev", "test")
 
 
 def parse_split(
@@ -29,12 +29,12 @@ def parse_split(
 
 
 def bounds(size: int) -> dict[str, range]:
-    """Cut a sequence into `PARTS`: the first 70, the next 10 and the last 20 per cent."""
+    """Cut a sequence into `SPLITS`: the first 70, the next 10 and the last 20 per cent."""
     train, dev = 7 * size // 10, 8 * size // 10
     return {"train": range(train), "dev": range(train, dev), "test": range(dev, size)}
 
 
 def cut(corpus: Corpus, splits: Sequence[str]) -> Corpus:
-    """Take some of `PARTS`, by the order of sentences."""
+    """Take some of `SPLITS`, by the order of sentences."""
     parts = bounds(len(corpus))
     return corpus.take([i for part in splits for i in parts[part]])

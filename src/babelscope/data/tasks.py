@@ -8,12 +8,12 @@ from typing import Any
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.encoding import NoTokensError, encode, naming_sentences
-from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.encoding import Encoding, NoTokensError, encode, naming_sentences
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.objectives import Classification, Collator, collator_for
 from babelscope.data.pairs import encode_pairs
 
-TaskText = Corpus | Labelled
+TaskCorpus = Corpus | LabelledCorpus
 """Parallel sentences, or examples of each language's own."""
 
 
@@ -29,7 +29,7 @@ class Task:
     """
 
     labels: tuple[str, ...] | None
-    encode: Callable[[TaskText, str], list[dict[str, Any]]]
+    encode: Callable[[TaskCorpus, str], list[dict[str, Any]]]
     collate: Collator
     collate_same: Collator
 
@@ -43,7 +43,7 @@ def classification(
         tokenizer: of the model.
         labels: names of the classes, from `label_names` of what is trained on.
         max_length: most tokens of a text or pair.
-        segments: whether the model is told which text of a pair a token is in, as BERT is.
+        segments: whether to give the model the text of a pair that each token is in, as BERT needs.
     """
     collate = Classification(tokenizer)
     examples = partial(encode_labelled, tokenizer=tokenizer, labels=labels, max_length=max_length, segments=segments)
@@ -64,11 +64,11 @@ def lm(tokenizer: PreTrainedTokenizerBase, objective: str, *, max_length: int = 
 
 
 def reads_segments(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> bool:
-    """Say whether a model is told which text of a pair a token is in: its tokenizer says so, and it knows of two."""
+    """Return whether a model distinguishes the two texts of a pair: its tokenizer gives segments, and it embeds two."""
     return "token_type_ids" in tokenizer.model_input_names and getattr(config, "type_vocab_size", 0) > 1
 
 
-def label_names(text: TaskText) -> tuple[str, ...]:
+def label_names(text: TaskCorpus) -> tuple[str, ...]:
     """Return the labels of a text, sorted; the position of a label is its number.
 
     Raises:
@@ -85,47 +85,50 @@ def label_names(text: TaskText) -> tuple[str, ...]:
 
 
 def encode_texts(
-    text: TaskText, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool = False
+    text: TaskCorpus, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool = False
 ) -> list[dict[str, Any]]:
     """Tokenize what there is in one language (N): texts, or pairs of texts.
 
     Raises:
-        ValueError: if there is nothing in the language, or a text is end tokens only; see `encode` for texts.
+        ValueError: if there is nothing in the language, or a text or pair is end tokens only; see `encode` for texts.
     """
     examples = text.examples(language)
+    rows: list[dict[str, Any]] = []
     with naming_sentences([language], examples.ids):
-        if examples.seconds is not None:
-            return _encode_pairs(examples, language, tokenizer=tokenizer, max_length=max_length, segments=segments)
-        rows: list[dict[str, Any]] = []
-        languages = [language] * len(examples.texts)
-        for found in encode(examples.texts, tokenizer, max_length=max_length, languages=languages):
-            kept = _without_ends(found.ids, found.special, tokenizer)
+        for found in _encode(examples, language, tokenizer, max_length):
+            kept = _without_ends(found, tokenizer)
             if all(found.special[i] for i in kept):
-                raise NoTokensError(examples.texts, len(rows))
-            rows.append({"input_ids": [found.ids[i] for i in kept]})
-        return rows
-
-
-def _encode_pairs(
-    examples: Examples, language: str, *, tokenizer: PreTrainedTokenizerBase, max_length: int, segments: bool
-) -> list[dict[str, Any]]:
-    pairs = list(zip(examples.texts, examples.seconds or (), strict=True))
-    rows = []
-    for found in encode_pairs(pairs, tokenizer, max_length=max_length, language=language):
-        kept = _without_ends(found.ids, found.special, tokenizer)
-        row = {"input_ids": [found.ids[i] for i in kept]}
-        rows.append(row | ({"token_type_ids": [found.segments[i] for i in kept]} if segments else {}))
+                raise NoTokensError(_joined(examples), len(rows))
+            row = {"input_ids": [found.ids[i] for i in kept]}
+            if segments and found.segments is not None:
+                row["token_type_ids"] = [found.segments[i] for i in kept]
+            rows.append(row)
     return rows
 
 
-def _without_ends(ids: Sequence[int], special: Sequence[bool], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def _joined(examples: Examples) -> Sequence[str]:
+    """Return each text, or both texts of a pair as one, for errors."""
+    if examples.seconds is None:
+        return examples.texts
+    return [" ".join(pair) for pair in zip(examples.texts, examples.seconds, strict=True)]
+
+
+def _encode(examples: Examples, language: str, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Encoding]:
+    if examples.seconds is None:
+        languages = [language] * len(examples.texts)
+        return encode(examples.texts, tokenizer, max_length=max_length, languages=languages)
+    pairs = list(zip(examples.texts, examples.seconds, strict=True))
+    return encode_pairs(pairs, tokenizer, max_length=max_length, language=language)
+
+
+def _without_ends(found: Encoding, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Find the positions to keep: mT5's classifier reads the end tokens, and a text may spell out one more."""
     end = tokenizer.eos_token_id
-    return [i for i, token in enumerate(ids) if special[i] or token != end]
+    return [i for i, token in enumerate(found.ids) if found.special[i] or token != end]
 
 
 def encode_labelled(
-    text: TaskText,
+    text: TaskCorpus,
     language: str,
     *,
     tokenizer: PreTrainedTokenizerBase,

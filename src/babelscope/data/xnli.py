@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from babelscope.data.hub import load_rows
-from babelscope.data.labelled import Examples, Labelled
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.labelled_tables import examples_of
-from babelscope.data.one_table import Numbered, numbered_rows
+from babelscope.data.parallel_table import Numbered, numbered_rows
 from babelscope.data.reading import check_languages, find_folder
 from babelscope.data.short_codes import SHORT
 from babelscope.data.splits import parse_split
@@ -19,7 +19,6 @@ LABELS = ("entailment", "neutral", "contradiction")
 TRAINING = ("premise", "hypo", "label")
 TESTED = ("sentence1", "sentence2", "gold_label")
 ON_THE_HUB = ("premise", "hypothesis", "label")
-KEY = "task.corpus.folder"
 TRANSLATED = {"contradictory": "contradiction"}
 """What the translated training set calls a label."""
 LANGUAGES = (
@@ -28,7 +27,7 @@ LANGUAGES = (
 )
 
 
-def xnli(languages: Sequence[str], split: str, *, folder: str | Path | None = None) -> Labelled:
+def xnli(languages: Sequence[str], split: str, *, folder: str | Path | None = None) -> LabelledCorpus:
     """Read premises and hypotheses, labelled entailment, neutral or contradiction.
 
     Args:
@@ -46,23 +45,25 @@ def xnli(languages: Sequence[str], split: str, *, folder: str | Path | None = No
     check_languages(languages, LANGUAGES, place="xnli")
     short = {code: SHORT[code[:3]] for code in languages}
     if folder is None:
-        return Labelled("xnli", {code: _from_hub(short[code], HUB_SPLITS[part]) for code in languages})
+        return LabelledCorpus("xnli", {code: _from_hub(short[code], HUB_SPLITS[part]) for code in languages})
     if part == "train":
-        root = find_folder(folder, "XNLI-MT-1.0/multinli", "multinli", key=KEY)
+        root = find_folder(folder, "XNLI-MT-1.0/multinli", "multinli", key="task.corpus")
         paths = {code: root / f"multinli.train.{short[code]}.tsv" for code in languages}
-        return Labelled("xnli", {code: _read(numbered_rows(path), path, TRAINING) for code, path in paths.items()})
-    path = find_folder(folder, "XNLI-1.0", key=KEY) / f"xnli.{part}.tsv"
+        return LabelledCorpus(
+            "xnli", {code: _read(numbered_rows(path), path, TRAINING) for code, path in paths.items()}
+        )
+    path = find_folder(folder, "XNLI-1.0", key="task.corpus") / f"xnli.{part}.tsv"
     rows: dict[str, list[Numbered]] = {}
     for number, row in numbered_rows(path):
         rows.setdefault(str(row.get("language")), []).append((number, row))
     missing = [short[code] for code in languages if short[code] not in rows]
     if missing:
         raise ValueError(f"Expected rows of language {missing[0]} in {path}, but got none; fetch it again")
-    return Labelled("xnli", {code: _read(rows[short[code]], path, TESTED) for code in languages})
+    return LabelledCorpus("xnli", {code: _read(rows[short[code]], path, TESTED) for code in languages})
 
 
 def _from_hub(language: str, split: str) -> Examples:
-    rows = [row | {"label": LABELS[row["label"]]} for row in load_rows(HUB, language, split)]
+    rows = [row | {"label": LABELS[row["label"]]} for row in load_rows(HUB, language, split, key="task.corpus")]
     return _read(list(enumerate(rows, start=1)), f"{HUB} {language} {split}", ON_THE_HUB)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babelscope.models.families import Task
+from babelscope.models.families import Head
 from babelscope.models.saved_adapters import CONFIG, WEIGHTS, count_labels, read_adapter, read_shapes
 
 
@@ -13,24 +13,24 @@ from babelscope.models.saved_adapters import CONFIG, WEIGHTS, count_labels, read
 class Checkpoint:
     """Location of a model's files."""
 
-    place: str
+    name_or_path: str
     """Folder or Hub id of the model itself."""
     revision: str | None
     """Revision of a Hub id."""
     trust_remote_code: bool
     adapter: Path | None = None
     """Folder of adapters that were saved separately from the model."""
-    adapter_task: Task = "base"
-    """Task that the adapters were trained for."""
+    adapter_head: Head = "base"
+    """Head that the adapters were trained with."""
 
     @property
     def local(self) -> bool:
         """Whether the model's files are in a folder."""
-        return Path(self.place).is_dir()
+        return Path(self.name_or_path).is_dir()
 
     def labels(self) -> dict[str, Any]:
         """The labels of a classifier that was saved as adapters; empty if the model's own configuration applies."""
-        if self.adapter is None or self.adapter_task != "topic":
+        if self.adapter is None or self.adapter_head != "classification":
             return {}
         file = self.adapter / "config.json"
         config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -39,15 +39,15 @@ class Checkpoint:
         count = count_labels(self.adapter)
         return names if count in (None, len(names.get("id2label", ()))) else {"num_labels": count}
 
-    def brought(self) -> set[str]:
+    def adapter_tensors(self) -> set[str]:
         """Names of the tensors saved with the adapters; head parameters among them replace the model's own."""
         return set() if self.adapter is None else set(read_shapes(self.adapter))
 
     def __str__(self) -> str:
-        return self.place if self.revision is None else f"{self.place} at revision {self.revision}"
+        return self.name_or_path if self.revision is None else f"{self.name_or_path} at revision {self.revision}"
 
 
-def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) -> Checkpoint:
+def resolve_checkpoint(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) -> Checkpoint:
     """Resolve a checkpoint name, and check its folder before anything is loaded from it.
 
     Raises:
@@ -62,12 +62,12 @@ def find(checkpoint: str | Path, revision: str | None, trust_remote_code: bool) 
     made_for = read_adapter(folder)
     base = _locate(made_for.base, made_for.revision)
     if base is None:
-        return Checkpoint(made_for.base, made_for.revision, trust_remote_code, folder, made_for.task)
+        return Checkpoint(made_for.base, made_for.revision, trust_remote_code, folder, made_for.head)
     # adapters saved into the folder of their own model are not stacked
     if (base / CONFIG).is_file() and not base.samefile(folder):
         raise _stacked(folder, base)
     _check_config(base)
-    return Checkpoint(str(base), None, trust_remote_code, folder, made_for.task)
+    return Checkpoint(str(base), None, trust_remote_code, folder, made_for.head)
 
 
 def _locate(checkpoint: str | Path, revision: str | None) -> Path | None:
@@ -111,8 +111,8 @@ def _trained(folder: Path) -> Path:
     return folder / "model"
 
 
-def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:
-    """Say in one line what is wrong with a checkpoint; library errors take many lines."""
+def unreadable(wanted: str, found: Checkpoint, error: Exception) -> ValueError:
+    """Make the error for a checkpoint that a library cannot read: one line, where the library's takes many."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = " ".join(lines)[:300] if lines else type(error).__name__
     remedy = (
@@ -120,7 +120,7 @@ def in_one_line(wanted: str, found: Checkpoint, error: Exception) -> str:
         if found.local
         else "check the id, the revision and the network, or download the model and give its folder"
     )
-    return f"Expected `model.checkpoint` to have {wanted}, but got {str(found)!r} ({reason}); {remedy}."
+    return ValueError(f"Expected `model.checkpoint` to have {wanted}, but got {str(found)!r} ({reason}); {remedy}.")
 
 
 def _refuse_path(checkpoint: str | Path, folder: Path) -> None:

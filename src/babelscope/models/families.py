@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Objective = Literal["masked", "span", "causal", "translation"]
-Task = Literal["base", "topic", "lm"]
-"""Head of the model: none, a classifier, or the language-modelling head of the family's objective."""
+Head = Literal["base", "classification", "lm"]
+"""Head of a model: none, a classifier, or the language-modelling head of the family's objective."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ class Family:
     """Names of the linear layers that LoRA adapts by default."""
     float16: bool = True
     """False where the activations of published checkpoints overflow 65504."""
+    bypass_remedy: str | None = None
+    """What a user can do where the model's code bypasses `ffn_out`, if a setting makes it do so."""
 
     def __post_init__(self) -> None:
         # configuration files give lists
@@ -163,6 +165,7 @@ _ROWS = (
         final_norm="ln_f",
         objective="causal",
         lora_targets=("query_key_value",),
+        bypass_remedy="set slow_but_exact=false in the model's config",
     ),
     Family(
         model_type="gpt2",

@@ -1,10 +1,10 @@
-"""Load a checkpoint for a task: its model, adapted and frozen, its tokenizer and its parts."""
+"""Load a checkpoint with a head: its model, adapted and frozen, its tokenizer and its parts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -22,18 +22,22 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from babelscope.models.checkpoint import Checkpoint, find, in_one_line
-from babelscope.models.families import Family, Task, family_of
-from babelscope.models.fingerprint import weights_fingerprint
+from babelscope.models.checkpoint import Checkpoint, resolve_checkpoint, unreadable
+from babelscope.models.families import Family, Head, family_of
 from babelscope.models.freeze import freeze as freeze_parts
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
+from babelscope.models.raw_config import (
+    TEXT_WEIGHTS,
+    RawConfig,
+    family_of_config,
+    read_raw_config,
+    text_config,
+    wraps_text,
+)
 from babelscope.models.saved_adapters import attach
 from babelscope.models.tokenizer import load_tokenizer, share_length, share_padding, share_start
 from babelscope.models.trainable import TrainableMap, trainable_map
-from babelscope.models.written import TEXT_WEIGHTS, Written, family_in, read_written, text_config, wraps_text
-
-__all__ = ["DType", "Loaded", "Task", "auto_class", "load", "weights_fingerprint"]
 
 DType = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -48,7 +52,7 @@ _NO_ADAPTERS = {"subfolder": "config.json"}
 
 
 class MissingWeightsError(ValueError):
-    """Raised for a checkpoint that lacks weights that the task needs."""
+    """Raised for a checkpoint that lacks weights that its head needs."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Loaded:
 def load(
     checkpoint: str | Path,
     *,
-    task: Task = "base",
+    head: Head = "base",
     revision: str | None = None,
     dtype: DType = "float32",
     labels: int | Sequence[str] | None = None,
@@ -79,10 +83,10 @@ def load(
 
     Args:
         checkpoint: A folder or a Hub id. A folder of saved adapters also loads the model that they were made for.
-        task: Which head: none ("base"; of an encoder-decoder, only the encoder), a classifier, or a language model.
+        head: None ("base"; of an encoder-decoder, only the encoder), a classifier, or a language-modelling head.
         revision: Revision of a Hub id; in a folder, a subfolder such as "step=100".
         dtype: Type of all weights, whatever type the checkpoint stores.
-        labels: With task "topic", the number of classes or their names in order; by default those of the checkpoint.
+        labels: Of a classifier, the number of classes or their names in order; by default those of the checkpoint.
         adapter: Adds adapters to the model, as `adapters.lora` does.
         freeze: What to freeze, applied after the adapters.
         trust_remote_code: Run code that comes with the checkpoint.
@@ -93,26 +97,27 @@ def load(
     Raises:
         MissingWeightsError: if the checkpoint lacks weights that nobody will train.
         ValueError: if an argument is not one of those above, or the checkpoint cannot be read, lacks weights that the
-            task needs, or is of an unknown model type.
+            head needs, or is of an unknown model type.
     """
-    if task not in ("base", "topic", "lm"):
-        raise ValueError(f"Expected `task` to be base, topic or lm, but got {task!r}; choose one of them.")
-    found = find(checkpoint, revision, trust_remote_code)
-    if found.adapter is not None and task not in ("base", found.adapter_task):
-        beside = found.local and found.adapter.samefile(found.place)
-        alone = "move its adapter_config.json away" if beside else f"load the base checkpoint {found.place}"
+    if head not in get_args(Head):
+        raise ValueError(f"Expected `head` to be one of {', '.join(get_args(Head))}, but got {head!r}; choose one.")
+    found = resolve_checkpoint(checkpoint, revision, trust_remote_code)
+    if found.adapter is not None and head not in ("base", found.adapter_head):
+        beside = found.local and found.adapter.samefile(found.name_or_path)
+        alone = "move its adapter_config.json away" if beside else f"load the base checkpoint {found.name_or_path}"
+        possible = " or ".join(dict.fromkeys((found.adapter_head, "base")))
         raise ValueError(
-            f"Expected `task` to be {' or '.join(dict.fromkeys((found.adapter_task, 'base')))} for the adapter in "
-            f"{found.adapter}, which was trained so, but got {task}; choose one of these, or {alone}."
+            f"Expected `head` (chosen by `task`) to be {possible} for the adapter in {found.adapter}, which was "
+            f"trained with it, but got {head}; choose one of these, or {alone}."
         )
-    head = task if found.adapter is None else found.adapter_task
+    own = head if found.adapter is None else found.adapter_head
     with _quiet(found.local):
-        written = read_written(found)
-    config, family = _configure(found, written, labels if head == "topic" else None, family)
-    _refuse_headless(found, config, head, family)
-    names = TEXT_WEIGHTS if wraps_text(written) else None
-    model = _load_weights(found, config, head, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
-    if head == "base" and family.decoder is not None and hasattr(model, family.decoder):
+        raw = read_raw_config(found)
+    config, family = _configure(found, raw, labels if own == "classification" else None, family)
+    _refuse_headless(found, config, own, family)
+    names = TEXT_WEIGHTS if wraps_text(raw) else None
+    model = _load_weights(found, config, own, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
+    if own == "base" and family.decoder is not None and hasattr(model, family.decoder):
         delattr(model, family.decoder)  # transformers has no class for only the encoder of a translation model
     text = load_tokenizer(found, tokenizer)
     share_padding(text, model)
@@ -121,7 +126,7 @@ def load(
     whole: nn.Module = model
     if found.adapter is not None:
         whole = attach(model, found.adapter)
-        if task != head:  # adapters stay active in the backbone where they were injected; T5's keeps its decoder
+        if head != own:  # adapters stay active in the backbone where they were injected; T5's keeps its decoder
             whole = model.base_model
     if adapter is not None:
         whole = adapter(whole)
@@ -129,30 +134,30 @@ def load(
     return Loaded(whole, text, parts, trainable_map(parts) if freeze is None else freeze_parts(parts, freeze))
 
 
-def auto_class(task: Task, config: PreTrainedConfig, family: Family | None = None) -> Any:
-    """Choose the Hugging Face class that has the task's head for a family."""
+def auto_class(head: Head, config: PreTrainedConfig, family: Family | None = None) -> Any:
+    """Choose the Hugging Face class that has this head for a family."""
     objective = (family or family_of(config.model_type)).objective
-    if task == "topic":
+    if head == "classification":
         return AutoModelForSequenceClassification
-    if task == "lm":
+    if head == "lm":
         return _LANGUAGE_MODELS[objective]
     return AutoModelForTextEncoding if objective == "span" else AutoModel
 
 
-def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, task: Task, family: Family) -> None:
-    if task == "lm" and family.objective == "translation":
+def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, head: Head, family: Family) -> None:
+    if head == "lm" and family.objective == "translation":
         raise ValueError(
-            f"Expected `task` to be base or topic for a {family.model_type} model, which was trained to translate and "
-            "predicts nothing of one language alone, but got lm; choose a model of another family, or, to "
-            "find regions of neurons only, ablation=null."
+            f"Expected `head` (chosen by `task`) to be base or classification for a {family.model_type} model, which "
+            "was trained to translate and predicts nothing of one language alone, but got lm; choose a model of "
+            "another family, or, to find regions of neurons only, ablation=null."
         )
     # remote code may define any head
-    if not found.trust_remote_code and type(config) not in auto_class(task, config, family)._model_mapping:
-        other = "lm" if task == "topic" else "another"
+    if not found.trust_remote_code and type(config) not in auto_class(head, config, family)._model_mapping:
+        other = "lm" if head == "classification" else "another"
         remedy = "base" if family.objective == "translation" else f"{other}, or a model of another family"
         raise ValueError(
-            f"Expected `task` to be one that transformers has a {family.model_type} model for, but got {task}; choose "
-            f"{remedy}."
+            f"Expected `head` (chosen by `task`) to be one that transformers has a {family.model_type} model for, but "
+            f"got {head}; choose {remedy}."
         )
 
 
@@ -168,27 +173,27 @@ def _choose_dtype(dtype: str, family: Family) -> torch.dtype:
 
 
 def _configure(
-    found: Checkpoint, written: Written, labels: int | Sequence[str] | None, family: Family | None
+    found: Checkpoint, raw: RawConfig, labels: int | Sequence[str] | None, family: Family | None
 ) -> tuple[PreTrainedConfig, Family]:
     changes: Mapping[str, Any] = found.labels()
     if isinstance(labels, int):
         changes = {"num_labels": labels}
     elif labels is not None:
         changes = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
-    family = family_in(written) if family is None else family
+    family = family_of_config(raw) if family is None else family
     try:
         config = AutoConfig.from_pretrained(
-            found.place, revision=found.revision, trust_remote_code=found.trust_remote_code, **changes
+            found.name_or_path, revision=found.revision, trust_remote_code=found.trust_remote_code, **changes
         )
-        return text_config(config, written), family
+        return text_config(config, raw), family
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(in_one_line("a configuration that can be read", found, error)) from error
+        raise unreadable("a configuration that can be read", found, error) from error
 
 
 def _load_weights(
     found: Checkpoint,
     config: PreTrainedConfig,
-    task: Task,
+    head: Head,
     dtype: torch.dtype,
     family: Family,
     *,
@@ -197,8 +202,8 @@ def _load_weights(
 ) -> PreTrainedModel:
     try:
         with _quiet(found.local):
-            model, report = auto_class(task, config, family).from_pretrained(
-                found.place,
+            model, report = auto_class(head, config, family).from_pretrained(
+                found.name_or_path,
                 config=config,
                 revision=found.revision,
                 dtype=dtype,
@@ -211,12 +216,12 @@ def _load_weights(
             )
     # a truncated file raises SafetensorError, a direct subclass of Exception
     except Exception as error:
-        raise ValueError(in_one_line("weights that can be read", found, error)) from error
+        raise unreadable("weights that can be read", found, error) from error
     if names is not None:
         # otherwise the model would be saved under the wrapper's weight names, which do not fit its configuration
         vars(model).pop("_weight_conversions", None)
-    brought = found.brought()
-    mismatched = [key for key in report["mismatched_keys"] if key[0] not in brought]
+    saved = found.adapter_tensors()
+    mismatched = [key for key in report["mismatched_keys"] if key[0] not in saved]
     if mismatched:
         name, stored, wanted = min(mismatched)
         raise ValueError(
@@ -224,22 +229,22 @@ def _load_weights(
             f"{name} is {tuple(stored)} and not {tuple(wanted)}; correct its config.json, or give the number of labels "
             "that it was trained with."
         )
-    missing = set(report["missing_keys"]) - brought
-    _refuse_random(found, model, missing, task, parts_of(model, family), new_head=new_head)
+    missing = set(report["missing_keys"]) - saved
+    _refuse_random(found, model, missing, head, parts_of(model, family), new_head=new_head)
     return model
 
 
 def _refuse_random(
-    found: Checkpoint, model: PreTrainedModel, missing: set[str], task: Task, parts: Parts, *, new_head: bool
+    found: Checkpoint, model: PreTrainedModel, missing: set[str], head: Head, parts: Parts, *, new_head: bool
 ) -> None:
     """Refuse a checkpoint that lacks weights which nobody will train; a classifier and BERT's pooler may be new."""
-    new = [*parts.rest, *(parts.head if task == "topic" and new_head else ())]
+    new = [*parts.rest, *(parts.head if head == "classification" and new_head else ())]
     may_miss = {id(p) for module in new for p in module.parameters()}
     bad = sorted(n for n, p in model.named_parameters() if n in missing and id(p) not in may_miss)
     if bad:
         raise MissingWeightsError(
             f"Expected `model.checkpoint` to hold all weights of {type(model).__name__}, but {found} lacks {len(bad)}, "
-            f"among them {bad[0]}; give a checkpoint saved with this architecture, or another task than {task}."
+            f"among them {bad[0]}; give a checkpoint saved with this architecture, or another head than {head}."
         )
 
 

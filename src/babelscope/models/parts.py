@@ -60,7 +60,7 @@ class Parts:
         return _outputs(self.ffn_out[0])
 
     @property
-    def length(self) -> int | None:
+    def max_length(self) -> int | None:
         """The longest text, in tokens, that the model can read; None if no table of positions limits it."""
         if self.positions is None:
             return None

@@ -87,7 +87,9 @@ def early(
         decoder: What happens to the decoder of an encoder-decoder.
     """
     count = _count(depth, share, blocks_frozen) + legacy
-    return FreezePolicy(inputs=True, blocks=_first(count, depth), final_norm=True, lm_head=True, decoder=decoder)
+    _check_count(count, depth)
+    blocks = [(0, count)] if count else ()
+    return FreezePolicy(inputs=True, blocks=blocks, final_norm=True, lm_head=True, decoder=decoder)
 
 
 def last(
@@ -102,7 +104,7 @@ def last(
     If the head shares the token table, the table is frozen, too.
     """
     count = _count(depth, share, blocks_frozen)
-    _first(count, depth)
+    _check_count(count, depth)
     return FreezePolicy(blocks=[(-count, None)] if count else (), final_norm=True, lm_head=True, decoder=decoder)
 
 
@@ -115,13 +117,12 @@ def _count(depth: int, share: float, blocks_frozen: int | None) -> int:
     return max(1, round(depth * share)) if blocks_frozen is None else blocks_frozen
 
 
-def _first(count: int, depth: int) -> list[Range]:
+def _check_count(count: int, depth: int) -> None:
     if not 0 <= count <= depth:
         raise ValueError(
             f"Expected `freeze.blocks_frozen` to be between 0 and the {depth} blocks of the model, but got {count}; "
             f"the last block is number {depth - 1}, counting from 0."
         )
-    return [(0, count)] if count else []
 
 
 def _is_bound(value: object) -> bool:

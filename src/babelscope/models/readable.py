@@ -21,8 +21,10 @@ def refuse_unreadable(parts: Parts, *, highest: int, longest: int) -> None:
             f"Expected token ids below the {rows} rows of the token table, but the tokenizer gives {highest}; resize "
             "the model's embeddings, or set model.tokenizer to the model's own."
         )
-    if parts.length is not None and longest > parts.length:  # `load` lets the tokenizer cut them; another may not
+    if (
+        parts.max_length is not None and longest > parts.max_length
+    ):  # `load` lets the tokenizer cut them; another may not
         raise ValueError(
-            f"Expected texts of at most {parts.length} tokens, for the model has no more positions, but got one of "
-            f"{longest}; set model_max_length of the tokenizer to {parts.length}."
+            f"Expected texts of at most {parts.max_length} tokens, for the model has no more positions, but got one of "
+            f"{longest}; set model_max_length of the tokenizer to {parts.max_length}."
         )

@@ -1,4 +1,4 @@
-"""Adapters saved separately from their model: read what they were made for and what they hold, and attach them."""
+"""Saved adapters: read their base model and tensor shapes, and attach them."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from babelscope.models.adapters import quiet_peft
-from babelscope.models.families import Task
+from babelscope.models.families import Head
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 # the last weight of every classifier of transformers: one row per label
@@ -24,7 +24,7 @@ class MadeFor:
 
     base: str
     revision: str | None
-    task: Task
+    head: Head
 
 
 def read_adapter(folder: Path) -> MadeFor:
@@ -52,7 +52,7 @@ def read_adapter(folder: Path) -> MadeFor:
     made_for = (found.get("auto_mapping") or {}).get("base_model_class", "")
     kind = found.get("task_type") or ""
     if kind == "SEQ_CLS" or "SequenceClassification" in made_for:
-        return MadeFor(base, revision, "topic")
+        return MadeFor(base, revision, "classification")
     heads = ("MaskedLM", "CausalLM", "LMHead", "ConditionalGeneration")
     if kind in ("CAUSAL_LM", "SEQ_2_SEQ_LM") or any(head in made_for for head in heads):
         return MadeFor(base, revision, "lm")
@@ -114,7 +114,7 @@ def attach(model: PreTrainedModel, folder: Path) -> PeftModel:
 
 
 def _remedy(model: PreTrainedModel, error: str) -> str:
-    """Tell from PEFT's error what has another size (token table, head or model), and return the remedy."""
+    """Find in PEFT's error what differs in size (token table, head or model), and return the remedy."""
     wrong = re.findall(r"size mismatch for base_model\.model\.(\S+):", error)
     tables = (model.get_input_embeddings(), model.get_output_embeddings())
     paths = tuple(f"{name}." for name, module in model.named_modules() if any(module is table for table in tables))

@@ -12,10 +12,11 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils import cached_file
 
-from babelscope.models.checkpoint import Checkpoint, find, in_one_line
+from babelscope.models.checkpoint import Checkpoint, resolve_checkpoint, unreadable
 from babelscope.models.families import Family
+from babelscope.models.raw_config import family_of_config, read_raw_config, text_part
+from babelscope.models.saved_adapters import read_shapes
 from babelscope.models.tokenizer import load_tokenizer
-from babelscope.models.written import family_in, read_written, text_part
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 # names under which output tables are saved; a head without its own table is tied
@@ -59,16 +60,16 @@ def read_table(
     Raises:
         ValueError: if the checkpoint has no token table, or it or the tokenizer cannot be read.
     """
-    found = find(checkpoint, revision, trust_remote_code)
-    written = read_written(found)
-    config, family = text_part(written), family_in(written) if family is None else family
+    found = resolve_checkpoint(checkpoint, revision, trust_remote_code)
+    raw = read_raw_config(found)
+    config, family = text_part(raw), family_of_config(raw) if family is None else family
     where = _tensors(found)
     name = _find_table(found, where, family, config)
     if found.adapter is not None:
         _refuse_adapted(found.adapter, family)
     weight = _read(found, where[name], name)
     if weight.dim() != 2 or not weight.is_floating_point():
-        raise _nothing(
+        raise _no_table(
             found, f"its {name} is {weight.dtype} of shape {tuple(weight.shape)}", "give a model that is not quantized"
         )
     tied = _is_tied(found, where, weight, config)
@@ -83,10 +84,10 @@ def _tensors(found: Checkpoint) -> dict[str, Path]:
             shards: Mapping[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
             return {name: index.parent / shard for name, shard in shards.items()}
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise _nothing(found, f"its {INDEX} cannot be read: {type(error).__name__} {error}") from error
+            raise _no_table(found, f"its {INDEX} cannot be read: {type(error).__name__} {error}") from error
     file = _file(found, SINGLE)
     if file is None:
-        raise _nothing(found, f"it has neither {SINGLE} nor {INDEX}; it has {_listed(found)}")
+        raise _no_table(found, f"it has neither {SINGLE} nor {INDEX}; it has {_listed(found)}")
     with _opened(found, file) as stored:
         return dict.fromkeys(stored.keys(), file)
 
@@ -99,18 +100,18 @@ def _find_table(found: Checkpoint, where: Mapping[str, Path], family: Family, co
         if path != family.tokens:  # such as encoder.embed_tokens of mT5, but not a table of positions
             names = [name for name in names if _rows(found, where[name], name) == config.get("vocab_size")]
         if len(names) > 1 and wanted not in names:
-            raise _nothing(found, f"{', '.join(sorted(names))} could all be it", "set model.family")
+            raise _no_table(found, f"{', '.join(sorted(names))} could all be it", "set model.family")
         if names:
             return wanted if wanted in names else names[0]
     names = sorted(where, key=lambda name: ("emb" not in name, name))
     listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    raise _nothing(found, f"no tensor's name ends in {family.tokens}.weight; it has {listed or 'no tensors'}")
+    raise _no_table(found, f"no tensor's name ends in {family.tokens}.weight; it has {listed or 'no tensors'}")
 
 
 def _read(found: Checkpoint, file: Path, name: str) -> Tensor:
     with _opened(found, file) as stored:
         if name not in stored.keys():  # noqa: SIM118  (not a mapping)
-            raise _nothing(found, f"{file.name} lacks {name}, which {INDEX} places there")
+            raise _no_table(found, f"{file.name} lacks {name}, which {INDEX} places there")
         tensor: Tensor = stored.get_tensor(name)
         return tensor
 
@@ -137,9 +138,8 @@ def _is_tied(found: Checkpoint, where: Mapping[str, Path], weight: Tensor, confi
 
 
 def _refuse_adapted(adapter: Path, family: Family) -> None:
-    with safe_open(adapter / "adapter_model.safetensors", "pt") as stored:
-        last = family.tokens.rsplit(".", 1)[-1]
-        changed = [name for name in stored.keys() if f".{last}." in name]  # noqa: SIM118
+    last = family.tokens.rsplit(".", 1)[-1]
+    changed = [name for name in read_shapes(adapter) if f".{last}." in f".{name}"]
     if changed:
         raise ValueError(
             f"Expected the adapter in `model.checkpoint` to leave the token table as it is, but {adapter} has "
@@ -151,19 +151,19 @@ def _file(found: Checkpoint, name: str) -> Path | None:
     """Locate a file in a folder, or fetch it from the Hub; None if the checkpoint has no such file."""
     try:
         path = cached_file(
-            found.place, name, revision=found.revision, _raise_exceptions_for_missing_entries=not found.local
+            found.name_or_path, name, revision=found.revision, _raise_exceptions_for_missing_entries=not found.local
         )
     except OSError as error:
         if "does not appear to have a file named" in str(error):
             return None
-        raise ValueError(in_one_line("weights that can be read", found, error)) from error
+        raise unreadable("weights that can be read", found, error) from error
     return None if path is None else Path(path)
 
 
 def _listed(found: Checkpoint) -> str:
     if not found.local:
         return "other files"
-    return ", ".join(sorted(path.name for path in Path(found.place).iterdir())[:12]) or "no files"
+    return ", ".join(sorted(path.name for path in Path(found.name_or_path).iterdir())[:12]) or "no files"
 
 
 @contextmanager
@@ -171,15 +171,15 @@ def _opened(found: Checkpoint, file: Path) -> Iterator[safe_open]:
     # a shard of a Hub id is fetched when it is first needed
     path = file if file.is_file() else _file(found, file.name)
     if path is None:
-        raise _nothing(found, f"{INDEX} names {file.name}, which is missing; it has {_listed(found)}")
+        raise _no_table(found, f"{INDEX} names {file.name}, which is missing; it has {_listed(found)}")
     try:
         with safe_open(path, "pt") as stored:
             yield stored
     except (SafetensorError, OSError) as error:
-        raise _nothing(found, f"{file.name} cannot be read: {error}") from error
+        raise _no_table(found, f"{file.name} cannot be read: {error}") from error
 
 
-def _nothing(
+def _no_table(
     found: Checkpoint, reason: str, remedy: str = "save the model there again with save_pretrained (safetensors)"
 ) -> ValueError:
     reason = " ".join(reason.split())[:500]

@@ -1,16 +1,16 @@
-"""Load a checkpoint's tokenizer, able to pad and to cut."""
+"""Load a checkpoint's tokenizer, and make it able to pad and to truncate."""
 
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from babelscope.models.checkpoint import Checkpoint, in_one_line
+from babelscope.models.checkpoint import Checkpoint, unreadable
 from babelscope.models.parts import Parts
 
 
 def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTokenizerBase:
-    """Load the tokenizer, from beside the adapters where they have one.
+    """Load the tokenizer: the one saved with the adapters, if there is one, else the model's.
 
     Args:
         found: The checkpoint.
@@ -21,7 +21,7 @@ def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTok
         ValueError: if no tokenizer can be read, or it has no vocabulary.
     """
     own = found.adapter is not None and (found.adapter / "tokenizer_config.json").is_file()
-    place, revision = (found.adapter, None) if own else (found.place, found.revision)
+    place, revision = (found.adapter, None) if own else (found.name_or_path, found.revision)
     if other is not None:
         place, revision = str(Path(other).expanduser()), None
     try:
@@ -34,7 +34,7 @@ def load_tokenizer(found: Checkpoint, other: str | None = None) -> PreTrainedTok
                 f"Expected `model.tokenizer` to be a folder or a Hub id with a tokenizer that can be read, but got "
                 f"{other!r} ({reason}); correct it, or write null for the checkpoint's own."
             ) from error
-        raise ValueError(in_one_line("a tokenizer that can be read", found, error)) from error
+        raise unreadable("a tokenizer that can be read", found, error) from error
     _refuse_empty(tokenizer, place if own or other is not None else str(found), other)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
@@ -52,9 +52,9 @@ def _refuse_empty(tokenizer: PreTrainedTokenizerBase, place: object, other: str 
 
 
 def share_length(tokenizer: PreTrainedTokenizerBase, parts: Parts) -> None:
-    """Let the tokenizer cut texts at the length that the model can read, unless its own limit is lower."""
-    if parts.length is not None:
-        tokenizer.model_max_length = min(tokenizer.model_max_length, parts.length)
+    """Limit the tokenizer's length to what the model can read, unless its own limit is lower."""
+    if parts.max_length is not None:
+        tokenizer.model_max_length = min(tokenizer.model_max_length, parts.max_length)
 
 
 def share_padding(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:
@@ -79,7 +79,7 @@ def share_padding(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) ->
 
 
 def share_start(model: PreTrainedModel, objective: str) -> None:
-    """Let the decoder of a span model begin with padding, as T5's does, where its configuration does not say."""
+    """Let the decoder of a span model begin with padding, as T5's does, unless its configuration names a start."""
     config: Any = model.config
     if objective == "span" and getattr(config, "decoder_start_token_id", None) is None:
         config.decoder_start_token_id = config.pad_token_id

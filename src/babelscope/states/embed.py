@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from babelscope.data.batches import Batch, batches, distinct, token_fingerprint
+from babelscope.data.batches import Batch, batches, deduplicate, token_fingerprint
 from babelscope.data.corpora import Corpus
 from babelscope.data.encoding import naming_sentences
 from babelscope.metrics.sample import LayerSample
@@ -47,7 +47,7 @@ class Prepared:
     """Points with identical tokens occur here once, so that all of them get bit-identical vectors."""
     tokens: str
     """Hash of all token ids: equal text can become different tokens under another tokenizer version."""
-    stands: Tensor
+    representative: Tensor
     """(S,) For each point, the index of the first point with identical tokens; only that one is embedded."""
 
     def shard(self, rank: int, world: int) -> "Prepared":
@@ -69,8 +69,8 @@ class Prepared:
     @cached_property
     def _copies(self) -> tuple[Tensor, Tensor, Tensor]:
         """All points (S,) grouped by the point that stands for them; the start (S,) and the size (S,) of each group."""
-        counts = torch.bincount(self.stands, minlength=len(self.stands))
-        return self.stands.argsort(stable=True), counts.cumsum(0) - counts, counts
+        counts = torch.bincount(self.representative, minlength=len(self.representative))
+        return self.representative.argsort(stable=True), counts.cumsum(0) - counts, counts
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def prepare(corpus: Corpus, tokenizer: Any, *, max_tokens: int = 4096, max_lengt
     languages = [language for language in corpus.languages for _ in corpus.ids]
     with naming_sentences(corpus.languages, corpus.ids):
         made = batches(texts, tokenizer, max_tokens=max_tokens, max_length=max_length, languages=languages)
-    once, stands = distinct(made)
-    return Prepared(corpus, tuple(once), token_fingerprint(made), stands)
+    once, representative = deduplicate(made)
+    return Prepared(corpus, tuple(once), token_fingerprint(made), representative)
 
 
 def embed(

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
-from babelscope.models.hookable import refuse_compiled
+from babelscope.models.hookable import refuse_compiled, remedy_for_bypassed
 from babelscope.models.parts import Parts
 from babelscope.states.record import Keep
 
@@ -107,6 +107,5 @@ def _refuse_missed(parts: Parts, place: Place, ran: Counter[str], fired: Counter
     if missed:
         raise ValueError(
             f"Expected `{module}` of a {name} model to be called once whenever its block is, but it was not in layers "
-            f"{', '.join(missed)}; correct that path in the row of family {name!r}, or choose the other place"
-            + (", or set slow_but_exact=false in the model's config." if name == "bloom" else ".")
+            f"{', '.join(missed)}; {remedy_for_bypassed(parts.family, 'reading')}"
         )

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from babelscope.data.encoding import attend, pad
+from babelscope.data.encoding import attention_mask, pad
 from babelscope.models.parts import Parts
 from babelscope.states.pool import mean
 from babelscope.states.record import record
@@ -50,4 +50,4 @@ def contrast(parts: Parts, pairs: dict[str, Tensor], layers: Collection[str], *,
 def collate_pairs(sides: tuple[list[list[int]], list[list[int]]], padding: int) -> dict[str, Tensor]:
     """Stack the token ids of B sentences and of their translations as `input_ids` and `attention_mask` (2B, T)."""
     rows = [*sides[0], *sides[1]]
-    return {"input_ids": pad(rows, padding), "attention_mask": attend(rows)}
+    return {"input_ids": pad(rows, padding), "attention_mask": attention_mask(rows)}

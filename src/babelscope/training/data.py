@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from torch import Generator
 from torch.utils.data import DataLoader, DistributedSampler
 
-from babelscope.data.tasks import Task, TaskText
+from babelscope.data.tasks import Task, TaskCorpus
 from babelscope.models.parts import Parts
 from babelscope.models.readable import refuse_unreadable
 
@@ -68,9 +68,9 @@ class TaskData(pl.LightningDataModule):
         self,
         task: Task,
         *,
-        train: TaskText,
-        validation: TaskText,
-        test: TaskText,
+        train: TaskCorpus,
+        validation: TaskCorpus,
+        test: TaskCorpus,
         source: str,
         languages: Sequence[str],
         batch_size: int,

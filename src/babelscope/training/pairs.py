@@ -7,7 +7,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.told import told
+from babelscope.data.source_language import source_language
 
 
 class TranslationPairs(Dataset[tuple[list[list[int]], list[list[int]]]]):
@@ -48,7 +48,7 @@ class TranslationPairs(Dataset[tuple[list[list[int]], list[list[int]]]]):
             )
         self.ids = {}
         for language, texts in corpus.texts.items():
-            with told(tokenizer, language):
+            with source_language(tokenizer, language):
                 self.ids[language] = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
         self.languages = corpus.languages
         self.pivot = None if pivot is None else self.languages.index(pivot)

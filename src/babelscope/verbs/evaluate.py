@@ -20,7 +20,7 @@ from babelscope.analyses.downstream.harness_model import harness_model
 from babelscope.models.families import Family, family_of
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
-from babelscope.models.peek import peek
+from babelscope.models.raw_config import read_family_of_checkpoint
 from babelscope.report.table import write
 from babelscope.verbs.config.building import (
     begin,
@@ -52,7 +52,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         seed=cfg.seed,
         limit=cfg.limit,
     )
-    loaded = build_model(cfg, task="lm")
+    loaded = build_model(cfg, head="lm")
     loaded.model.to(device)
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
     model = harness_model(loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=_answering)
@@ -98,7 +98,9 @@ def _family(cfg: DictConfig) -> Family:
     given = read_family(model.family)
     if given is not None:
         return given
-    return peek(checkpoint_of(cfg), revision=model.revision, trust_remote_code=model.trust_remote_code)
+    return read_family_of_checkpoint(
+        checkpoint_of(cfg), revision=model.revision, trust_remote_code=model.trust_remote_code
+    )
 
 
 def _answering(parts: Sequence[Any]) -> Iterable[Any]:

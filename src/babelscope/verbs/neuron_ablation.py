@@ -8,8 +8,8 @@ from torch import Tensor
 
 from babelscope.analyses.neurons.ablation_losses import ablation_losses
 from babelscope.analyses.neurons.ablation_scores import ablation_scores
+from babelscope.analyses.neurons.classification_accuracy import classification_accuracy
 from babelscope.analyses.neurons.language_loss import language_losses
-from babelscope.analyses.neurons.topic_accuracy import topic_accuracy
 from babelscope.analyses.regions import Regions
 from babelscope.analyses.rows import Rows
 from babelscope.data.corpora import Corpus
@@ -29,9 +29,9 @@ def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...]
         ValueError: if the checkpoint does not have that head.
     """
     if ablation is None:
-        return build_model(cfg, task="base")
+        return build_model(cfg, head="base")
     try:
-        loaded = build_model(cfg, task="lm" if labels is None else "topic", new_head=False)
+        loaded = build_model(cfg, head="lm" if labels is None else "classification", new_head=False)
     except MissingWeightsError as error:
         wanted = "is not a language model" if labels is None else "has no classifier"
         raise ValueError(
@@ -121,7 +121,7 @@ def ablation_rows(
     again: list[tuple[Callable[[], Rows], tuple[float, float] | None]] = []  # with the least and greatest value
     rows: Rows = []
     if labels is not None:
-        again.append((lambda: topic_accuracy(parts, tokenizer, corpus, labels), (0, 1)))
+        again.append((lambda: classification_accuracy(parts, tokenizer, corpus, labels), (0, 1)))
     else:
 
         def losses() -> Any:

@@ -82,7 +82,7 @@ class Embedded:
 
 def _embed(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) -> tuple[Loaded, Embedded]:
     """Embed the corpus by one checkpoint, or find its states in the store."""
-    loaded = build_model(cfg, task="base")
+    loaded = build_model(cfg, head="base")
     loaded.model.to(device)
     prepared = prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens)
     weights = weights_fingerprint(loaded.model, loaded.parts.family)

@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from babelscope.data.tasks import Task, TaskText, classification, label_names, lm, reads_segments
+from babelscope.data.tasks import Task, classification, label_names, lm, reads_segments
 from babelscope.models.fingerprint import frozen_fingerprint, weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.report.page import write_page
@@ -60,7 +60,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     languages = list(dict.fromkeys([*tested_languages(cfg), source]))
     probed = build_corpus(cfg, languages_of(cfg), sentences=cfg.sentences)
     read = build("task.corpus", settings.corpus)
-    train = _at_most(settings.get("examples"), read([source], split=settings.train), seed=cfg.seed)
+    train = read([source], split=settings.train).subset(settings.get("examples"), seed=cfg.seed)
     validation = read([source], split=settings.validation)
     alignment = build("alignment", cfg.get("alignment"))
     partials = instantiate(cfg.get("callbacks") or {})  # Hydra leaves the key of an empty list out
@@ -68,7 +68,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
     refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
     labels = None if settings.name == "lm" else label_names(train)
-    loaded = build_model(cfg, task="lm" if labels is None else "topic", labels=labels)
+    loaded = build_model(cfg, head="lm" if labels is None else "classification", labels=labels)
     tokenizer = loaded.tokenizer
     data = TaskData(
         _build_task(cfg, loaded, labels),
@@ -167,10 +167,6 @@ def _misconfigured() -> Iterator[None]:
         raise ValueError(
             f"Expected settings of `trainer` that fit each other and the data, but got: {reason}; correct them."
         ) from error
-
-
-def _at_most(n: int | None, text: TaskText, *, seed: int) -> TaskText:
-    return text if n is None else text.subset(min(n, len(text)), seed=seed)
 
 
 def _build_task(cfg: DictConfig, loaded: Loaded, labels: tuple[str, ...] | None) -> Task:

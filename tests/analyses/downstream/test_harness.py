@@ -73,7 +73,7 @@ def write_task(folder, name="because", **changes):
 
 def expected(checkpoint, rows, language, lower=False):
     """Log-likelihood of each choice by plain Hugging Face code: one text at a time, no padding, no harness."""
-    loaded = load(checkpoint, task="lm")
+    loaded = load(checkpoint, head="lm")
     model, tokenizer = loaded.model.eval(), loaded.tokenizer
     found = []
     for premise, *choices, question, _ in rows:
@@ -99,7 +99,7 @@ def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("downstream")
     made = {kind: save_checkpoint(folder / kind, kind, "lm") for kind in ("bloom", "llama", "mt5")}
     for kind in ("bloom", "mt5"):
-        base = load(made[kind], task="lm", adapter=lora).model
+        base = load(made[kind], head="lm", adapter=lora).model
         torch.manual_seed(1)
         for name, weight in base.named_parameters():
             if "lora_B" in name:
@@ -121,7 +121,7 @@ def likelihoods(scores):
 
 @pytest.mark.parametrize("kind", ["bloom", "llama", "bloom-lora", "mt5", "mt5-lora"])
 def test_likelihoods_are_those_of_plain_code(checkpoints, because, kind):
-    scores = score_task(harness_model(load(checkpoints[kind], task="lm"), batch_size=3), because)
+    scores = score_task(harness_model(load(checkpoints[kind], head="lm"), batch_size=3), because)
     wanted = expected(checkpoints[kind], ENGLISH, "eng_Latn")
     assert likelihoods(scores).numpy() == pytest.approx(wanted.numpy(), abs=1e-3)
     labels = torch.tensor([row[-1] for row in ENGLISH])
@@ -132,7 +132,7 @@ def test_likelihoods_are_those_of_plain_code(checkpoints, because, kind):
 
 def test_an_adapter_changes_the_answers(checkpoints, because):
     plain, adapted = (
-        score_task(harness_model(load(checkpoints[kind], task="lm")), because) for kind in ("bloom", "bloom-lora")
+        score_task(harness_model(load(checkpoints[kind], head="lm")), because) for kind in ("bloom", "bloom-lora")
     )
     assert not torch.allclose(likelihoods(plain), likelihoods(adapted), atol=1e-2)
     assert plain.fingerprint == adapted.fingerprint
@@ -142,7 +142,7 @@ def test_published_files_with_the_harness_own_prompts(checkpoints, tmp_path):
     data = write_published(tmp_path / "xcopa")
     files = yaml.safe_load((HARNESSES[0].parent / "xcopa.yaml").read_text())["files"]
     task = load_tasks({"ind_Latn": "xcopa_id"}, folders=["xcopa"], files=files, data=data)["ind_Latn"]
-    scores = score_task(harness_model(load(checkpoints["bloom"], task="lm")), task)
+    scores = score_task(harness_model(load(checkpoints["bloom"], head="lm")), task)
     wanted = expected(checkpoints["bloom"], INDONESIAN, "ind_Latn", lower=True)
     assert scores.samples[0]["arguments"][0] == ("Ketel itu berbunyi karena", " airnya mendidih.")
     assert likelihoods(scores).numpy() == pytest.approx(wanted.numpy(), abs=1e-3)
@@ -153,7 +153,7 @@ def test_published_files_with_the_harness_own_prompts(checkpoints, tmp_path):
 
 
 def test_what_is_told_beside_the_score(checkpoints, because):
-    model = harness_model(load(checkpoints["bloom"], task="lm"))
+    model = harness_model(load(checkpoints["bloom"], head="lm"))
     scores = score_task(model, because, limit=5)
     right = torch.tensor([sample["acc"] for sample in scores.samples], dtype=torch.float64)
     assert scores.scores["acc_stderr"] == pytest.approx((right.std() / 5**0.5).item())
@@ -163,7 +163,7 @@ def test_what_is_told_beside_the_score(checkpoints, because):
 
 
 def test_batches_and_length(checkpoints, because):
-    loaded = load(checkpoints["llama"], task="lm")
+    loaded = load(checkpoints["llama"], head="lm")
     parts = []
     one, many = (
         score_task(
@@ -181,7 +181,7 @@ def test_batches_and_length(checkpoints, because):
 
 
 def test_prompts_cut_before_generating_are_counted(checkpoints):
-    model = harness_model(load(checkpoints["bloom"], task="lm"), batch_size=2)
+    model = harness_model(load(checkpoints["bloom"], head="lm"), batch_size=2)
     ids, _ = model.tok_batch_encode(["the cat sat on the mat", "a"], left_truncate_len=4)
     assert ids.shape[1] <= 4
     assert model.truncated == 1
@@ -189,7 +189,7 @@ def test_prompts_cut_before_generating_are_counted(checkpoints):
 
 def test_examples(checkpoints, tmp_path):
     folder = write_task(write_task(tmp_path), "none", num_fewshot=0).resolve()
-    model = harness_model(load(checkpoints["bloom"], task="lm"))
+    model = harness_model(load(checkpoints["bloom"], head="lm"))
 
     def prompts(seed):
         task = load_tasks({"eng_Latn": "because"}, include=folder, num_fewshot=2, seed=seed)["eng_Latn"]
@@ -206,7 +206,7 @@ def test_examples(checkpoints, tmp_path):
 
 
 def test_masked_models_are_refused(tmp_path):
-    loaded = load(save_checkpoint(tmp_path / "masked", "xlm-roberta", "lm"), task="lm")
+    loaded = load(save_checkpoint(tmp_path / "masked", "xlm-roberta", "lm"), head="lm")
     with pytest.raises(ValueError, match="causal or an encoder-decoder language model, but got xlm-roberta"):
         harness_model(loaded)
 
@@ -222,10 +222,10 @@ def test_generated_answers(checkpoints, tmp_path):
     )
     for kind in ("bloom", "mt5"):
         task = load_tasks({"eng_Latn": "generate"}, include=folder)["eng_Latn"]
-        scores = score_task(harness_model(load(checkpoints[kind], task="lm")), task, limit=2)
+        scores = score_task(harness_model(load(checkpoints[kind], head="lm")), task, limit=2)
         assert set(scores.scores) == {"exact_match", "exact_match_stderr"}
     with pytest.raises(ValueError, match=r"`max_gen_toks` of task 'generate' to be less than the 4 .*, but got 4"):
-        score_task(harness_model(load(checkpoints["bloom"], task="lm"), max_length=4), task, limit=2)
+        score_task(harness_model(load(checkpoints["bloom"], head="lm"), max_length=4), task, limit=2)
 
 
 @pytest.mark.parametrize("file", HARNESSES, ids=lambda file: file.stem)

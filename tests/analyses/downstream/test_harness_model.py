@@ -51,7 +51,7 @@ def log_likelihood(loaded, text):
 # as of LLaMA, of BLOOM, and of a tokenizer that closes a sentence, too
 @pytest.mark.parametrize("written", ["<s> $A", "$A", "<s> $A </s>"])
 def test_perplexity_is_that_of_the_text_behind_one_beginning(llama, texts, written):
-    loaded = load(llama, task="lm")
+    loaded = load(llama, head="lm")
     ids = [(name, loaded.tokenizer.convert_tokens_to_ids(name)) for name in ("<s>", "</s>")]
     loaded.tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single=written, special_tokens=ids
@@ -69,4 +69,4 @@ def test_an_answer_without_tokens_is_named(llama, tmp_path):
     folder = write_task(tmp_path, "none", doc_to_choice=choices, target_delimiter="")
     task = load_tasks({"eng_Latn": "none"}, include=folder)["eng_Latn"]
     with pytest.raises(ValueError, match=r"task 'none' to have from 1 to .* but got 0 for '' of document 2;"):
-        score_task(harness_model(load(llama, task="lm")), task)
+        score_task(harness_model(load(llama, head="lm")), task)

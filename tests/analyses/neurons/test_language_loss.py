@@ -203,9 +203,9 @@ def test_progress_sees_the_batches():
 
 
 def test_a_model_without_its_head_is_refused():
-    for task in ("base", "topic"):
+    for task in ("base", "classification"):
         parts = parts_of(tiny_model("bert", task, depth=2))
-        with pytest.raises(ValueError, match=r"no language-modelling head; load its checkpoint with task='lm'"):
+        with pytest.raises(ValueError, match=r"no language-modelling head; load its checkpoint with head='lm'"):
             language_losses(parts, tiny_tokenizer(), CORPUS)
 
 

@@ -48,8 +48,8 @@ def recipe(model_type="xlm-roberta", **changes):
 @pytest.mark.parametrize("model_type", KINDS)
 def test_a_checkpoint_of_every_family_loads_like_any_other(model_type, tmp_path):
     folder = pretrain(recipe(model_type), CORPUS, tmp_path / "made", trainer=TRAINER)
-    for task in ("base", "topic", "lm"):
-        loaded = load(folder, task=task, labels=7 if task == "topic" else None)
+    for task in ("base", "classification", "lm"):
+        loaded = load(folder, head=task, labels=7 if task == "classification" else None)
         assert loaded.parts.family.model_type == model_type
         assert len(loaded.parts.blocks) == 3
     steps = [load(folder, revision=f"step={n}") for n in (0, 3)]

@@ -24,7 +24,7 @@ def train(folder, *callbacks, every_n_train_steps=0):
     trainer = make_trainer(
         folder, layer_scores(), *callbacks, keep, max_epochs=3, logger=mirror(folder), enable_checkpointing=True
     )
-    module = make_module(tiny_model("xlm-roberta", "topic"))
+    module = make_module(tiny_model("xlm-roberta", "classification"))
     trainer.fit(module, make_data(), ckpt_path=find_last(folder))
     trainer.test(module, make_data(), verbose=False)
 

@@ -54,7 +54,7 @@ def fit(folder: Path, *, epochs=2, model=None, resume=None, **options):
     logger = make_mirror(folder)
     callbacks = [layer_scores(folder=folder, run="r"), TaskScores(folder=folder, run="r"), EpochMirror(folder)]
     trainer = make_trainer(folder, *callbacks, max_epochs=epochs, logger=[logger, CSVLogger(folder)], **options)
-    module = make_module(tiny_model("xlm-roberta", "topic") if model is None else model)
+    module = make_module(tiny_model("xlm-roberta", "classification") if model is None else model)
     with mirrored([logger], {"model": {"name": "tiny"}}):
         trainer.fit(module, make_data(), ckpt_path=resume)
         trainer.save_checkpoint(folder / "last.ckpt")
@@ -140,7 +140,7 @@ def test_the_summary_has_what_runs_are_compared_by(fitted):
 
 
 def test_it_changes_no_weight(tmp_path):
-    one, other = tiny_model("xlm-roberta", "topic"), tiny_model("xlm-roberta", "topic")
+    one, other = tiny_model("xlm-roberta", "classification"), tiny_model("xlm-roberta", "classification")
     fit(tmp_path / "run", model=one, epochs=1)
     make_trainer(tmp_path, layer_scores(), max_epochs=1).fit(make_module(other), make_data())
     assert same(weights_of(one), weights_of(other))

@@ -87,7 +87,7 @@ def language_losses(
     if parts.lm_head is None:
         raise ValueError(
             f"Expected a language model, but this {parts.family.model_type} model has no language-modelling head; "
-            "load its checkpoint with task='lm'"
+            "load its checkpoint with head='lm'"
         )
     if parts.family.objective not in LOSSES:
         raise ValueError(

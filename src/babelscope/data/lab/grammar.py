@@ -1,4 +1,4 @@
-"""Meanings, and the small grammar that says them in each language.
+"""Meanings, and the small grammar that renders them in each language.
 
 The result is a controlled language, not a natural one: every word has one form (a verb that of "she sees"), and there
 is no agreement, case, article or preposition. What a language keeps of its own is its words, its writing system, its
@@ -27,7 +27,7 @@ MOST = 100_000
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a sentence says, by names of concepts; more of its words belong to its topic than to any other."""
+    """The content of a sentence, by names of concepts; more of its words belong to its topic than to any other."""
 
     topic: str
     agent: str
@@ -101,7 +101,7 @@ def _draw(random: Random, topic: str) -> Meaning:
 
 
 def _is_about(meaning: Meaning) -> bool:
-    """Tell whether at least two words are of the meaning's topic, and fewer of any other."""
+    """Return whether at least two words are of the meaning's topic, and fewer of any other."""
     words = (meaning.agent, meaning.verb, meaning.object, meaning.adjective, meaning.place)
     counts = Counter(CONCEPTS[name].topic for name in words if name is not None)
     own = counts.pop(meaning.topic, 0)

@@ -15,8 +15,8 @@ class Concept:
     """One meaning of a content word.
 
     Attributes:
-        name: what meanings call it.
-        topic: one of `TOPICS`, or "any" for a word that tells nothing about the topic.
+        name: its name in meanings.
+        topic: one of `TOPICS`, or "any" for a word that says nothing about the topic.
         category: agent, verb, object, adjective, place or time.
         words: by FLORES code, its only word.
     """

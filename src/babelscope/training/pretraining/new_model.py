@@ -85,7 +85,7 @@ def refuse_short(model: PreTrainedModel, longest: int) -> None:
     Raises:
         ValueError: naming the key of `model.recipe.config` and what it needs to be.
     """
-    length = parts_of(model).length
+    length = parts_of(model).max_length
     if length is not None and length < longest:
         name = "max_position_embeddings"
         key, given = model.config.attribute_map.get(name, name), getattr(model.config, name)

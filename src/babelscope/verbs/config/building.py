@@ -19,8 +19,8 @@ from babelscope.data.corpora import Corpus
 from babelscope.data.lab import LANGUAGES, lab_text, tiers
 from babelscope.files import write_json, write_text
 from babelscope.metrics.sample import LayerMetric
-from babelscope.models.families import Family
-from babelscope.models.load import Loaded, Task, load
+from babelscope.models.families import Family, Head
+from babelscope.models.load import Loaded, load
 from babelscope.training.pretraining.pretrain import Recipe, pretrain
 from babelscope.verbs.config.conf import conf_folder
 from babelscope.verbs.config.signature import check_arguments, check_model, check_texts
@@ -113,12 +113,21 @@ def _read_codes(key: str, codes: Any) -> list[str]:
 
 
 def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None) -> Corpus:
-    """Read the parallel sentences of the probes: the same number in every language."""
+    """Read the parallel sentences of the probes: the same number in every language.
+
+    Raises:
+        ValueError: if the corpus has fewer, or the number is not positive.
+    """
     corpus: Corpus = build("corpus", cfg.corpus)(languages)
+    if sentences is not None and not 0 < sentences <= len(corpus):
+        raise ValueError(
+            f"Expected the number of sentences to be between 1 and the {len(corpus)} of corpus {corpus.name!r}, "
+            f"but got {sentences}; ask for fewer, or null for all"
+        )
     return corpus.subset(sentences, seed=cfg.seed)
 
 
-def build_model(cfg: DictConfig, *, task: Task, labels: Sequence[str] | None = None, new_head: bool = True) -> Loaded:
+def build_model(cfg: DictConfig, *, head: Head, labels: Sequence[str] | None = None, new_head: bool = True) -> Loaded:
     """Load the model with its adapter and freezing; a lab model that is not there yet is made first."""
     model = cfg.model
     adapter, freeze, family = (
@@ -133,7 +142,7 @@ def build_model(cfg: DictConfig, *, task: Task, labels: Sequence[str] | None = N
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     return load(
         checkpoint,
-        task=task,
+        head=head,
         labels=labels,
         revision=model.revision,
         dtype=model.dtype,

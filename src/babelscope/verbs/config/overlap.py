@@ -7,13 +7,13 @@ from itertools import product
 from omegaconf import DictConfig, OmegaConf
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.splits import PARTS
-from babelscope.data.tasks import TaskText
+from babelscope.data.splits import SPLITS
+from babelscope.data.tasks import TaskCorpus
 
 logger = logging.getLogger(__name__)
 
 
-def refuse_overlap(cfg: DictConfig, trained: Mapping[str, TaskText], measured: Mapping[str, Corpus]) -> None:
+def refuse_overlap(cfg: DictConfig, trained: Mapping[str, TaskCorpus], measured: Mapping[str, Corpus]) -> None:
     """Refuse to measure alignment on sentences that are trained on.
 
     Args:
@@ -41,13 +41,13 @@ def _another_split(cfg: DictConfig, key: str, trained: Iterable[str]) -> str:
     given = _parts(cfg, key)
     if not given & taken:  # the same sentence is in several splits
         taken |= given
-    free = "+".join(part for part in PARTS if part not in taken)
+    free = "+".join(part for part in SPLITS if part not in taken)
     return f"another split, such as {key}={free}" if free else "sentences that are in no other split, or another corpus"
 
 
 def _parts(cfg: DictConfig, key: str) -> set[str]:
     split = str(OmegaConf.select(cfg, key))
-    return set(PARTS if split == "all" else split.replace(" ", "").split("+"))
+    return set(SPLITS if split == "all" else split.replace(" ", "").split("+"))
 
 
 def tell_of_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:

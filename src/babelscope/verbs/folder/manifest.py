@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.tasks import TaskText
+from babelscope.data.tasks import TaskCorpus
 from babelscope.models.load import Loaded
 
 LIBRARIES = ("babelscope", "torch", "transformers", "tokenizers", "peft", "pytorch-lightning", "scikit-learn")
@@ -47,7 +47,7 @@ def describe(
     }
 
 
-def text_fingerprint(text: TaskText) -> str:
+def text_fingerprint(text: TaskCorpus) -> str:
     """Hash texts and labels."""
     labels = text.labels if isinstance(text, Corpus) else None  # a corpus's own hash is of its sentences alone
     return hashlib.sha256(json.dumps([text.fingerprint(), labels]).encode()).hexdigest()

@@ -8,8 +8,9 @@ from transformers import AutoTokenizer, M2M100Tokenizer, MBart50Tokenizer, MBart
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.encoding import encode
+from babelscope.data.short_codes import SHORT
+from babelscope.data.source_language import source_language
 from babelscope.data.tasks import encode_texts
-from babelscope.data.told import SHORT, told
 from babelscope.states.embed import prepare
 from tests.models.tiny import tiny_tokenizer
 
@@ -92,9 +93,12 @@ def test_corpora_and_tasks_tell_it(made):
 def test_a_language_without_a_token_is_refused_and_nothing_is_changed(made):
     tokenizer, _ = made
     before = tokenizer.src_lang
-    with pytest.raises(ValueError, match="has none of 'tlh_Latn'; leave it out"), told(tokenizer, "tlh_Latn"):
+    with (
+        pytest.raises(ValueError, match="has none of 'tlh_Latn'; leave it out"),
+        source_language(tokenizer, "tlh_Latn"),
+    ):
         raise AssertionError
-    with pytest.raises(KeyError), told(tokenizer, "fra_Latn"):
+    with pytest.raises(KeyError), source_language(tokenizer, "fra_Latn"):
         raise KeyError
     assert tokenizer.src_lang == before
 

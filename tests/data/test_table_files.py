@@ -4,7 +4,7 @@ import datasets
 import pandas as pd
 import pytest
 
-from babelscope.data.rows import read_rows
+from babelscope.data.table_files import read_rows
 
 ROWS = [
     {"id": "1", "en": 'He said "yes", and left.', "de": "Ja"},

@@ -2,7 +2,7 @@ import datasets
 import pandas as pd
 import pytest
 
-from babelscope.data.one_table import table
+from babelscope.data.parallel_table import table
 
 LANGUAGES = ["eng_Latn", "zho_Hans", "deu_Latn"]
 CODES = {"eng_Latn": "en", "deu_Latn": "de"}
@@ -61,7 +61,7 @@ def test_a_row_per_sentence_and_language_is_the_same(wide, long):
 
 
 @pytest.mark.parametrize("first", ["de", "en"])
-def test_splits_do_not_hang_on_which_language_is_first(tmp_path, first):
+def test_splits_do_not_depend_on_which_language_is_first(tmp_path, first):
     other = {"de": "en", "en": "de"}[first]
     rows = [{"lang": first, "key": i, "text": f"{first} {i}"} for i in range(20)]
     rows += [{"lang": other, "key": i, "text": f"{other} {i}"} for i in reversed(range(20))]

@@ -1,4 +1,4 @@
-"""Language tokens: NLLB, M2M-100 and mBART learn the language of a text from a special token beside it."""
+"""Language tokens: to NLLB, M2M-100 and mBART, a special token beside a text gives its language."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from typing import Any
 from babelscope.data.short_codes import SHORT
 
 
-def tells(tokenizer: Any) -> bool:
-    """Return whether a tokenizer adds a token that tells its model the language of a text."""
+def has_language_token(tokenizer: Any) -> bool:
+    """Return whether a tokenizer adds a token that names the language of a text."""
     return hasattr(type(tokenizer), "src_lang")
 
 
 @contextmanager
-def told(tokenizer: Any, language: str | None) -> Iterator[None]:
+def source_language(tokenizer: Any, language: str | None) -> Iterator[None]:
     """Temporarily set `src_lang` on tokenizers that have one (NLLB, M2M-100, mBART).
 
     Other tokenizers stay unchanged, and so does every tokenizer if `language`, a FLORES code, is None.
@@ -21,7 +21,7 @@ def told(tokenizer: Any, language: str | None) -> Iterator[None]:
     Raises:
         ValueError: if the tokenizer has a `src_lang` but does not know the language.
     """
-    if language is None or not tells(tokenizer):
+    if language is None or not has_language_token(tokenizer):
         yield
         return
     before = tokenizer.src_lang

@@ -1,4 +1,4 @@
-"""Read the sentences of one file with their ids, and align files over languages."""
+"""Sentence alignment: read the sentences of one language and split with their ids, and join languages by id."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 
 @dataclass(frozen=True)
-class Table:
+class SplitSentences:
     """The sentences of one language and split, in the order of the file.
 
     Attributes:
@@ -35,13 +35,13 @@ class Table:
         return i + 1 if self.numbers is None else self.numbers[i]
 
 
-def table_of_lines(path: Path) -> Table:
+def sentences_of_lines(path: Path) -> SplitSentences:
     """Read one sentence per line; its id is the line number."""
     texts = read_sentences(path)
-    return Table(str(path), tuple(str(i) for i in range(1, len(texts) + 1)), tuple(texts))
+    return SplitSentences(str(path), tuple(str(i) for i in range(1, len(texts) + 1)), tuple(texts))
 
 
-def table_of_columns(path: Path) -> Table:
+def sentences_of_columns(path: Path) -> SplitSentences:
     """Read tab-separated columns index_id, category and text, whether cells are quoted as in CSV or plain text.
 
     Raises:
@@ -59,10 +59,10 @@ def table_of_columns(path: Path) -> Table:
                 f"Expected {len(COLUMNS)} cells separated by tabs, but got {len(cells)} in {path}, line {number}"
             )
         rows.append(dict(zip(COLUMNS, map(unquote, cells), strict=True)))
-    return table_of_rows(rows, str(path), numbers=range(2, len(rows) + 2))
+    return sentences_of_rows(rows, str(path), numbers=range(2, len(rows) + 2))
 
 
-def table_of_rows(
+def sentences_of_rows(
     rows: Sequence[Mapping[str, Any]],
     place: str,
     *,
@@ -70,8 +70,8 @@ def table_of_rows(
     text: str = "text",
     label: str | None = "category",
     numbers: Sequence[int] | None = None,
-) -> Table:
-    """Turn rows with a text, and optionally an id and a label, into a table; without ids, row numbers are the ids.
+) -> SplitSentences:
+    """Turn rows with a text, and optionally an id and a label, into sentences; without ids, row numbers are the ids.
 
     Args:
         rows: rows of one language (S).
@@ -106,7 +106,7 @@ def table_of_rows(
         seen.add(None if key is None else str(row[key]))
     ids = tuple(map(str, counted)) if key is None else tuple(str(row[key]) for row in rows)
     labels = None if label is None else tuple(str(row[label]) for row in rows)
-    return Table(place, ids, tuple(row[text] for row in rows), labels, numbers)
+    return SplitSentences(place, ids, tuple(row[text] for row in rows), labels, numbers)
 
 
 def _is_empty(cell: Any) -> bool:
@@ -114,14 +114,16 @@ def _is_empty(cell: Any) -> bool:
     return cell is None or cell != cell or not str(cell).strip()  # noqa: PLR0124
 
 
-def align(name: str, languages: Sequence[str], splits: Sequence[str], read: Callable[[str, str], Table]) -> Corpus:
-    """Join the tables of all languages and splits by id; the first language gives the order.
+def align(
+    name: str, languages: Sequence[str], splits: Sequence[str], read: Callable[[str, str], SplitSentences]
+) -> Corpus:
+    """Join all languages and splits by sentence id; the first language gives the order.
 
     Args:
         name: name of the corpus.
         languages: FLORES codes.
         splits: split names; an id of the corpus is "SPLIT-ID".
-        read: returns the table of a language and a split.
+        read: returns the sentences of a language and a split.
 
     Raises:
         ValueError: if languages differ in number of sentences, ids or labels.
@@ -144,26 +146,26 @@ def align(name: str, languages: Sequence[str], splits: Sequence[str], read: Call
     )
 
 
-def _reordered(table: Table, first: Table) -> list[str]:
-    """Return the texts of a table in the order of the first one, after checking that both agree."""
-    if len(table.ids) != len(first.ids):
+def _reordered(own: SplitSentences, first: SplitSentences) -> list[str]:
+    """Return the texts of a language in the order of the first one, after checking that both agree."""
+    if len(own.ids) != len(first.ids):
         raise ValueError(
-            f"Expected the same sentences in every language, but {table.place} has {len(table.ids)} "
+            f"Expected the same sentences in every language, but {own.place} has {len(own.ids)} "
             f"and {first.place} has {len(first.ids)}; align the files"
         )
-    row = {key: i for i, key in enumerate(table.ids)}
+    row = {key: i for i, key in enumerate(own.ids)}
     for i, key in enumerate(first.ids):
         if key not in row:
             raise ValueError(
-                f"Expected the same ids in every language, but {table.place} lacks {key!r} "
+                f"Expected the same ids in every language, but {own.place} lacks {key!r} "
                 f"of {first.place}, row {first.row(i)}; align the files"
             )
-        if table.labels and first.labels and table.labels[row[key]] != first.labels[i]:
+        if own.labels and first.labels and own.labels[row[key]] != first.labels[i]:
             raise ValueError(
-                f"Expected the same labels in every language, but {table.place}, row {table.row(row[key])} "
-                f"has {table.labels[row[key]]!r} and {first.place}, row {first.row(i)} has {first.labels[i]!r}"
+                f"Expected the same labels in every language, but {own.place}, row {own.row(row[key])} "
+                f"has {own.labels[row[key]]!r} and {first.place}, row {first.row(i)} has {first.labels[i]!r}"
             )
-    return [table.texts[row[key]] for key in first.ids]
+    return [own.texts[row[key]] for key in first.ids]
 
 
 def unquote(cell: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelscope.data.tables import Table, align, table_of_columns
+from babelscope.data.sentence_alignment import SplitSentences, align, sentences_of_columns
 
 HEADER = "index_id\tcategory\ttext\n"
 
@@ -26,7 +26,7 @@ HEADER = "index_id\tcategory\ttext\n"
 )
 def test_quoted_and_unquoted_cells(tmp_path, cell, text):
     (tmp_path / "a.tsv").write_text(f"{HEADER}7\ttravel\t{cell}\n")
-    assert table_of_columns(tmp_path / "a.tsv").texts == (text,)
+    assert sentences_of_columns(tmp_path / "a.tsv").texts == (text,)
 
 
 @given(st.lists(st.text(alphabet='ab" ,.é', min_size=1).filter(str.strip), min_size=1, max_size=5))
@@ -35,7 +35,7 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, texts):
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerows([("index_id", "category", "text"), *((i, "c", text) for i, text in enumerate(texts))])
-    assert list(table_of_columns(path).texts) == texts
+    assert list(sentences_of_columns(path).texts) == texts
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, texts):
 def test_defects_name_file_and_line(tmp_path, content, message):
     (tmp_path / "a.tsv").write_text(content)
     with pytest.raises(ValueError, match=message) as error:
-        table_of_columns(tmp_path / "a.tsv")
+        sentences_of_columns(tmp_path / "a.tsv")
     assert "\n" not in str(error.value)
 
 
 def test_alignment_is_by_id():
     tables = {
-        "eng_Latn": Table("e", ("1", "2"), ("one", "two"), ("a", "b")),
-        "deu_Latn": Table("d", ("2", "1"), ("zwei", "eins"), ("b", "a")),
+        "eng_Latn": SplitSentences("e", ("1", "2"), ("one", "two"), ("a", "b")),
+        "deu_Latn": SplitSentences("d", ("2", "1"), ("zwei", "eins"), ("b", "a")),
     }
     corpus = align("c", list(tables), ["dev"], lambda language, _: tables[language])
     assert corpus.ids == ("dev-1", "dev-2")
@@ -71,12 +71,12 @@ def test_alignment_is_by_id():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (Table("d", ("1",), ("eins",), ("a",)), "d has 1 and e has 2"),
-        (Table("d", ("1", "3"), ("eins", "drei"), ("a", "b")), "d lacks '2' of e, row 2"),
-        (Table("d", ("1", "2"), ("eins", "zwei"), ("a", "a")), "d, row 2 has 'a' and e, row 2 has 'b'"),
+        (SplitSentences("d", ("1",), ("eins",), ("a",)), "d has 1 and e has 2"),
+        (SplitSentences("d", ("1", "3"), ("eins", "drei"), ("a", "b")), "d lacks '2' of e, row 2"),
+        (SplitSentences("d", ("1", "2"), ("eins", "zwei"), ("a", "a")), "d, row 2 has 'a' and e, row 2 has 'b'"),
     ],
 )
 def test_misalignment_is_refused(table, message):
-    tables = {"eng_Latn": Table("e", ("1", "2"), ("one", "two"), ("a", "b")), "deu_Latn": table}
+    tables = {"eng_Latn": SplitSentences("e", ("1", "2"), ("one", "two"), ("a", "b")), "deu_Latn": table}
     with pytest.raises(ValueError, match=message):
         align("c", list(tables), ["dev"], lambda language, _: tables[language])

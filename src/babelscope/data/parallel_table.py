@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.names import REMEDY, find_names
-from babelscope.data.rows import Row, read_rows
+from babelscope.data.names import find_names
+from babelscope.data.sentence_alignment import align, sentences_of_rows
 from babelscope.data.split_files import aliases_of, files_of_splits
-from babelscope.data.splits import PARTS, cut, parse_split
-from babelscope.data.tables import align, table_of_rows
+from babelscope.data.splits import SPLITS, cut, parse_split
+from babelscope.data.table_files import Row, read_rows
 
 HEADER = {".csv": 2, ".tsv": 2}
-"""Row of the first sentence, where the first one is not 1."""
+"""Number of the first row after the header, by file ending; 1 for formats without a header."""
 Numbered = tuple[int, Row]
-"""A row, and which of the file it is, a header counted."""
+"""The number of a row in its file, a header counted, and the row."""
 Sentences = tuple[Sequence[Numbered], str, str]
 """The rows of a language, their place for errors, and the column of their sentences."""
 
@@ -30,19 +30,21 @@ def table(
     labels: str | None = None,
     name: str = "table",
 ) -> Corpus:
-    """Read aligned sentences from a table; `rows.READERS` has the formats.
+    """Read aligned sentences from a table; `table_files.READERS` has the formats.
 
     Args:
         languages: FLORES codes.
         split: train, dev and test are the first 70, the next 10 and the last 20 per cent, or, with {split} in `file`,
             files of their own; a union of them, or all.
-        file: the table, or a folder that `datasets` saved; {split} stands for a split, as in "data/{split}.parquet".
-        codes: what columns, or cells of `language`, call a FLORES code, where `find_names` does not find it.
-        language: the column that says in which language a row is; None if every language has a column.
-        text: the column of sentences then.
+        file: the table, or a folder that `datasets` saved; {split} is replaced by the name of a split, as in
+            "data/{split}.parquet".
+        codes: names by FLORES code of columns or in cells of `language`, where `find_names` does not find them.
+        language: the column of languages, in tables with a row per sentence and language; None if every language has
+            a column.
+        text: the column of sentences in such a table.
         ids: the column of sentence ids; None aligns by order.
         labels: the column of labels.
-        name: what the rows and the report call the corpus.
+        name: name of the corpus in rows and report.
 
     Raises:
         ValueError: if a language, split or column is unknown, a sentence is empty, or languages differ in sentences.
@@ -52,7 +54,7 @@ def table(
         raise ValueError("Expected `corpus.file` to be a table of parallel text, but got None; set it")
     pattern = Path(file).expanduser()
     apart = "{split}" in str(pattern)
-    files = files_of_splits(pattern) if apart else dict.fromkeys(PARTS, pattern)
+    files = files_of_splits(pattern) if apart else dict.fromkeys(SPLITS, pattern)
     splits = parse_split(split, files, corpus=name, aliases=aliases_of(files))
     tables = {}
     for part in splits if apart else ("row",):
@@ -63,7 +65,7 @@ def table(
         else:
             found = own_rows(_in_one_order(rows, ids), place, languages, codes, language=language, text=text)
         tables[part] = {
-            code: table_of_rows(
+            code: sentences_of_rows(
                 [row for _, row in own],
                 where,
                 key=ids,
@@ -83,7 +85,7 @@ def numbered_rows(path: Path) -> list[Numbered]:
 
 
 def _in_one_order(rows: Sequence[Numbered], ids: str | None) -> Sequence[Numbered]:
-    """Bring every language's rows into the order of ids in the file, or splits would hang on the first language."""
+    """Sort rows by the first occurrence of their id, so that splits do not depend on which language comes first."""
     if ids is None:
         return rows
     first: dict[str, int] = {}
@@ -108,7 +110,7 @@ def own_rows(
     *,
     language: str,
     text: str,
-    remedy: str = REMEDY,
+    key: str = "corpus",
 ) -> dict[str, Sentences]:
     """Find the rows of every language."""
     own: dict[str, list[Numbered]] = {}
@@ -119,5 +121,5 @@ def own_rows(
                 f"Expected the column {language!r} in {place}, row {number}, but it has {have}; correct it"
             )
         own.setdefault(str(row[language]), []).append((number, row))
-    called = find_names(languages, own, f"column {language} of {place}", codes, remedy=remedy)
+    called = find_names(languages, own, f"column {language} of {place}", codes, key=key)
     return {code: (own[name], f"{place}, rows of {language} {name}", text) for code, name in called.items()}

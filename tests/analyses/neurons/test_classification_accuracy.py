@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from babelscope.analyses.ablation import ablate
-from babelscope.analyses.neurons import topic_accuracy as module
-from babelscope.analyses.neurons.topic_accuracy import topic_accuracy
+from babelscope.analyses.neurons import classification_accuracy as module
+from babelscope.analyses.neurons.classification_accuracy import classification_accuracy
 from babelscope.data.corpora import Corpus
 from babelscope.models.parts import parts_of
 from tests.models.tiny import tiny_model, tiny_tokenizer
@@ -18,7 +18,7 @@ CORPUS = Corpus("toy", tuple("abcdefg"), {"eng_Latn": ENGLISH, "ell_Grek": GREEK
 
 
 def classifier(model_type="xlm-roberta"):
-    return tiny_model(model_type, "topic", depth=2, labels=3)
+    return tiny_model(model_type, "classification", depth=2, labels=3)
 
 
 @torch.no_grad()
@@ -33,7 +33,7 @@ def plain(model, language, corpus=CORPUS):
 
 
 def accuracies(parts, corpus=CORPUS):
-    rows = topic_accuracy(parts, tiny_tokenizer(), corpus, LABELS)
+    rows = classification_accuracy(parts, tiny_tokenizer(), corpus, LABELS)
     assert all((row["layer"], row["metric"], row["other"]) == ("", "accuracy", "") for row in rows)
     return {row["language"]: row["value"] for row in rows}
 

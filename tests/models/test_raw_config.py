@@ -1,4 +1,4 @@
-"""Gemma 3 and its like: the text model inside a checkpoint of several modalities, read as if it were alone."""
+"""Configurations as written; the text model inside a multimodal checkpoint such as Gemma 3, read as if alone."""
 
 import json
 
@@ -7,10 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from babelscope.models.adapters import lora, save_adapted
 from babelscope.models.load import load
-from babelscope.models.peek import peek
+from babelscope.models.raw_config import read_family_of_checkpoint
 from babelscope.models.table import read_table
-from tests.models.tiny import DEPTH, tiny_config, tiny_inputs, tiny_tokenizer
+from tests.models.tiny import DEPTH, save_checkpoint, tiny_config, tiny_inputs, tiny_tokenizer
 
 VISION = {
     "hidden_size": 16,
@@ -43,7 +44,7 @@ def test_states_and_predictions_are_those_of_the_whole(wrapped):
     inputs = tiny_inputs()
     expected = whole(**inputs, output_hidden_states=True)
     attended = inputs["attention_mask"].bool()
-    found = load(folder, task="lm")
+    found = load(folder, head="lm")
     got = found.model(**inputs, output_hidden_states=True)
     torch.testing.assert_close(got.logits[attended], expected.logits[attended])
     base = load(folder)
@@ -54,12 +55,12 @@ def test_states_and_predictions_are_those_of_the_whole(wrapped):
         torch.testing.assert_close(mine[attended], theirs[attended])
 
 
-@pytest.mark.parametrize("task", ["base", "topic", "lm"])
-def test_what_is_saved_is_a_text_model_of_its_own(wrapped, task, tmp_path):
-    found = load(wrapped[0], task=task, labels=5 if task == "topic" else None)
+@pytest.mark.parametrize("head", ["base", "classification", "lm"])
+def test_what_is_saved_is_a_text_model_of_its_own(wrapped, head, tmp_path):
+    found = load(wrapped[0], head=head, labels=5 if head == "classification" else None)
     found.model.save_pretrained(tmp_path)
     found.tokenizer.save_pretrained(tmp_path)
-    again = load(tmp_path, task=task, new_head=False)
+    again = load(tmp_path, head=head, new_head=False)
     assert type(again.model) is type(found.model)
     weights = found.model.state_dict()
     assert weights.keys() == again.model.state_dict().keys()
@@ -73,7 +74,7 @@ def test_table_and_family(wrapped):
     table = read_table(folder)
     assert torch.equal(table.weight, whole.get_input_embeddings().weight)
     assert table.tied
-    assert table.model_type == peek(folder).model_type == WRAPPED[whole.config.model_type][0]
+    assert table.model_type == read_family_of_checkpoint(folder).model_type == WRAPPED[whole.config.model_type][0]
 
 
 def test_newer_names_and_an_untied_head(wrapped, tmp_path):
@@ -90,7 +91,7 @@ def test_newer_names_and_an_untied_head(wrapped, tmp_path):
     written["text_config"]["tie_word_embeddings"] = written["tie_word_embeddings"] = False
     (tmp_path / "config.json").write_text(json.dumps(written))
     tiny_tokenizer().save_pretrained(tmp_path)
-    found = load(tmp_path, task="lm")
+    found = load(tmp_path, head="lm")
     assert not found.parts.tied
     assert not found.parts.lm_head.weight.any()
     assert torch.equal(found.parts.tokens.weight, whole.get_input_embeddings().weight)
@@ -103,3 +104,19 @@ def test_a_text_model_that_nobody_knows(wrapped, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(written))
     with pytest.raises(ValueError, match=f"`model_type` to be one of .*, but got '{written['model_type']}'"):
         load(tmp_path)
+
+
+def test_family_of_a_checkpoint_of_adapters_and_of_a_run(tmp_path):
+    folder = save_checkpoint(tmp_path / "mt5", "mt5", "lm")
+    assert read_family_of_checkpoint(folder).model_type == "mt5"
+    save_adapted(load(folder, head="lm", adapter=lora).model, tmp_path / "run" / "model")
+    assert read_family_of_checkpoint(tmp_path / "run" / "model").objective == "span"
+    (tmp_path / "run" / "manifest.json").write_text("{}")
+    assert read_family_of_checkpoint(tmp_path / "run").model_type == "mt5"
+
+
+def test_a_family_without_a_configuration(tmp_path):
+    with pytest.raises(ValueError, match=r"config\.json"):
+        read_family_of_checkpoint(tmp_path)
+    with pytest.raises(ValueError, match=r"`model\.checkpoint`"):
+        read_family_of_checkpoint("./nowhere")

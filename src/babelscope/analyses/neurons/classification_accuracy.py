@@ -14,7 +14,7 @@ from babelscope.states.embed import evaluating
 BATCH = 64
 
 
-def topic_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[str, ...]) -> Rows:
+def classification_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels: tuple[str, ...]) -> Rows:
     """Measure the share of sentences whose label the model gives, as rows `accuracy` per language and as their mean.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from babelscope.data.json_lines import read_json_lines
 from babelscope.data.reading import read_lines
-from babelscope.data.tables import unquote
+from babelscope.data.sentence_alignment import unquote
 
 QUOTED_WHOLE = re.compile(r'"(?:[^"]|"")*"')
 Row = Mapping[str, Any]
