@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from babelscope.files import whole_file
 from babelscope.training.interrupt import Interrupts
+from babelscope.training.progress import is_last_step
 from babelscope.training.within_epoch import count_batch, go_on, is_within, random_states, set_random_states
 
 TIME = 1
@@ -85,7 +86,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Save if it is time to, and end if that is asked for; gradients are never among what is saved."""
-        if trainer.fit_loop._should_accumulate() or _is_last_step(trainer):
+        if trainer.fit_loop._should_accumulate() or is_last_step(trainer):
             return
         word = self._agree(trainer)
         if word or (self.every_n_train_steps and trainer.global_step % self.every_n_train_steps == 0):
@@ -94,13 +95,13 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save at the end of an epoch."""
-        if not _is_last_step(trainer):
+        if not is_last_step(trainer):
             self._save(trainer)
             self._heed(trainer, self._agree(trainer))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Heed what came since the last epoch was saved."""
-        if _is_last_step(trainer):  # which need not end an epoch, so that others may have waited for this
+        if is_last_step(trainer):  # which need not end an epoch, so that others may have waited for this
             self._save(trainer)
         word = self._agree(trainer)
         self.interrupts.give_back()
@@ -157,10 +158,6 @@ class WholeFiles(TorchCheckpointIO):
             if isinstance(error.__context__, OSError):  # torch hides a full disk behind what its zip file says of it
                 raise error.__context__ from None
             raise
-
-
-def _is_last_step(trainer: pl.Trainer) -> bool:
-    return trainer.global_step == trainer.max_steps
 
 
 def last_path(folder: str | Path) -> Path:

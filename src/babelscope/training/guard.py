@@ -21,9 +21,9 @@ from babelscope.states.pool import Pool, mean
 from babelscope.training.folder import WritesRows
 from babelscope.training.measuring import first_decides
 from babelscope.training.probe import Probe
+from babelscope.training.progress import is_last_epoch, validates
 from babelscope.training.restore import RestorableParts
 from babelscope.training.scalars import layer_scalars
-from babelscope.training.validation import ends_here, validates
 from babelscope.training.wrapped import model_in
 
 
@@ -94,7 +94,7 @@ class AlignmentGuard(WritesRows):
                 "alone."
             )
         name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", key)
-        self.probe = Probe.of(
+        self.probe = Probe(
             corpus,
             tokenizer,
             {name: metric},
@@ -117,7 +117,6 @@ class AlignmentGuard(WritesRows):
         self.weights: dict[str, Tensor] = {}
         """What trained in the parts that are not frozen, after the last check."""
         self.rows: list[dict[str, Any]] = []
-        """Rows of every check of this process's life, on rank 0."""
         self.model: nn.Module | None = None
         """Whose step 0 the baseline is."""
 
@@ -171,7 +170,7 @@ class AlignmentGuard(WritesRows):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check at the end of an epoch of a training without validation, and of the last one, before it is measured."""
-        if not validates(trainer) or ends_here(trainer):
+        if not validates(trainer) or is_last_epoch(trainer):
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -247,10 +246,7 @@ class AlignmentGuard(WritesRows):
         if not self.parts.leaves_to_train(self._held):
             trainer.should_stop = True  # nothing would change any more
         if trainer.is_global_zero:
-            self.rows += rows
-            self.probe.write(rows, step=step)
-            for logger in trainer.loggers:
-                logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=step)
+            self.publish(trainer, self.probe.name, rows, step=step, epoch=epoch, scalars=layer_scalars(rows))
         trainer.strategy.barrier("alignment_guard")
 
     def _fallen(self, scores: Mapping[str, float]) -> int | None:

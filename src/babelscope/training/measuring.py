@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,7 +10,21 @@ from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.utilities import rank_zero_warn
 
 from babelscope.training.folder import WritesRows
-from babelscope.training.validation import ends_here, validates
+from babelscope.training.progress import is_last_epoch, validates
+
+
+def check_every_n_epochs(
+    value: int, *, least: int = 1, remedy: str = "leave the callback out to measure nothing"
+) -> None:
+    """Check the argument `every_n_epochs` of a callback.
+
+    Raises:
+        ValueError: if it is no whole number, or too small.
+    """
+    if not isinstance(value, Integral) or int(value) < least:
+        raise ValueError(
+            f"Expected argument `every_n_epochs` to be a whole number from {least}, but got {value}; {remedy}."
+        )
 
 
 class OncePerStep(WritesRows):
@@ -104,7 +119,7 @@ class Measuring(OncePerStep, ABC):
         Averaged weights are an exception: they are swapped in for validations, and at the end in no certain order.
         """
         super().on_train_epoch_end(trainer, pl_module)
-        last = ends_here(trainer) and not _averages(trainer)
+        last = is_last_epoch(trainer) and not _averages(trainer)
         if last or not validates(trainer):
             self._measure_if_due(trainer, pl_module, last=last)
 

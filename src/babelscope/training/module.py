@@ -15,6 +15,7 @@ from babelscope.models.parts import parts_of
 from babelscope.models.trainable import named_parts
 from babelscope.training.alignment import ContrastiveTerm
 from babelscope.training.divergence import Divergence, refuse_non_finite_loss, refuse_non_finite_weights
+from babelscope.training.progress import is_last_step
 
 Optimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
 Schedule = Callable[..., torch.optim.lr_scheduler.LRScheduler]
@@ -94,7 +95,7 @@ class FineTuner(pl.LightningModule):
     def on_train_batch_end(self, *args: Any) -> None:
         """Look at what an epoch or the last step has made, before callbacks measure and export it."""
         trainer = self.trainer
-        if trainer.is_last_batch or trainer.global_step == trainer.max_steps:
+        if trainer.is_last_batch or is_last_step(trainer):
             self._refuse_divergence()
 
     def on_train_end(self) -> None:

@@ -23,11 +23,11 @@ from babelscope.report.page import write_page
 from babelscope.report.runs import scores_of
 from babelscope.report.table import read_run
 from babelscope.states import prepare
-from babelscope.training.callbacks import LayerScores
 from babelscope.training.checkpoint import last_path
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
 from babelscope.training.interrupt import told_to_end
+from babelscope.training.layer_scores import LayerScores
 from babelscope.training.module import FineTuner
 from babelscope.training.monitors import refuse_unknown_monitors
 from babelscope.verbs.config.building import (
