@@ -127,8 +127,8 @@ class AlignmentGuard(WritesRows):
         for callback in callbacks:
             if isinstance(callback, WeightAveraging):
                 raise ValueError(
-                    f"Expected a guarded training without {type(callback).__name__}, but `callbacks` has one, whose "
-                    "averages go on moving what the guard has frozen; leave one of them out."
+                    "Expected no weight averaging together with the alignment guard, but `callbacks` has "
+                    f"{type(callback).__name__}, which would keep changing frozen weights; remove one of them."
                 )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -151,7 +151,7 @@ class AlignmentGuard(WritesRows):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Turn the dropout of frozen parts off again, which leaving a validation turns on."""
-        self.parts.still(self._held)
+        self.parts.disable_dropout(self._held)
 
     def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Hide the gradients of frozen parts from clipping and optimizer, and keep what is about to train first."""

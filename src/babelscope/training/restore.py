@@ -76,8 +76,8 @@ class RestorableParts:
         for _, parameter in self.of(parts):
             parameter.grad = None
 
-    def still(self, parts: Iterable[int]) -> None:
-        """Turn the dropout of some parts off, as in every frozen part."""
+    def disable_dropout(self, parts: Iterable[int]) -> None:
+        """Put some parts in eval mode, as every frozen part is."""
         for part in parts:
             for module in self.modules[part]:
                 module.eval()

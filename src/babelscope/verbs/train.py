@@ -26,7 +26,7 @@ from babelscope.states import prepare
 from babelscope.training.checkpoint import last_path
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
-from babelscope.training.interrupt import told_to_end
+from babelscope.training.interrupt import exit_by_signal
 from babelscope.training.layer_scores import LayerScores
 from babelscope.training.module import FineTuner
 from babelscope.training.monitors import refuse_unknown_monitors
@@ -140,7 +140,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         tell_of_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(loggers if trainer.is_global_zero else [], plain):
-        with told_to_end(trainer, last_path(folder)), _misconfigured():
+        with exit_by_signal(trainer, last_path(folder)), _misconfigured():
             trainer.fit(module, data, ckpt_path=last)
             if trainer.received_sigterm:  # after the last step, which the test would forget
                 raise SIGTERMException

@@ -118,8 +118,9 @@ def pretrain(
         refuse_short(module.model, max(len(ids) for texts in pairs.ids.values() for ids in texts))
         loader = DataLoader(pairs, batch_size=None, collate_fn=module.collate)  # type: ignore[arg-type]
         trainer(max_epochs=1, callbacks=[KeepRevisions(temporary, tokenizer, recipe.keep)]).fit(module, loader)
-        if not all(bool(weight.isfinite().all()) for weight in module.model.parameters()):
-            raise _diverged(recipe, "others at the end")
+        for name, weight in module.model.named_parameters():
+            if not weight.isfinite().all():
+                raise _diverged(recipe, f"NaN or infinite values in {name} at the end")
         module.model.eval().save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
     return folder
