@@ -53,7 +53,7 @@ def refuse_shared(callbacks: Iterable[WritesRows]) -> None:
     """Refuse two callbacks that write the same files.
 
     Raises:
-        ValueError: naming the folder and both.
+        ValueError: if two of them do.
     """
     writers: dict[Path, WritesRows] = {}
     for callback in callbacks:

@@ -121,7 +121,7 @@ class AlignmentGuard(WritesRows):
         """Whose step 0 the baseline is."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse what would undo the guard's work."""
+        """Refuse weight averaging, which would change frozen weights."""
         super().on_fit_start(trainer, pl_module)
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
         for callback in callbacks:
@@ -150,7 +150,7 @@ class AlignmentGuard(WritesRows):
         self.drop_later(trainer)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Turn the dropout of frozen parts off again, which leaving a validation turns on."""
+        """Turn the dropout of frozen parts off again, which the end of a validation turns on."""
         self.parts.disable_dropout(self._held)
 
     def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -174,11 +174,11 @@ class AlignmentGuard(WritesRows):
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Check what the last steps left, so that what is tested and saved is within the tolerance."""
+        """Check the final weights, so that what is tested and saved is within the tolerance."""
         self._check(trainer, pl_module, epoch=trainer.current_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep what a resumed run needs to be the one it would have been."""
+        """Return what a resumed run needs to go on as if it had not stopped."""
         kept = {"baseline": self.baseline, "frozen": self.frozen, "step": self.step, "weights": self.weights}
         return {**kept, "measured": self._measured}
 
@@ -194,7 +194,7 @@ class AlignmentGuard(WritesRows):
 
     @property
     def _measured(self) -> dict[str, str]:
-        """What a baseline may be compared with."""
+        """The score and the sentences of the baseline, with which a resumed run has to go on."""
         (metric,) = self.probe.metrics.values()
         function, given = (metric.func, metric.keywords) if isinstance(metric, partial) else (metric, {})
         plain = {name: value for name, value in given.items() if isinstance(value, str | int | float | None)}
@@ -256,18 +256,18 @@ class AlignmentGuard(WritesRows):
         return min((n for n in fallen if n > self.frozen), default=None)
 
     def _scores(self, trainer: pl.Trainer, model: nn.Module) -> dict[str, float]:
-        """Measure the watched layers; every process gets what the first one found, for all have to decide alike."""
+        """Measure the watched layers; all processes get the scores of the first one, so that they decide alike."""
         pooled = self.probe.embed_together(trainer, model)
-        found = {}
+        scores = {}
         if trainer.is_global_zero:
             watched = replace(pooled, layers={str(layer): pooled.layers[str(layer)] for layer in self.watched})
             # 0 is where a metric that compares takes its start from
             rows = self.probe.measure(watched, step=trainer.global_step if self.baseline else 0, epoch=0)
             whole = [row for row in rows if not row["language"] and not row["other"]]
-            found = {row["layer"]: row["value"] for row in whole if row["metric"] == self.key}
-            if not found:
+            scores = {row["layer"]: row["value"] for row in whole if row["metric"] == self.key}
+            if not scores:
                 raise ValueError(
                     f"Expected argument `key` to be a result of the guard's metric per layer or language, but got "
                     f"{self.key!r}; it has {', '.join(dict.fromkeys(row['metric'] for row in whole))}."
                 )
-        return trainer.strategy.broadcast(found)
+        return trainer.strategy.broadcast(scores)

@@ -77,7 +77,7 @@ class LayerScores(Measuring):
         """Of the last measurement, as they are logged."""
 
     def find_start(self) -> None:
-        """Refuse to go on without the states of step 0, where a metric compares with them."""
+        """Check that the states of step 0 are there, where a metric compares with them."""
         self.probe.find_start()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -86,7 +86,7 @@ class LayerScores(Measuring):
         self._describe(trainer, pl_module, finished=False)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure what came of the training, and say that it has ended."""
+        """Measure the final weights, and write down that the run has finished."""
         super().on_train_end(trainer, pl_module)
         self._describe(trainer, pl_module, finished=True)
 
@@ -108,10 +108,11 @@ class LayerScores(Measuring):
                 self.scalars = layer_scalars(rows)
                 self.publish(trainer, self.probe.name, rows, step=step, epoch=epoch, scalars=self.scalars)
         self.scalars = trainer.strategy.broadcast(self.scalars)  # all processes have to decide alike
-        found = [callback.scalars for callback in trainer.callbacks if isinstance(callback, LayerScores)]  # type: ignore[attr-defined]
-        if trainer.global_step == 0 and all(found):
-            refuse_unmeasured_monitors(trainer, pl_module, {name for scalars in found for name in scalars})
+        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        measured = [callback.scalars for callback in callbacks if isinstance(callback, LayerScores)]
+        if trainer.global_step == 0 and all(measured):  # the last of these callbacks has measured
+            refuse_unmeasured_monitors(trainer, pl_module, {name for scalars in measured for name in scalars})
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
-        """Let `ModelCheckpoint` and `EarlyStopping` monitor the layers; loggers have had them already."""
+        """Let `ModelCheckpoint` and `EarlyStopping` monitor the layers; loggers have the scores already."""
         pl_module.log_dict(self.scalars, logger=False, on_step=False, on_epoch=True, batch_size=1)

@@ -28,7 +28,7 @@ def check_every_n_epochs(
 
 
 class OncePerStep(WritesRows):
-    """Know which step was the last, also in a run that was resumed.
+    """Remember the last step that was measured, also in a run that is resumed.
 
     Between two optimizer steps, as gradients add up, several validations find the same weights.
     """
@@ -37,7 +37,7 @@ class OncePerStep(WritesRows):
     """The last step that was measured."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say so, in the first of these callbacks, where steps are taken that Lightning does not count."""
+        """Warn, in the first of these callbacks, if steps are taken that Lightning does not count."""
         uncounted = trainer.global_step == 0 and not pl_module.automatic_optimization
         if uncounted and trainer.current_epoch == 0 and self._place(trainer) <= 0:
             rank_zero_warn(
@@ -49,7 +49,7 @@ class OncePerStep(WritesRows):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keep it by place, for two callbacks of one class may be in a Trainer, whose `state_dict` has to differ."""
+        """Keep the last step by place: `state_dict` has to differ between two callbacks of one class."""
         checkpoint.setdefault("measured_steps", {})[self._place(trainer)] = self.measured
 
     def on_load_checkpoint(
@@ -76,9 +76,9 @@ def first_decides(trainer: pl.Trainer, check: Callable[[], None]) -> None:
             check()
         except ValueError as error:
             refusal = error
-    told = trainer.strategy.broadcast(None if refusal is None else str(refusal))
-    if told is not None:
-        raise ValueError(told) from refusal
+    message = trainer.strategy.broadcast(None if refusal is None else str(refusal))
+    if message is not None:
+        raise ValueError(message) from refusal
 
 
 class Measuring(OncePerStep, ABC):
@@ -91,16 +91,16 @@ class Measuring(OncePerStep, ABC):
         """Measure the model as it is, after so many epochs."""
 
     def find_start(self) -> None:
-        """Refuse to go on, before anything is trained, without what later measurements compare with.
+        """Check, before anything is trained, that a resumed run has what later measurements compare with.
 
-        The first process is asked, which alone measures.
+        Only the first process measures, so only it is asked.
 
         Raises:
-            ValueError: if it is not there, or was kept of something else.
+            ValueError: if it is not there, or was measured otherwise.
         """
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure step 0, before anything is learnt; a resumed run has it already, or ends here."""
+        """Measure step 0, before anything is learnt; a resumed run has to have it already."""
         if trainer.global_step == 0:
             self.measured = -1
             self._measure_once(trainer, pl_module, epoch=0)
@@ -124,12 +124,12 @@ class Measuring(OncePerStep, ABC):
             self._measure_if_due(trainer, pl_module, last=last)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure what came of a training that was stopped within an epoch."""
+        """Measure the final weights of a training that ended within an epoch."""
         if not _averages(trainer):
             self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
-        """Let other callbacks of the Trainer decide by what was just measured; by default there is nothing."""
+        """Log what was just measured, so that other callbacks can monitor it; nothing by default."""
 
     def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, last: bool = False) -> None:
         epoch = trainer.current_epoch + 1

@@ -97,7 +97,7 @@ class NeuronScores(Measuring):
         self.rows: list[dict[str, Any]] = []
 
     def find_start(self) -> None:
-        """Refuse to go on without the key neurons of step 0."""
+        """Check that the key neurons of step 0 are there."""
         self.start.read()
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:

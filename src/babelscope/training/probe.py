@@ -102,7 +102,7 @@ class Probe:
         return pooled
 
     def find_start(self) -> None:
-        """Refuse to go on without the states of step 0, where a metric compares with them.
+        """Check that the states of step 0 are there, where a metric compares with them.
 
         Without a run folder only the first process has them.
 

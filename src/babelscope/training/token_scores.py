@@ -60,7 +60,7 @@ class TokenScores(Measuring):
         self.rows: list[dict[str, Any]] = []
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a table that is not the one that is read, before anything is written."""
+        """Refuse a table with an adapter, before anything is written."""
         super().on_fit_start(trainer, pl_module)
         refuse_adapted(parts_of(model_in(pl_module, self.attribute), self.family).tokens)
 
@@ -81,7 +81,7 @@ def refuse_adapted(tokens: nn.Module) -> None:
     """Refuse a token table with an adapter, for its weight is not what the model reads.
 
     Raises:
-        ValueError: naming the kind of adapter.
+        ValueError: if it has one.
     """
     adapted = next((module for module in tokens.modules() if isinstance(module, BaseTunerLayer)), None)
     if adapted is not None:

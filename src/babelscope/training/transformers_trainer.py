@@ -64,7 +64,7 @@ class TransformersLayerScores(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Refuse another callback's folder, before either has written; a resumed run has step 0, or ends here."""
+        """Refuse another callback's folder, before either has written; a resumed run has to have step 0."""
         self.trains, self.measured = True, -1
         folder = self.probe.folder
         if folder is not None:
@@ -79,7 +79,7 @@ class TransformersLayerScores(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Measure step 0, and say that a training goes on."""
+        """Measure step 0, and write down that the run has begun."""
         if state.global_step == 0:
             self._measure(kwargs["model"], state, epoch=0)
             self._drop_later(state)
@@ -100,7 +100,7 @@ class TransformersLayerScores(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Leave later evaluations alone, and say that the training has ended."""
+        """Ignore later evaluations, and write down that the run has finished."""
         self.trains = False
         if state.is_world_process_zero:
             describe_own_run(self.probe, kwargs["model"], finished=True)

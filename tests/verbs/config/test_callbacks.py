@@ -49,7 +49,7 @@ def test_no_callbacks_is_no_error():
     ("callback", "message"),
     [
         (
-            partial(LastCheckpoint, every=3),
+            partial(LastCheckpoint, **{"every": 3}),
             r"keys of `callbacks.one` to be among .*, but got `every`; nearest: every_n",
         ),
         (EarlyStopping("loss"), r"`callbacks.one.monitor` to be one of train_loss, validation_loss, but got 'loss'"),
