@@ -1,5 +1,6 @@
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -14,6 +15,7 @@ from tests.models.tiny import tiny_tokenizer
 from tests.training.runs import PROBED, WATCHED, size
 
 FOLDER = Path("run")
+MISSPELT: dict[str, Any] = {"every": 3}
 
 
 class Own(pl.Callback):
@@ -49,7 +51,7 @@ def test_no_callbacks_is_no_error():
     ("callback", "message"),
     [
         (
-            partial(LastCheckpoint, **{"every": 3}),
+            partial(LastCheckpoint, **MISSPELT),
             r"keys of `callbacks.one` to be among .*, but got `every`; nearest: every_n",
         ),
         (EarlyStopping("loss"), r"`callbacks.one.monitor` to be one of train_loss, validation_loss, but got 'loss'"),
