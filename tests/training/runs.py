@@ -18,9 +18,9 @@ from babelscope.metrics import LayerSample, ilo
 from babelscope.metrics.drift import drift
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import FAMILIES
-from babelscope.training.callbacks import LayerScores
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
+from babelscope.training.layer_scores import LayerScores
 from babelscope.training.module import FineTuner
 from tests.models.tiny import tiny_tokenizer
 

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning.plugins import MixedPrecision
 from torch.optim import SGD, AdamW
 
-from babelscope.training.divergence import EVERY, Divergence
+from babelscope.training.divergence import EVERY, Divergence, refuse_non_finite_weights
 from babelscope.training.export import ExportModel
 from tests.models.tiny import tiny_model, tiny_tokenizer
 from tests.training.runs import constant, make_data, make_module, make_trainer, same, weights_of
@@ -61,7 +61,9 @@ def test_what_the_last_step_makes_of_the_weights_is_not_exported(tmp_path):
     export = ExportModel(tiny_tokenizer(), folder=tmp_path)
     model = tiny_model("xlm-roberta", "classification")
     module = make_module(model, optimizer=partial(SGD, lr=float("inf")), schedule=constant)
-    with pytest.raises(ValueError, match=r"finite weights, but got others in .* after step 1; lower optimizer.lr"):
+    with pytest.raises(
+        ValueError, match=r"finite weights, but got NaN or infinite values in .* after step 1; lower optimizer.lr"
+    ):
         fit(tmp_path, export, module=module, max_steps=1)
     assert not (tmp_path / "model").exists()
 
@@ -131,8 +133,8 @@ class Many:
     precision = "32-true"
     lightning_module = torch.nn.Linear(1, 1)
 
-    def __init__(self, others=True):
-        self.strategy, self.others, self.asked = self, others, []
+    def __init__(self, *, others=True, first=True):
+        self.strategy, self.others, self.is_global_zero, self.asked = self, others, first, []
 
     def reduce_boolean_decision(self, decision, all):
         self.asked.append(decision)
@@ -142,17 +144,30 @@ class Many:
 def test_where_a_look_costs_time_there_are_few_and_all_processes_end():
     trainer, seen = Many(), Divergence()
     for _ in range(2 * EVERY + 1):
-        seen.note(torch.tensor(1.0), trainer, "training")
+        seen.add(torch.tensor(1.0), trainer, "training")
     assert trainer.asked == [True, True]
     trainer.global_step = 6
-    seen.note(torch.tensor(float("inf")), trainer, "training")
+    seen.add(torch.tensor(float("inf")), trainer, "training")
     with pytest.raises(ValueError, match="but got inf in step 7 of training"):
-        seen.look(trainer, "training")
-    seen.look(trainer, "training")  # nothing is left to look at
+        seen.check(trainer, "training")
+    seen.check(trainer, "training")  # nothing is left to look at
     other = Many(others=False)
-    seen.note(torch.tensor(1.0), other, "training")
-    with pytest.raises(ValueError, match="but got one that is not in another process in step 1"):
-        seen.look(other, "training")
+    seen.add(torch.tensor(1.0), other, "training")
+    with pytest.raises(ValueError, match="but got a non-finite loss in another process in step 1"):
+        seen.check(other, "training")
+
+
+@pytest.mark.parametrize(("first", "error"), [(True, ValueError), (False, SystemExit)])
+def test_only_the_first_process_says_why_training_ends(first, error):
+    seen, trainer, model = Divergence(), Many(first=first), torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(model.weight, float("nan"))
+    seen.add(torch.tensor(float("nan")), trainer, "training")
+    with pytest.raises(error) as of_loss:
+        seen.check(trainer, "training")
+    with pytest.raises(error) as of_weights:
+        refuse_non_finite_weights(model, trainer)
+    if not first:  # another exit would make Lightning kill the first process, perhaps before it has said so
+        assert of_loss.value.code == of_weights.value.code == 0
 
 
 def test_looking_leaves_the_weights_as_they_would_be(tmp_path, monkeypatch):
@@ -164,7 +179,7 @@ def test_looking_leaves_the_weights_as_they_would_be(tmp_path, monkeypatch):
         return weights_of(module.model)
 
     looked = trained()
-    monkeypatch.setattr(Divergence, "note", lambda *args: None)
+    monkeypatch.setattr(Divergence, "add", lambda *args: None)
     assert same(looked, trained())
 
 

@@ -93,7 +93,7 @@ def test_a_process_that_is_told_to_end_saves_and_goes_on_when_it_is_run_again(wh
     assert requeued.exists()
     assert torch.load(find_last(tmp_path), weights_only=True)["global_step"] == 4
     assert end_at(5, USR2, tmp_path) == 128 + USR2
-    assert end_at(6, INT, tmp_path) == 1  # which `told_to_end` mends
+    assert end_at(6, INT, tmp_path) == 1  # which `exit_by_signal` mends
     assert "Ctrl-C again ends at once" in (tmp_path / "said").read_text()
     assert end_at(EPOCHS * STEPS, TERM, tmp_path) == 0
     refuse_other_runs(whole, tmp_path)

@@ -115,6 +115,7 @@ def test_a_wrong_attribute_is_refused_before_training(tmp_path):
     assert trainer.global_step == 0
 
 
-def test_keeping_a_negative_number_of_epochs_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"`every_n_epochs` to be at least 0, but got -1"):
-        ExportModel(tiny_tokenizer(), folder=tmp_path, every_n_epochs=-1)
+@pytest.mark.parametrize("n", [-1, 0.5])
+def test_epochs_to_keep_are_counted_from_0(n, tmp_path):
+    with pytest.raises(ValueError, match=rf"`every_n_epochs` to be a whole number from 0, but got {n}; 0 keeps the"):
+        ExportModel(tiny_tokenizer(), folder=tmp_path, every_n_epochs=n)

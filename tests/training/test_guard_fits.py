@@ -48,7 +48,7 @@ def test_what_begins_to_train_later_goes_back_and_is_held(tmp_path):
 @pytest.mark.parametrize("averaging", [WeightAveraging, EMAWeightAveraging])
 def test_averaged_weights_are_refused(averaging, tmp_path):
     trainer = make_trainer(tmp_path, guard(), averaging())
-    with pytest.raises(ValueError, match=rf"a guarded training without {averaging.__name__}, but .*; leave one of"):
+    with pytest.raises(ValueError, match=rf"no weight averaging .* has {averaging.__name__}, which .*; remove one of"):
         trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
 
 

@@ -15,7 +15,13 @@ from babelscope.training.measuring import Measuring, first_decides
 from babelscope.training.module import FineTuner
 from babelscope.training.token_scores import TokenScores
 from tests.models.tiny import tiny_model, tiny_tokenizer
-from tests.training.runs import METRICS, PROBED, guard, make_data, make_module, make_trainer
+from tests.training.runs import METRICS, PROBED, guard, layer_scores, make_data, make_module, make_trainer
+from tests.training.test_neuron_scores import neuron_scores
+from tests.training.test_transformers_trainer import twin
+
+
+def token_scores(**options):
+    return TokenScores(partial(TokenScorer, k=5), PROBED, tiny_tokenizer(), **options)
 
 
 class Noted(Measuring):
@@ -78,6 +84,14 @@ def test_sanity_checks_and_other_validations_are_not_measured_and_training_witho
     for epoch in range(4):
         callback.on_train_epoch_end(at(epoch + 1, epoch, validates=False), None)
     assert callback.seen == [(2, 2), (4, 4)]
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2"])
+@pytest.mark.parametrize("make", [layer_scores, neuron_scores, token_scores, twin])
+def test_epochs_between_measurements_are_a_whole_number(make, n):
+    message = rf"`every_n_epochs` to be a whole number from 1, but got {n}; leave the callback out to measure nothing"
+    with pytest.raises(ValueError, match=message):
+        make(every_n_epochs=n)
 
 
 def test_a_training_after_another_begins_anew():

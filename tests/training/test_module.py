@@ -1,3 +1,4 @@
+from functools import partial
 from itertools import product
 
 import pytest
@@ -5,6 +6,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities.seed import isolate_rng
+from torch.optim.lr_scheduler import StepLR
+from transformers import get_constant_schedule, get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from babelscope.models import freeze, parts_of
 from babelscope.models.adapters import lora
@@ -173,3 +176,25 @@ def test_early_stopping_finds_its_score(tmp_path):
     trainer = make_trainer(tmp_path, stop, max_epochs=3)
     trainer.fit(make_module(tiny_model("llama", "classification")), make_data())
     assert trainer.current_epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("schedule", "shares"),
+    [
+        (get_linear_schedule_with_warmup, [0, 0.5, 1, 2 / 3, 1 / 3]),
+        (get_constant_schedule_with_warmup, [0, 0.5, 1, 1, 1]),
+        (get_constant_schedule, [1, 1, 1, 1, 1]),
+        (partial(StepLR, step_size=2, gamma=0.5), [1, 1, 0.5, 0.5, 0.25]),
+    ],
+)
+def test_a_schedule_is_told_the_steps_that_it_asks_for(schedule, shares, tmp_path):
+    class Rates(pl.Callback):
+        def __init__(self):
+            self.seen = []
+
+        def on_train_batch_start(self, trainer, *args):
+            self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    rates, module = Rates(), make_module(tiny_model("llama", "topic"), schedule=schedule, warmup=0.4)
+    make_trainer(tmp_path, rates, max_steps=5, limit_val_batches=0).fit(module, make_data())
+    assert rates.seen == pytest.approx([1e-2 * share for share in shares])

@@ -3,14 +3,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from babelscope.report.table import read
-from babelscope.training.probe import Probe
+from babelscope.training.probe import Probe, ScoreCache
 from tests.models.tiny import tiny_model, tiny_tokenizer
 from tests.training.runs import METRICS, PROBED, size
 
 
 def make(folder=None, **options):
-    return Probe.of(PROBED, tiny_tokenizer(), METRICS, folder=folder, max_tokens=200, **options)
+    return Probe(PROBED, tiny_tokenizer(), METRICS, folder=folder, max_tokens=200, **options)
 
 
 def test_shares_of_processes_add_up_to_the_whole_bit_by_bit():
@@ -40,18 +39,10 @@ def test_a_whole_is_put_together_in_place():
         assert torch.equal(x, 2 * mine.layers[layer])
 
 
-def test_a_step_measured_again_replaces_its_rows(tmp_path):
-    model, probe = tiny_model("llama"), make(str(tmp_path), run="r")
-    rows = probe.score(probe.embed(model), step=7, epoch=1)
-    probe.score(probe.embed(model), step=7, epoch=1)
-    assert len(read(tmp_path)) == len(rows)
+def test_rows_name_run_step_and_epoch():
+    probe = make(run="r")
+    rows = probe.measure(probe.embed(tiny_model("llama")), step=7, epoch=1)
     assert {(row["run"], row["step"], row["epoch"]) for row in rows} == {("r", 7, 1)}
-
-
-def test_when_it_is_due():
-    assert [epoch for epoch in range(1, 7) if make(every_n_epochs=3).due(epoch)] == [3, 6]
-    with pytest.raises(ValueError, match=r"`every_n_epochs` to be a whole number from 1, but got -1"):
-        make(every_n_epochs=-1)
 
 
 def counting(measured):
@@ -61,7 +52,7 @@ def counting(measured):
         measured.append(sample)
         return METRICS["size"](sample)
 
-    return Probe.of(PROBED, tiny_tokenizer(), {"size": size}, folder=None, max_tokens=200)
+    return Probe(PROBED, tiny_tokenizer(), {"size": size}, max_tokens=200)
 
 
 def test_a_layer_that_has_not_changed_is_not_measured_again():
@@ -89,11 +80,22 @@ def test_after_step_0_all_is_measured_again():
     assert len(measured) == 12
 
 
-@pytest.mark.parametrize("given", [{"every_n_epochs": 1.5}, {"metrics": [size]}])
-def test_arguments_of_a_wrong_type_are_refused(given):
-    options = {"metrics": METRICS, "folder": None, **given}
-    with pytest.raises(ValueError, match=r"got 1\.5; leave|functions by name, but got list; write"):
-        Probe.of(PROBED, tiny_tokenizer(), **options)
+def test_states_are_compared_bit_by_bit():
+    cache, states, computed = ScoreCache(), torch.zeros(4, 2), []
+
+    def rows(layer, states):
+        return cache.rows(layer, states, lambda: computed.append(layer) or [{"value": len(computed)}])
+
+    assert rows("0", states) == rows("0", states.clone()) == [{"value": 1}]
+    assert rows("0", -states) == [{"value": 2}]  # -0.0 is another number to some metrics
+    assert rows("1", states) == [{"value": 3}]
+    cache.clear()
+    assert rows("1", states) == [{"value": 4}]
+
+
+def test_metrics_have_names():
+    with pytest.raises(ValueError, match="functions by name, but got list; write"):
+        Probe(PROBED, tiny_tokenizer(), [size])
 
 
 @pytest.mark.parametrize(
@@ -106,4 +108,4 @@ def test_arguments_of_a_wrong_type_are_refused(given):
 )
 def test_arguments_of_another_kind_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        Probe.of(*arguments, METRICS, folder=None)
+        Probe(*arguments, METRICS)

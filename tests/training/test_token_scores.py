@@ -66,11 +66,6 @@ def test_translations_of_the_lab_are_scored():
     assert "translation_p@1" in {row["metric"] for row in rows}
 
 
-def test_every_n_epochs_is_at_least_1():
-    with pytest.raises(ValueError, match="every_n_epochs"):
-        TokenScores(SCORER, PROBED, tiny_tokenizer(), every_n_epochs=0)
-
-
 @pytest.mark.parametrize(
     "adapter",
     [

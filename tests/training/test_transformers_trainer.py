@@ -99,11 +99,6 @@ def test_every_second_epoch(tmp_path):
     assert points(scores) == [(0, 0), (8, 2)]
 
 
-def test_measuring_never_is_refused():
-    with pytest.raises(ValueError, match=r"`every_n_epochs` to be a whole number from 1, but got 0"):
-        twin(every_n_epochs=0)
-
-
 def test_two_in_one_folder_are_refused_before_they_write(tmp_path):
     one, other = (twin(folder=tmp_path / "run") for _ in range(2))
     with pytest.raises(ValueError, match=r"`folder` to be another one for each TransformersLayerScores .* of its own"):

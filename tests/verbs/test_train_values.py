@@ -93,6 +93,7 @@ RIGHT = [
     ("trainer.val_check_interval=1", "trainer.check_val_every_n_epoch=null", "trainer.log_every_n_steps=0"),
     ("trainer.val_check_interval='00:01:00:00'", "trainer.num_sanity_val_steps=-1", "trainer.gradient_clip_val=inf"),
     ("optimizer.lr=0", "optimizer.weight_decay=0", "warmup=1", "threads=1"),
+    ("schedule._target_=transformers.get_constant_schedule",),
     ("optimizer._target_=transformers.Adafactor", "+optimizer.relative_step=false", "+optimizer.decay_rate=-0.7"),
 ]
 

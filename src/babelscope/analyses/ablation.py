@@ -201,6 +201,6 @@ def _refuse_recomputed(parts: Parts, block: nn.Module) -> None:
 
 def _passed_by(parts: Parts, i: int, place: str) -> str:
     return (
-        f"Expected block {i + 1} of a {parts.family.model_type} model to call its module at {place!r}, where neurons are "
-        f"switched off, but it did not; {remedy_for_bypassed(parts.family, 'place')}"
+        f"Expected block {i + 1} of a {parts.family.model_type} model to call its module at {place!r}, where neurons "
+        f"are switched off, but it did not; {remedy_for_bypassed(parts.family, 'place')}"
     )

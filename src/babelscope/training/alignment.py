@@ -26,8 +26,8 @@ class ContrastiveTerm:
         temperature: Of the similarities.
         weight: Of the term in the loss; with 0 it is not computed.
         pairs: Per batch and process.
-        between: Pairs of the source with each other language, or pairs of any two. What moves the languages apart is
-            training on the source, so tying it to each of the others is what costs least and aims best.
+        between: "source" pairs the source with each other language, "all" any two languages. Training on the source
+            is what moves languages apart, so pairs with it use the term best.
         seed: Of the draw.
         max_length: Tokens per sentence at most.
 
@@ -54,7 +54,7 @@ class ContrastiveTerm:
         for name, fits, contract, value in (
             ("temperature", temperature > 0, "positive", temperature),
             ("weight", weight >= 0, "at least 0", weight),
-            ("pairs", pairs >= 2, "at least 2, for other sentences are what a translation is told from", pairs),
+            ("pairs", pairs >= 2, "at least 2, for the other sentences are the negatives", pairs),
             (
                 "corpus.sentences",
                 len(corpus.ids) >= pairs,

@@ -30,7 +30,7 @@ class Order(DistributedSampler[Any]):
 
 
 class TrainLoader(DataLoader[Any]):
-    """Batches that a checkpoint within an epoch knows how to go on with, by Lightning's protocol for loaders.
+    """Batches that a run goes on with from a checkpoint within an epoch, by Lightning's protocol for loaders.
 
     The order is fixed by seed and epoch, so where it was left is all there is to remember.
     """
@@ -38,7 +38,7 @@ class TrainLoader(DataLoader[Any]):
     sampler: Order
 
     def state_dict(self) -> dict[str, int]:
-        """Tell the epoch, and how many of its examples were given: no worker draws them in advance."""
+        """Return the epoch, and how many of its examples were given; no worker draws any in advance."""
         return {"epoch": self.sampler.epoch, "examples": self.sampler.given}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""What a function and its settings are called, to tell one measurement from another."""
+"""Names of functions with their settings, to distinguish one measurement from another."""
 
 import re
 from functools import partial
@@ -7,7 +7,7 @@ from functools import partial
 def describe(value: object) -> str:
     """Name a function, and what is set of it by `partial`; any other value is written as in code.
 
-    What an object of one's own holds is told by its `repr` alone.
+    Of any other object, only its `repr` counts.
     """
     if not isinstance(value, partial):
         named = getattr(value, "__qualname__", None)

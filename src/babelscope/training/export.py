@@ -9,6 +9,7 @@ from peft import PeftModel
 
 from babelscope.files import whole_folder
 from babelscope.models.adapters import save_adapted
+from babelscope.training.measuring import check_every_n_epochs
 from babelscope.training.wrapped import model_in
 
 
@@ -35,8 +36,7 @@ class ExportModel(pl.Callback):
     """
 
     def __init__(self, tokenizer: Any, *, folder: str | Path, every_n_epochs: int = 0, attribute: str = "model"):
-        if every_n_epochs < 0:
-            raise ValueError(f"Expected argument `every_n_epochs` to be at least 0, but got {every_n_epochs}.")
+        check_every_n_epochs(every_n_epochs, least=0, remedy="0 keeps the last model alone")
         self.tokenizer, self.folder = tokenizer, Path(folder) / "model"
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
 

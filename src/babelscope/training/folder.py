@@ -1,12 +1,12 @@
-"""The rows of one training in its run folder: each file has one writer, and none is of an abandoned branch."""
+"""The rows of one training in its run folder: each file has one writer, and none has steps that were undone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 
-from babelscope.report.table import drop_later
+from babelscope.report.table import drop_later, write_step
 
 
 class WritesRows(pl.Callback):
@@ -16,11 +16,31 @@ class WritesRows(pl.Callback):
     """The run folder; None where rows are kept in memory only."""
     series: tuple[str, ...] = ()
     """The kinds of its rows, which begin the names of their files."""
+    rows: list[dict[str, Any]]
+    """What this process has published, on rank 0; a resumed run has earlier rows in its folder only."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse another callback that would write the same files, before either has."""
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
         refuse_shared(callback for callback in callbacks if isinstance(callback, WritesRows))
+
+    def publish(
+        self,
+        trainer: pl.Trainer,
+        series: str,
+        rows: list[dict[str, Any]],
+        *,
+        step: int,
+        epoch: int,
+        scalars: Mapping[str, float] | None = None,
+    ) -> None:
+        """Keep the rows of one step, write them as its one file, and log scalars; for the first process to call."""
+        self.rows += rows
+        if self.folder is not None:
+            write_step(self.folder, series, step, rows)
+        if scalars is not None:
+            for logger in trainer.loggers:
+                logger.log_metrics({**scalars, "epoch": epoch}, step=step)
 
     def drop_later(self, trainer: pl.Trainer) -> None:
         """Remove rows of steps that this training has yet to come to, in the first process."""
@@ -33,7 +53,7 @@ def refuse_shared(callbacks: Iterable[WritesRows]) -> None:
     """Refuse two callbacks that write the same files.
 
     Raises:
-        ValueError: naming the folder and both.
+        ValueError: if two of them do.
     """
     writers: dict[Path, WritesRows] = {}
     for callback in callbacks:

@@ -21,9 +21,9 @@ from babelscope.states.pool import Pool, mean
 from babelscope.training.folder import WritesRows
 from babelscope.training.measuring import first_decides
 from babelscope.training.probe import Probe
+from babelscope.training.progress import is_last_epoch, validates
 from babelscope.training.restore import RestorableParts
 from babelscope.training.scalars import layer_scalars
-from babelscope.training.validation import ends_here, validates
 from babelscope.training.wrapped import model_in
 
 
@@ -94,7 +94,7 @@ class AlignmentGuard(WritesRows):
                 "alone."
             )
         name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", key)
-        self.probe = Probe.of(
+        self.probe = Probe(
             corpus,
             tokenizer,
             {name: metric},
@@ -117,19 +117,18 @@ class AlignmentGuard(WritesRows):
         self.weights: dict[str, Tensor] = {}
         """What trained in the parts that are not frozen, after the last check."""
         self.rows: list[dict[str, Any]] = []
-        """Rows of every check of this process's life, on rank 0."""
         self.model: nn.Module | None = None
         """Whose step 0 the baseline is."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse what would undo the guard's work."""
+        """Refuse weight averaging, which would change frozen weights."""
         super().on_fit_start(trainer, pl_module)
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
         for callback in callbacks:
             if isinstance(callback, WeightAveraging):
                 raise ValueError(
-                    f"Expected a guarded training without {type(callback).__name__}, but `callbacks` has one, whose "
-                    "averages go on moving what the guard has frozen; leave one of them out."
+                    "Expected no weight averaging together with the alignment guard, but `callbacks` has "
+                    f"{type(callback).__name__}, which would keep changing frozen weights; remove one of them."
                 )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -151,8 +150,8 @@ class AlignmentGuard(WritesRows):
         self.drop_later(trainer)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Turn the dropout of frozen parts off again, which leaving a validation turns on."""
-        self.parts.still(self._held)
+        """Turn the dropout of frozen parts off again, which the end of a validation turns on."""
+        self.parts.disable_dropout(self._held)
 
     def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Hide the gradients of frozen parts from clipping and optimizer, and keep what is about to train first."""
@@ -171,15 +170,15 @@ class AlignmentGuard(WritesRows):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check at the end of an epoch of a training without validation, and of the last one, before it is measured."""
-        if not validates(trainer) or ends_here(trainer):
+        if not validates(trainer) or is_last_epoch(trainer):
             self._check(trainer, pl_module, epoch=trainer.current_epoch + 1)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Check what the last steps left, so that what is tested and saved is within the tolerance."""
+        """Check the final weights, so that what is tested and saved is within the tolerance."""
         self._check(trainer, pl_module, epoch=trainer.current_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep what a resumed run needs to be the one it would have been."""
+        """Return what a resumed run needs to go on as if it had not stopped."""
         kept = {"baseline": self.baseline, "frozen": self.frozen, "step": self.step, "weights": self.weights}
         return {**kept, "measured": self._measured}
 
@@ -195,7 +194,7 @@ class AlignmentGuard(WritesRows):
 
     @property
     def _measured(self) -> dict[str, str]:
-        """What a baseline may be compared with."""
+        """The score and the sentences of the baseline, with which a resumed run has to go on."""
         (metric,) = self.probe.metrics.values()
         function, given = (metric.func, metric.keywords) if isinstance(metric, partial) else (metric, {})
         plain = {name: value for name, value in given.items() if isinstance(value, str | int | float | None)}
@@ -247,10 +246,7 @@ class AlignmentGuard(WritesRows):
         if not self.parts.leaves_to_train(self._held):
             trainer.should_stop = True  # nothing would change any more
         if trainer.is_global_zero:
-            self.rows += rows
-            self.probe.write(rows, step=step)
-            for logger in trainer.loggers:
-                logger.log_metrics({**layer_scalars(rows), "epoch": epoch}, step=step)
+            self.publish(trainer, self.probe.name, rows, step=step, epoch=epoch, scalars=layer_scalars(rows))
         trainer.strategy.barrier("alignment_guard")
 
     def _fallen(self, scores: Mapping[str, float]) -> int | None:
@@ -260,18 +256,18 @@ class AlignmentGuard(WritesRows):
         return min((n for n in fallen if n > self.frozen), default=None)
 
     def _scores(self, trainer: pl.Trainer, model: nn.Module) -> dict[str, float]:
-        """Measure the watched layers; every process gets what the first one found, for all have to decide alike."""
+        """Measure the watched layers; all processes get the scores of the first one, so that they decide alike."""
         pooled = self.probe.embed_together(trainer, model)
-        found = {}
+        scores = {}
         if trainer.is_global_zero:
             watched = replace(pooled, layers={str(layer): pooled.layers[str(layer)] for layer in self.watched})
             # 0 is where a metric that compares takes its start from
             rows = self.probe.measure(watched, step=trainer.global_step if self.baseline else 0, epoch=0)
             whole = [row for row in rows if not row["language"] and not row["other"]]
-            found = {row["layer"]: row["value"] for row in whole if row["metric"] == self.key}
-            if not found:
+            scores = {row["layer"]: row["value"] for row in whole if row["metric"] == self.key}
+            if not scores:
                 raise ValueError(
                     f"Expected argument `key` to be a result of the guard's metric per layer or language, but got "
                     f"{self.key!r}; it has {', '.join(dict.fromkeys(row['metric'] for row in whole))}."
                 )
-        return trainer.strategy.broadcast(found)
+        return trainer.strategy.broadcast(scores)

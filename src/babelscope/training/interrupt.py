@@ -1,4 +1,4 @@
-"""Signals that ask a training to end: remembered until all is saved, then handed to whoever heeded them before."""
+"""Signals that ask a training to end: held back until all is saved, then delivered to the handlers of before."""
 
 import os
 import signal
@@ -13,72 +13,73 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-HEEDED = (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM)
+HANDLED = (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM)
 """Ctrl-C; what submitit sends before a time limit or a preemption; what docker, spot machines and scancel send."""
 
 
 class Interrupts:
-    """Remember a signal instead of ending by it, until the training has saved and hands it on.
+    """Hold a signal back instead of ending by it, until the training has saved and delivers it.
 
-    A signal that was ignored before stays ignored. A second Ctrl-C ends at once. Only the main thread can heed any.
+    A signal that was ignored before stays ignored. A second Ctrl-C ends at once. Python lets only the main thread
+    handle signals; in another one nothing is held back.
     """
 
     def __init__(self) -> None:
-        self.told = 0
-        """The signal that waits to be heeded; 0 while there is none."""
+        self.pending = 0
+        """The signal that waits to be delivered; 0 while there is none."""
         self.before: dict[int, Callable[[int, FrameType | None], Any] | int] = {}
-        """What heeded each signal before."""
+        """The handler of each signal before this one."""
 
-    def look(self) -> None:
-        """Note who heeds the signals now, before anybody who has to do with the training does."""
-        self.told = 0
-        found = {signum: signal.getsignal(signum) for signum in HEEDED}
-        self.before = {signum: who for signum, who in found.items() if who not in (signal.SIG_IGN, None)}
+    def remember_handlers(self) -> None:
+        """Remember the current signal handlers, before Lightning or this callback replaces them."""
+        self.pending = 0
+        current = {signum: signal.getsignal(signum) for signum in HANDLED}
+        self.before = {signum: handler for signum, handler in current.items() if handler not in (signal.SIG_IGN, None)}
         if threading.current_thread() is not threading.main_thread():
             self.before.clear()
 
-    def take(self) -> None:
-        """Heed the signals in place of whoever does."""
+    def install(self) -> None:
+        """Hold signals back from now on."""
         for signum in self.before:
-            signal.signal(signum, self._remember)
+            signal.signal(signum, self._hold_back)
 
-    def give_back(self) -> None:
-        """Let those heed the signals who did before."""
-        for signum, who in self.before.items():
-            signal.signal(signum, who)
+    def restore(self) -> None:
+        """Put the remembered handlers back."""
+        for signum, handler in self.before.items():
+            signal.signal(signum, handler)
 
-    def hand_on(self, signum: int, *, code: int) -> None:
-        """Let whoever heeded a signal before do so now; return where they let the training go on.
+    def deliver(self, signum: int, *, code: int) -> None:
+        """Let the handler of before have a signal now; return if it lets the training go on.
 
         Args:
             signum: The signal.
-            code: To end with where nobody did, so that the system would have ended the process.
+            code: To exit with where there was no handler, so that the system would have ended the process.
 
         Raises:
-            SystemExit: by the one who heeds it, or as nobody does.
+            SystemExit: by the handler, or because there was none.
             KeyboardInterrupt: for Ctrl-C, as Python does.
         """
-        self.told = 0
-        who = self.before.get(signum, signal.SIG_IGN)
-        if who == signal.SIG_DFL:
+        self.pending = 0
+        handler = self.before.get(signum, signal.SIG_IGN)
+        if handler == signal.SIG_DFL:
             raise SystemExit(code)
-        signal.signal(signum, who)
+        signal.signal(signum, handler)
         signal.raise_signal(signum)
         if signum in self.before:
-            signal.signal(signum, self._remember)
+            signal.signal(signum, self._hold_back)
 
-    def _remember(self, signum: int, frame: FrameType | None) -> None:
-        if signum == self.told == signal.SIGINT:
+    def _hold_back(self, signum: int, frame: FrameType | None) -> None:
+        if signum == self.pending == signal.SIGINT:
             signal.default_int_handler(signum, frame)
         if signum == signal.SIGINT and os.environ.get("LOCAL_RANK", "0") == "0":
             # print may be what was interrupted
             os.write(2, b"\nbabelscope: saving at the end of this step, then ending; Ctrl-C again ends at once\n")
-        self.told = signum
+        self.pending = signum
 
 
 @contextmanager
-def told_to_end(trainer: pl.Trainer, last: Path) -> Iterator[None]:
-    """End by a signal as other commands do: Lightning makes a failure of Ctrl-C, and of SIGTERM an end like any other.
+def exit_by_signal(trainer: pl.Trainer, last: Path) -> Iterator[None]:
+    """Exit by a signal as other commands do; Lightning turns Ctrl-C into a failure, and SIGTERM into a normal end.
 
     Args:
         trainer: Of what runs inside.
@@ -86,7 +87,7 @@ def told_to_end(trainer: pl.Trainer, last: Path) -> Iterator[None]:
 
     Raises:
         KeyboardInterrupt: for Ctrl-C.
-        SystemExit: for SIGTERM where no callback saves: in the first process with 128 + its number, as it also says.
+        SystemExit: for SIGTERM where no callback saves: in the first process with 128 + its number, and a message.
     """
     try:
         yield

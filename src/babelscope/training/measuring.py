@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,11 +10,25 @@ from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.utilities import rank_zero_warn
 
 from babelscope.training.folder import WritesRows
-from babelscope.training.validation import ends_here, validates
+from babelscope.training.progress import is_last_epoch, validates
+
+
+def check_every_n_epochs(
+    value: int, *, least: int = 1, remedy: str = "leave the callback out to measure nothing"
+) -> None:
+    """Check the argument `every_n_epochs` of a callback.
+
+    Raises:
+        ValueError: if it is no whole number, or too small.
+    """
+    if not isinstance(value, Integral) or int(value) < least:
+        raise ValueError(
+            f"Expected argument `every_n_epochs` to be a whole number from {least}, but got {value}; {remedy}."
+        )
 
 
 class OncePerStep(WritesRows):
-    """Know which step was the last, also in a run that was resumed.
+    """Remember the last step that was measured, also in a run that is resumed.
 
     Between two optimizer steps, as gradients add up, several validations find the same weights.
     """
@@ -22,7 +37,7 @@ class OncePerStep(WritesRows):
     """The last step that was measured."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say so, in the first of these callbacks, where steps are taken that Lightning does not count."""
+        """Warn, in the first of these callbacks, if steps are taken that Lightning does not count."""
         uncounted = trainer.global_step == 0 and not pl_module.automatic_optimization
         if uncounted and trainer.current_epoch == 0 and self._place(trainer) <= 0:
             rank_zero_warn(
@@ -34,7 +49,7 @@ class OncePerStep(WritesRows):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keep it by place, for two callbacks of one class may be in a Trainer, whose `state_dict` has to differ."""
+        """Keep the last step by place: `state_dict` has to differ between two callbacks of one class."""
         checkpoint.setdefault("measured_steps", {})[self._place(trainer)] = self.measured
 
     def on_load_checkpoint(
@@ -61,9 +76,9 @@ def first_decides(trainer: pl.Trainer, check: Callable[[], None]) -> None:
             check()
         except ValueError as error:
             refusal = error
-    told = trainer.strategy.broadcast(None if refusal is None else str(refusal))
-    if told is not None:
-        raise ValueError(told) from refusal
+    message = trainer.strategy.broadcast(None if refusal is None else str(refusal))
+    if message is not None:
+        raise ValueError(message) from refusal
 
 
 class Measuring(OncePerStep, ABC):
@@ -76,16 +91,16 @@ class Measuring(OncePerStep, ABC):
         """Measure the model as it is, after so many epochs."""
 
     def find_start(self) -> None:
-        """Refuse to go on, before anything is trained, without what later measurements compare with.
+        """Check, before anything is trained, that a resumed run has what later measurements compare with.
 
-        The first process is asked, which alone measures.
+        Only the first process measures, so only it is asked.
 
         Raises:
-            ValueError: if it is not there, or was kept of something else.
+            ValueError: if it is not there, or was measured otherwise.
         """
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure step 0, before anything is learnt; a resumed run has it already, or ends here."""
+        """Measure step 0, before anything is learnt; a resumed run has to have it already."""
         if trainer.global_step == 0:
             self.measured = -1
             self._measure_once(trainer, pl_module, epoch=0)
@@ -104,17 +119,17 @@ class Measuring(OncePerStep, ABC):
         Averaged weights are an exception: they are swapped in for validations, and at the end in no certain order.
         """
         super().on_train_epoch_end(trainer, pl_module)
-        last = ends_here(trainer) and not _averages(trainer)
+        last = is_last_epoch(trainer) and not _averages(trainer)
         if last or not validates(trainer):
             self._measure_if_due(trainer, pl_module, last=last)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure what came of a training that was stopped within an epoch."""
+        """Measure the final weights of a training that ended within an epoch."""
         if not _averages(trainer):
             self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
-        """Let other callbacks of the Trainer decide by what was just measured; by default there is nothing."""
+        """Log what was just measured, so that other callbacks can monitor it; nothing by default."""
 
     def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, last: bool = False) -> None:
         epoch = trainer.current_epoch + 1

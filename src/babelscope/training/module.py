@@ -1,8 +1,9 @@
 """Fine-tuning of a Hugging Face model on one language, tested in every other."""
 
+import inspect
 import math
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -15,6 +16,7 @@ from babelscope.models.parts import parts_of
 from babelscope.models.trainable import named_parts
 from babelscope.training.alignment import ContrastiveTerm
 from babelscope.training.divergence import Divergence, refuse_non_finite_loss, refuse_non_finite_weights
+from babelscope.training.progress import is_last_step
 
 Optimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
 Schedule = Callable[..., torch.optim.lr_scheduler.LRScheduler]
@@ -28,7 +30,8 @@ class FineTuner(pl.LightningModule):
         source: The training language, which is also the language of validation.
         languages: Languages of the test loaders, in their order.
         optimizer: Makes the optimizer from parameter groups.
-        schedule: Makes the schedule from (optimizer, num_warmup_steps, num_training_steps).
+        schedule: Makes the schedule from the optimizer and those of `num_warmup_steps` and `num_training_steps` that it
+            takes.
         warmup: Share of all steps that warm up.
         labels: Number of classes; None for language modelling, which is scored by its loss in nats per target.
         seed: With epoch and process, of dropout and masks, so that a resumed run is the one it would have been.
@@ -84,25 +87,25 @@ class FineTuner(pl.LightningModule):
             term = self.alignment(epoch=self.current_epoch, batch=batch_idx, rank=self.global_rank)
             self.log("alignment_loss", term, prog_bar=True)
             loss = loss + self.alignment.weight * term
-        self.divergence.note(loss, self.trainer, self._training)
+        self.divergence.add(loss, self.trainer, self._training)
         return loss
 
     def on_validation_start(self) -> None:
-        """Look at the losses before a validation finds what they tell."""
-        self.divergence.look(self.trainer, self._training)
+        """Check the losses of training first, so that an error names the step that diverged."""
+        self.divergence.check(self.trainer, self._training)
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """Look at what an epoch or the last step has made, before callbacks measure and export it."""
+        """Check losses and weights after an epoch or the last step, before callbacks measure and export them."""
         trainer = self.trainer
-        if trainer.is_last_batch or trainer.global_step == trainer.max_steps:
+        if trainer.is_last_batch or is_last_step(trainer):
             self._refuse_divergence()
 
     def on_train_end(self) -> None:
-        """Look at it where training ends within an epoch, as by time."""
+        """Check them where training ends within an epoch, as by `max_time`."""
         self._refuse_divergence()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep no weights to go on from that lead nowhere."""
+        """Refuse to save weights that have diverged."""
         self._refuse_divergence()
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -126,7 +129,8 @@ class FineTuner(pl.LightningModule):
                 "max_epochs and max_steps without an end; set one of them. A max_time may end it before."
             )
         total = int(steps)
-        schedule = self.make_schedule(optimizer, num_warmup_steps=round(self.warmup * total), num_training_steps=total)
+        counts = {"num_warmup_steps": round(self.warmup * total), "num_training_steps": total}
+        schedule = self.make_schedule(optimizer, **_taken(self.make_schedule, counts))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
@@ -156,7 +160,7 @@ class FineTuner(pl.LightningModule):
         return f"training in {self.source}"
 
     def _refuse_divergence(self) -> None:
-        self.divergence.look(self.trainer, self._training)
+        self.divergence.check(self.trainer, self._training)
         refuse_non_finite_weights(self.model, self.trainer)
 
     def _scored(self) -> tuple[str, ...]:
@@ -175,3 +179,10 @@ class FineTuner(pl.LightningModule):
             accuracy: Metric = self.accuracies[key]  # type: ignore[assignment]
             accuracy.update(output.logits.argmax(dim=-1), batch["labels"])
             self.log(f"{stage}_accuracy/{language}", accuracy, **options)
+
+
+def _taken(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose the arguments that a function takes: a constant schedule has no use for numbers of steps."""
+    parameters = inspect.signature(function).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {name: value for name, value in arguments.items() if takes_any or name in parameters}

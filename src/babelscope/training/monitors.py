@@ -1,4 +1,4 @@
-"""What early stopping and checkpoints decide by: refused before training where it is nothing that is logged."""
+"""Refuse, before training, monitors of early stopping and checkpoints that nothing logs."""
 
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
@@ -7,9 +7,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 OURS = ("babelscope.", "pytorch_lightning.")
-"""Beginnings of modules whose callbacks log nothing that one could decide by."""
+"""Packages whose callbacks log nothing to monitor but scores of layers."""
 LAYER = "/layer_"
-"""In the names of what is logged of a layer."""
+"""In the names of logged scores of layers."""
 
 
 def refuse_unknown_monitors(callbacks: Mapping[str, pl.Callback], logged: Sequence[str]) -> None:
@@ -23,7 +23,7 @@ def refuse_unknown_monitors(callbacks: Mapping[str, pl.Callback], logged: Sequen
         logged: What the training logs.
 
     Raises:
-        ValueError: naming the key, the value and what is logged.
+        ValueError: if early stopping monitors another name; the message lists those that are logged.
     """
     if not all(type(callback).__module__.startswith(OURS) for callback in callbacks.values()):
         return
@@ -44,7 +44,7 @@ def refuse_unmeasured_monitors(trainer: pl.Trainer, pl_module: pl.LightningModul
     A module or a callback of a user's own may log anything, so beside one nothing is refused here.
 
     Raises:
-        ValueError: naming the monitor and the nearest scores that there are.
+        ValueError: if a monitor is not measured; the message has the nearest names.
     """
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     if not all(type(one).__module__.startswith(OURS) for one in (pl_module, *callbacks)):

@@ -16,10 +16,10 @@ from babelscope.states.neurons import Place, check_place
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import READINGS
 from babelscope.training.description import describe
-from babelscope.training.measuring import Measuring
+from babelscope.training.measuring import Measuring, check_every_n_epochs
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
-from babelscope.training.start_masks import StartMasks
+from babelscope.training.start import StartTensors
 from babelscope.training.wrapped import model_in
 
 Masks = Mapping[str, Tensor]
@@ -36,7 +36,7 @@ class NeuronScores(Measuring):
     neurons in memory: languages x sentences x blocks x F numbers of 4 bytes.
 
     Args:
-        scorer: What scores them: `analyses.neuron_study.score_activations`.
+        scorer: What scores them: `babelscope.analyses.neurons.study.score_activations`.
         corpus: Parallel sentences that are embedded at every measurement.
         tokenizer: The model's tokenizer.
         reading: Where neurons are read: "down_input" or "gate".
@@ -67,8 +67,9 @@ class NeuronScores(Measuring):
         attribute: str = "model",
     ):
         check_place(reading, "reading")
+        check_every_n_epochs(every_n_epochs)
         self.scorer, self.every_n_epochs, self.attribute = scorer, every_n_epochs, attribute
-        self.probe = Probe.of(
+        self.probe = Probe(
             corpus,
             tokenizer,
             {},
@@ -77,7 +78,6 @@ class NeuronScores(Measuring):
             run=run,
             family=family,
             max_tokens=max_tokens,
-            every_n_epochs=every_n_epochs,
             name=f"neurons-{reading}",
             reading=READINGS[reading],
         )
@@ -92,23 +92,20 @@ class NeuronScores(Measuring):
             "scorer": describe(scorer),
         }
         self.folder, self.series = self.probe.folder, (self.probe.name,)
-        file = None if folder is None else Path(folder) / "states" / f"key-neurons-{reading}.safetensors"
-        self.start = StartMasks(file, origin)
+        file = None if self.folder is None else self.folder / "states" / f"key-neurons-{reading}.safetensors"
+        self.start = StartTensors(file, origin, what="key neurons", remedy="leave out callbacks=neuron_scores")
         self.rows: list[dict[str, Any]] = []
-        """Rows of every measurement of this process's life, on rank 0."""
 
     def find_start(self) -> None:
-        """Refuse to go on without the key neurons of step 0."""
+        """Check that the key neurons of step 0 are there."""
         self.start.read()
 
     def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
-        """Score activations and write their rows; the key neurons of step 0 are kept."""
-        scored, masks = self.scorer(pooled, None if step == 0 else self.start.read())
+        """Score activations; the key neurons of step 0 are kept, and those of later steps compared with them."""
+        scored, masks = self.scorer(pooled, None if step == 0 else self.start.read()[0])
         if step == 0:
             self.start.keep(masks)
-        rows = [{"run": self.probe.run, "step": step, "epoch": epoch, **row} for row in scored]
-        self.probe.write(rows, step=step)
-        return rows
+        return [{"run": self.probe.run, "step": step, "epoch": epoch, **row} for row in scored]
 
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
         """Score the neurons, in the share of this process."""
@@ -116,13 +113,13 @@ class NeuronScores(Measuring):
             pooled = self.probe.embed_together(trainer, model_in(pl_module, self.attribute))
             pooled.refuse_non_finite()  # in every process: one that ends alone would leave the others waiting
             if trainer.is_global_zero:
-                rows = self.score(pooled, step=trainer.global_step, epoch=epoch)
-                self.rows += rows
+                step = trainer.global_step
+                rows = self.score(pooled, step=step, epoch=epoch)
                 whole = {
                     f"{row['metric']}/model": row["value"]
                     for row in rows
                     if not (row["layer"] or row["language"] or row["other"])
                 }
-                for logger in trainer.loggers:
-                    logger.log_metrics({**layer_scalars(rows), **whole, "epoch": epoch}, step=trainer.global_step)
+                scalars = {**layer_scalars(rows), **whole}
+                self.publish(trainer, self.probe.name, rows, step=step, epoch=epoch, scalars=scalars)
         trainer.strategy.barrier("neuron_scores")

@@ -1,4 +1,4 @@
-"""What `babelscope report` asks of a run folder, for the rows of a callback in somebody's own Trainer."""
+"""The files that `babelscope report` needs beside the rows, for a callback in somebody's own Trainer."""
 
 from pathlib import Path
 

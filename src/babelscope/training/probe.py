@@ -1,13 +1,14 @@
-"""What is measured in every layer while a model trains, and where the rows go."""
+"""What is measured in every layer while a model trains, by all callbacks alike."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from numbers import Integral
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
@@ -15,78 +16,76 @@ from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.metrics.score import score
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
-from babelscope.report.table import write_step
-from babelscope.states.embed import Pooled, Prepared, embed, prepare
+from babelscope.states.embed import Pooled, embed, prepare
 from babelscope.states.pool import Pool, mean
 from babelscope.states.reading import STATES, Reading
 from babelscope.training.description import describe
-from babelscope.training.start import StartStates
-from babelscope.training.unchanged import Rows, Unchanged
+from babelscope.training.start import StartTensors
+
+Rows = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
 class Probe:
-    """A tokenized parallel corpus, the metrics, and the run folder that receives their rows.
+    """A tokenized parallel corpus, the metrics that are measured on it, and the states of step 0.
 
     All callbacks that score a model measure by it, so Lightning and `transformers.Trainer` give the same numbers as
     `babelscope probe`.
+
+    Args:
+        corpus: Parallel sentences.
+        tokenizer: The model's tokenizer.
+        metrics: Functions of one layer, by name.
+        pool: From token states to one vector per sentence.
+        folder: Run folder; the states of step 0 are kept in its `states/`. None keeps them in memory.
+        run: Identifier in every row.
+        family: Where the layers are, for a model type that is not known.
+        max_tokens: Positions per batch.
+        name: Of the files that are written.
+        reading: What a layer holds.
+
+    Raises:
+        ValueError: if an argument is of another kind.
     """
 
-    prepared: Prepared
-    metrics: Mapping[str, LayerMetric]
-    pool: Pool = mean
-    folder: Path | None = None
-    family: Family | None = None
-    run: str = ""
-    every_n_epochs: int = 1
-    name: str = "layers"
-    """Of the files that are written."""
-    reading: Reading = STATES
-    """What a layer holds."""
-    wrote: dict[str, str] = field(init=False, default_factory=dict)
-    """Of every column, the name of the metric that wrote it; empty before something is measured."""
-    start: StartStates = field(init=False)
-    unchanged: Unchanged = field(init=False, default_factory=Unchanged)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.every_n_epochs, Integral) or self.every_n_epochs < 1:
-            raise ValueError(
-                f"Expected argument `every_n_epochs` to be a whole number from 1, but got {self.every_n_epochs}; "
-                "leave the callback out to measure nothing."
-            )
-        if not isinstance(self.metrics, Mapping):
-            raise ValueError(
-                f"Expected argument `metrics` to be functions by name, but got {type(self.metrics).__name__}; "
-                'write {"ilo": ilo}.'
-            )
-        file = None if self.folder is None else self.folder / "states" / f"{self.name}.safetensors"
-        object.__setattr__(self, "start", StartStates(file, self.prepared.tokens, describe(self.pool)))
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         corpus: Corpus,
         tokenizer: Any,
         metrics: Mapping[str, LayerMetric],
         *,
-        folder: str | Path | None,
+        pool: Pool = mean,
+        folder: str | Path | None = None,
+        run: str = "",
+        family: Family | None = None,
         max_tokens: int = 4096,
-        **options: Any,
-    ) -> "Probe":
-        """Tokenize the corpus and keep the rest; options are the fields above.
-
-        Raises:
-            ValueError: if an argument is of another kind.
-        """
+        name: str = "layers",
+        reading: Reading = STATES,
+    ):
         if not isinstance(corpus, Corpus) or not callable(tokenizer):
-            name, value = ("tokenizer", tokenizer) if isinstance(corpus, Corpus) else ("corpus", corpus)
-            wanted = "a Corpus" if name == "corpus" else "the model's tokenizer"
+            argument, value = ("tokenizer", tokenizer) if isinstance(corpus, Corpus) else ("corpus", corpus)
+            wanted = "a Corpus" if argument == "corpus" else "the model's tokenizer"
             raise ValueError(
-                f"Expected argument `{name}` to be {wanted}, but got {type(value).__name__}; the order is corpus, "
+                f"Expected argument `{argument}` to be {wanted}, but got {type(value).__name__}; the order is corpus, "
                 "tokenizer, metrics."
             )
-        prepared = prepare(corpus, tokenizer, max_tokens=max_tokens)
-        return cls(prepared, metrics, folder=None if folder is None else Path(folder), **options)
+        if not isinstance(metrics, Mapping):
+            raise ValueError(
+                f"Expected argument `metrics` to be functions by name, but got {type(metrics).__name__}; "
+                'write {"ilo": ilo}.'
+            )
+        self.prepared = prepare(corpus, tokenizer, max_tokens=max_tokens)
+        self.metrics, self.pool, self.run, self.family = metrics, pool, run, family
+        self.folder = None if folder is None else Path(folder)
+        self.name, self.reading = name, reading
+        self.wrote: dict[str, str] = {}
+        """Of every column, the name of the metric that wrote it; empty before something is measured."""
+        self.start = StartTensors(
+            None if self.folder is None else self.folder / "states" / f"{name}.safetensors",
+            {"tokens": self.prepared.tokens, "pool": describe(pool)},
+            what="states",
+            remedy="leave out the metrics that compare with them, such as drift",
+        )
+        self._cache = ScoreCache()
 
     def embed(self, model: nn.Module, *, rank: int = 0, world: int = 1) -> Pooled:
         """Embed this process's share of the corpus; points of other shares stay 0."""
@@ -102,51 +101,60 @@ class Probe:
                 x.copy_(trainer.strategy.reduce(x.to(trainer.strategy.root_device), reduce_op="sum"))
         return pooled
 
-    def due(self, epoch: int) -> bool:
-        """Whether to measure after so many epochs."""
-        return epoch % self.every_n_epochs == 0
-
-    @property
-    def compares(self) -> bool:
-        """Whether a metric compares with step 0."""
-        return any(needs_start(metric) for metric in self.metrics.values())
-
     def find_start(self) -> None:
-        """Refuse to go on without the states of step 0, where a metric compares with them.
+        """Check that the states of step 0 are there, where a metric compares with them.
 
-        Without a run folder the first process alone has them.
+        Without a run folder only the first process has them.
 
         Raises:
             ValueError: if they are not there, or were pooled otherwise or from other tokens.
         """
-        if self.compares:
+        if self._compares:
             self.start.read()
 
-    def measure(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
+    def measure(self, pooled: Pooled, *, step: int, epoch: int) -> Rows:
         """Score every layer that has changed; states of step 0 are kept first, where a metric compares with them."""
         start = None
-        if self.compares:
+        if self._compares:
             if step == 0:
-                self.start.keep(pooled)
-            start = self.start.read()
+                self.start.keep(pooled.layers, names=pooled.languages, ids=pooled.ids)
+            layers, about = self.start.read()
+            start = Pooled(layers, tuple(about["names"]), tuple(about["ids"]))
         if step == 0:
-            self.unchanged.forget()
-        rows = [row for layer, sample in pooled.samples(start) for row in self._rows(layer, sample, pooled)]
+            self._cache.clear()
+        rows: Rows = []
+        for layer, sample in pooled.samples(start):
+            rows += self._cache.rows(layer, pooled.layers[layer], partial(self._score, layer, sample))
         return [{"run": self.run, "step": step, "epoch": epoch, **row} for row in rows]
 
-    def _rows(self, layer: str, sample: LayerSample, pooled: Pooled) -> Rows:
-        found = self.unchanged.find(layer, pooled.layers[layer])
-        if found is None:
-            found = self.unchanged.keep(layer, list(score([(layer, sample)], self.metrics, wrote=self.wrote)))
-        return found
+    @property
+    def _compares(self) -> bool:
+        """Whether a metric compares with step 0."""
+        return any(needs_start(metric) for metric in self.metrics.values())
 
-    def score(self, pooled: Pooled, *, step: int, epoch: int) -> list[dict[str, Any]]:
-        """Score every layer; rows of one step are one file, so a step measured again replaces it."""
-        rows = self.measure(pooled, step=step, epoch=epoch)
-        self.write(rows, step=step)
-        return rows
+    def _score(self, layer: str, sample: LayerSample) -> Rows:
+        return list(score([(layer, sample)], self.metrics, wrote=self.wrote))
 
-    def write(self, rows: Iterable[Mapping[str, Any]], *, step: int) -> None:
-        """Write the rows of one step as one file, where there is a run folder."""
-        if self.folder is not None:
-            write_step(self.folder, self.name, step, rows)
+
+class ScoreCache:
+    """What each layer scored when it was last measured, for as long as its states stay the same bits.
+
+    Metrics are functions of their sample alone, so the same states have the same scores: those of layers below the
+    first block that trains are computed once.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[bytes, Rows]] = {}
+        """Digest of the states, and rows, by layer."""
+
+    def rows(self, layer: str, states: Tensor, compute: Callable[[], Rows]) -> Rows:
+        """Return the rows of a layer with these states (S, D), computed only if the states have changed."""
+        digest = hashlib.sha256(states.contiguous().view(torch.uint8).numpy().data).digest()
+        kept = self._kept.get(layer)
+        if kept is None or kept[0] != digest:
+            kept = self._kept[layer] = digest, compute()
+        return kept[1]
+
+    def clear(self) -> None:
+        """Forget all rows, as when what samples are compared with has changed."""
+        self._kept.clear()

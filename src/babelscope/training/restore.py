@@ -1,4 +1,4 @@
-"""What trains in the inputs and blocks of a model: copied, put back, and held as it is while the rest goes on."""
+"""The weights that train in the inputs and blocks of a model: copied, put back, and frozen while the rest trains."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -32,16 +32,16 @@ class RestorableParts:
             self.parameters.append({names[key]: parameter for key, parameter in own.items()})
 
     def of(self, parts: Iterable[int]) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield the named parameters of some parts."""
+        """Yield the named parameters of the given parts."""
         for part in parts:
             yield from self.parameters[part].items()
 
     def training(self, parts: Iterable[int]) -> dict[str, nn.Parameter]:
-        """Name the parameters of some parts that train now."""
+        """Return the parameters of the given parts that train now, by name."""
         return {name: parameter for name, parameter in self.of(parts) if parameter.requires_grad}
 
     def copy(self, parts: Iterable[int], into: dict[str, Tensor]) -> None:
-        """Copy what trains in some parts to tensors on the CPU, and forget all else."""
+        """Copy what trains in the given parts to tensors on the CPU, and remove all else from `into`."""
         chosen = self.training(parts)
         for name in into.keys() - chosen.keys():
             del into[name]
@@ -49,7 +49,7 @@ class RestorableParts:
             into.setdefault(name, torch.empty_like(parameter, device="cpu")).copy_(parameter.detach())
 
     def copy_new(self, parts: Iterable[int], into: dict[str, Tensor]) -> None:
-        """Copy what has begun to train in some parts, before its first step: it is as it was at the last copy."""
+        """Copy what has begun to train in the given parts since the last copy; to be called before its first step."""
         for name, parameter in self.training(parts).items():
             if name not in into:
                 into[name] = parameter.detach().to("cpu", copy=True)
@@ -57,7 +57,7 @@ class RestorableParts:
     def put_back(
         self, parts: Iterable[int], weights: Mapping[str, Tensor], optimizers: Iterable[torch.optim.Optimizer]
     ) -> None:
-        """Give some parts the copied weights, and forget what optimizers know of them and of their gradients."""
+        """Put the copied weights back into the given parts, and drop their gradients and optimizer states."""
         for name, parameter in self.of(parts):
             if name not in weights:  # it has not trained
                 continue
@@ -67,7 +67,7 @@ class RestorableParts:
                 optimizer.state.pop(parameter, None)
 
     def leaves_to_train(self, parts: Iterable[int]) -> bool:
-        """Whether anything trains outside of some parts."""
+        """Return whether anything trains outside of the given parts."""
         held = {id(parameter) for _, parameter in self.of(parts)}
         return any(p.requires_grad and id(p) not in held for p in self.model.parameters())
 
@@ -76,8 +76,8 @@ class RestorableParts:
         for _, parameter in self.of(parts):
             parameter.grad = None
 
-    def still(self, parts: Iterable[int]) -> None:
-        """Turn the dropout of some parts off, as in every frozen part."""
+    def disable_dropout(self, parts: Iterable[int]) -> None:
+        """Put the given parts in eval mode, as every frozen part is."""
         for part in parts:
             for module in self.modules[part]:
                 module.eval()

@@ -1,81 +1,84 @@
-"""Pooled states of step 0, kept for the metrics that compare with them."""
+"""Tensors of step 0, kept for what later measurements compare with them, also in a run that is resumed."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from babelscope.files import whole_file
-from babelscope.states.embed import Pooled
 
 
-class StartStates:
-    """The states of step 0: in a file of the run folder, read one layer at a time, or in memory where there is none.
+class StartTensors:
+    """What was measured at step 0: in a file of the run folder, read one tensor at a time, or in memory without one.
 
     Args:
-        file: Where they are kept, as `RUN/states/layers.safetensors`; None keeps them in memory.
-        tokens: Hash of the tokens that they are states of.
-        pool: What pooled them.
+        file: Where it is kept, as `RUN/states/layers.safetensors`; None keeps it in memory.
+        origin: What it was measured on and how, by name; read back only for the same.
+        what: What errors call it, in the plural, as "states".
+        remedy: How a run does without it, in the imperative.
     """
 
-    def __init__(self, file: Path | None, tokens: str, pool: str):
-        self.file, self.tokens, self.pool = file, tokens, pool
-        self.pooled: Pooled | None = None
+    def __init__(self, file: Path | None, origin: Mapping[str, str], *, what: str, remedy: str):
+        self.file, self.origin, self.what, self.remedy = file, dict(origin), what, remedy
+        self._in_memory: tuple[Mapping[str, Tensor], dict[str, Any]] | None = None
 
-    def keep(self, pooled: Pooled) -> None:
-        """Keep the states of step 0, in place of any there were."""
+    def keep(self, tensors: Mapping[str, Tensor], **about: Any) -> None:
+        """Keep tensors by name, and plain values beside them, in place of any there were."""
         if self.file is None:
-            self.pooled = pooled
+            self._in_memory = tensors, about
             return
-        about = {"layers": list(pooled.layers), "names": pooled.languages, "ids": pooled.ids}
-        about |= {"tokens": self.tokens, "pool": self.pool}
-        whole = {layer: x.contiguous() for layer, x in pooled.layers.items()}
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        # the order of the names, which safetensors does not keep, under the key that it always had
+        metadata = {"origin": json.dumps(self.origin), "about": json.dumps({"layers": list(whole), **about})}
         with whole_file(self.file) as temporary:
-            save_file(whole, temporary, metadata={"about": json.dumps(about)})
+            save_file(whole, temporary, metadata=metadata)
 
-    def read(self) -> Pooled:
-        """Give back the states of step 0.
+    def read(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+        """Return the tensors of step 0, and the values beside them.
 
         Raises:
-            ValueError: if none were kept, or they are of other tokens, or were pooled otherwise.
+            ValueError: if there are none, or they are of another origin.
         """
-        if self.pooled is not None:
-            return self.pooled
+        if self._in_memory is not None:
+            return self._in_memory
         if self.file is None or not self.file.is_file():
             raise ValueError(
-                f"Expected the states of step 0 in {self.file or 'memory'}, but there are none; leave out the metrics "
-                "that compare with them, such as drift, or start a new run folder."
+                f"Expected the {self.what} of step 0 in {self.file or 'memory'}, but there are none; {self.remedy}, or "
+                "start a new run folder."
             )
         with safe_open(self.file, "pt") as kept:
-            about = json.loads(kept.metadata()["about"])
-        if about["tokens"] != self.tokens:
+            metadata, names = kept.metadata(), list(kept.keys())
+        about = json.loads(metadata.get("about", "{}"))
+        # files of before have their origin among the values, where the oldest do not name the pooling
+        origin = json.loads(metadata["origin"]) if "origin" in metadata else {**self.origin, **about}
+        if other := [
+            f"{name} ({origin.get(name)}, now {now})" for name, now in self.origin.items() if origin.get(name) != now
+        ]:
             raise ValueError(
-                f"Expected the states of step 0 in {self.file} to be of the tokens that are measured now, but they are "
-                "of others; go on with the same corpus and tokenizer, or start a new run folder."
+                f"Expected the {self.what} of step 0 in {self.file} to be measured as they are now, but they are with "
+                f"other {', '.join(other)}; go on with the same, or start a new run folder."
             )
-        if about.get("pool", self.pool) != self.pool:  # older files do not say
-            raise ValueError(
-                f"Expected the states of step 0 in {self.file} to be pooled as they are now, by {self.pool}, but they "
-                f"were by {about['pool']}; go on with the same pooling, or start a new run folder."
-            )
-        return Pooled(KeptLayers(self.file, tuple(about["layers"])), tuple(about["names"]), tuple(about["ids"]))
+        return StoredTensors(self.file, tuple(about.get("layers", names))), about
 
 
-class KeptLayers(Mapping[str, Tensor]):
-    """Layers in one file, each read when it is asked for."""
+class StoredTensors(Mapping[str, Tensor]):
+    """Tensors in one file, each read when it is asked for."""
 
-    def __init__(self, file: Path, layers: tuple[str, ...]):
-        self.file, self.layers = file, layers
+    def __init__(self, file: Path, names: tuple[str, ...]):
+        self.file, self.names = file, names
 
-    def __getitem__(self, layer: str) -> Tensor:
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.names:
+            raise KeyError(name)
         with safe_open(self.file, "pt") as kept:
-            return kept.get_tensor(layer)
+            return kept.get_tensor(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self.layers)
+        return len(self.names)

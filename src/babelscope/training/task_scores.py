@@ -1,16 +1,18 @@
 """Task scores as rows: source-language validation at every epoch, zero-shot test in every language."""
 
 import logging
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import pytorch_lightning as pl
 
-from babelscope.report.table import write_step
-from babelscope.training.logged import by_language
 from babelscope.training.measuring import OncePerStep
 
 logger = logging.getLogger(__name__)
+# Lightning appends that a mean is one of the epoch, and, where there are several loaders, which of them it is of
+_NAME = re.compile(r"(?P<metric>[^/]+)/(?P<language>.+?)(?P<epoch>_epoch)?(?P<loader>/dataloader_idx_\d+)?")
 
 
 class TaskScores(OncePerStep):
@@ -79,6 +81,22 @@ class TaskScores(OncePerStep):
             {**keys, "metric": metric, "language": language, "value": value}
             for (metric, language), value in scores.items()
         ]
-        self.rows += rows
-        if self.folder is not None and rows:
-            write_step(self.folder, stage, step, rows)
+        if rows:
+            self.publish(trainer, stage, rows, step=step, epoch=epoch)
+
+
+def by_language(logged: Mapping[str, SupportsFloat], stage: str) -> dict[tuple[str, str], float]:
+    """Return the value of every metric and language that was logged as `STAGE_NAME/LANGUAGE`.
+
+    Where one language has several loaders, each after the first is a metric of its own, `NAME/dataloader_idx_N`.
+    """
+    scores: dict[tuple[str, str], float] = {}
+    loaders: dict[tuple[str, str], str] = {}
+    for name, value in logged.items():
+        parts = _NAME.fullmatch(name)
+        if parts is None or not parts["metric"].startswith(f"{stage}_"):
+            continue
+        metric, language, loader = parts["metric"], parts["language"], parts["loader"] or ""
+        first = loaders.setdefault((metric, language), loader)
+        scores[metric if loader == first else f"{metric}{loader}", language] = float(value)
+    return scores

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from babelscope.data.corpora import Corpus
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
-from babelscope.report.table import write_step
-from babelscope.training.measuring import Measuring
+from babelscope.training.measuring import Measuring, check_every_n_epochs
 from babelscope.training.wrapped import model_in
 
 Scorer = Callable[[Tensor], list[dict[str, Any]]]
@@ -25,7 +24,7 @@ class TokenScores(Measuring):
     """Score the token table before training and at every validation epoch.
 
     Args:
-        scorer: Makes what scores a table, from corpus and tokenizer: `analyses.token_scorer.TokenScorer`.
+        scorer: Makes what scores a table, from corpus and tokenizer: `babelscope.analyses.tokens.scorer.TokenScorer`.
         corpus: The scorer's.
         tokenizer: The model's tokenizer.
         folder: Run folder; rows are written to its `results/`. None keeps them in `rows` only.
@@ -36,8 +35,8 @@ class TokenScores(Measuring):
         attribute: Attribute of the LightningModule that holds the Hugging Face model; it may have dots, as "model.hf".
 
     Raises:
-        ValueError: if `every_n_epochs` is below 1, or the table has an adapter; one that is trained whole, as by PEFT's
-            `modules_to_save`, has none.
+        ValueError: if `every_n_epochs` is no whole number from 1, or the table has an adapter; one that is trained
+            whole, as by PEFT's `modules_to_save`, has none.
     """
 
     series = ("tokens",)
@@ -54,19 +53,14 @@ class TokenScores(Measuring):
         every_n_epochs: int = 1,
         attribute: str = "model",
     ):
-        if every_n_epochs < 1:
-            raise ValueError(
-                f"Expected argument `every_n_epochs` to be at least 1, but got {every_n_epochs}; "
-                "leave the callback out to measure nothing."
-            )
+        check_every_n_epochs(every_n_epochs)
         self.score = scorer(corpus, tokenizer)
         self.folder, self.run, self.family = None if folder is None else Path(folder), run, family
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
         self.rows: list[dict[str, Any]] = []
-        """Rows of every measurement of this process's life, on rank 0."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a table that is not the one that is read, before anything is written."""
+        """Refuse a table with an adapter, before anything is written."""
         super().on_fit_start(trainer, pl_module)
         refuse_adapted(parts_of(model_in(pl_module, self.attribute), self.family).tokens)
 
@@ -78,12 +72,8 @@ class TokenScores(Measuring):
                 scored = self.score(weight.detach().cpu())
             step = trainer.global_step
             rows = [{"run": self.run, "step": step, "epoch": epoch, **row} for row in scored]
-            self.rows += rows
-            if self.folder is not None:
-                write_step(self.folder, *self.series, step, rows)
             scalars = {f"{row['metric']}/0": row["value"] for row in rows if not row["language"]}
-            for logger in trainer.loggers:
-                logger.log_metrics({**scalars, "epoch": epoch}, step=step)
+            self.publish(trainer, *self.series, rows, step=step, epoch=epoch, scalars=scalars)
         trainer.strategy.barrier("token_scores")
 
 
@@ -91,7 +81,7 @@ def refuse_adapted(tokens: nn.Module) -> None:
     """Refuse a token table with an adapter, for its weight is not what the model reads.
 
     Raises:
-        ValueError: naming the kind of adapter.
+        ValueError: if it has one.
     """
     adapted = next((module for module in tokens.modules() if isinstance(module, BaseTunerLayer)), None)
     if adapted is not None:

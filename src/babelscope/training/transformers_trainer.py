@@ -12,9 +12,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
-from babelscope.report.table import drop_later
+from babelscope.report.table import drop_later, write_step
 from babelscope.states.pool import Pool, mean
 from babelscope.training.folder import refuse_second
+from babelscope.training.measuring import check_every_n_epochs
 from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
@@ -43,7 +44,9 @@ class TransformersLayerScores(TrainerCallback):
         max_tokens: int = 4096,
         every_n_epochs: int = 1,
     ):
-        self.probe = Probe.of(
+        check_every_n_epochs(every_n_epochs)
+        self.every_n_epochs = every_n_epochs
+        self.probe = Probe(
             corpus,
             tokenizer,
             metrics,
@@ -52,7 +55,6 @@ class TransformersLayerScores(TrainerCallback):
             run=run,
             family=family,
             max_tokens=max_tokens,
-            every_n_epochs=every_n_epochs,
         )
         self.rows: list[dict[str, Any]] = []
         self.measured = -1
@@ -62,7 +64,7 @@ class TransformersLayerScores(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Refuse another callback's folder, before either has written; a resumed run has step 0, or ends here."""
+        """Refuse another callback's folder, before either has written; a resumed run has to have step 0."""
         self.trains, self.measured = True, -1
         folder = self.probe.folder
         if folder is not None:
@@ -77,7 +79,7 @@ class TransformersLayerScores(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Measure step 0, and say that a training goes on."""
+        """Measure step 0, and write down that the run has begun."""
         if state.global_step == 0:
             self._measure(kwargs["model"], state, epoch=0)
             self._drop_later(state)
@@ -98,14 +100,14 @@ class TransformersLayerScores(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Leave later evaluations alone, and say that the training has ended."""
+        """Ignore later evaluations, and write down that the run has finished."""
         self.trains = False
         if state.is_world_process_zero:
             describe_own_run(self.probe, kwargs["model"], finished=True)
 
     def _measure_if_due(self, model: Any, state: TrainerState) -> None:
         epoch = math.ceil(state.epoch or 0)  # a last epoch that `max_steps` cuts short is the one it began
-        if self.probe.due(epoch) or state.global_step >= state.max_steps:
+        if epoch % self.every_n_epochs == 0 or state.global_step >= state.max_steps:
             self._measure(model, state, epoch=epoch)
 
     def _measure(self, model: Any, state: TrainerState, *, epoch: int) -> None:
@@ -113,7 +115,9 @@ class TransformersLayerScores(TrainerCallback):
             return
         self.measured = state.global_step
         with isolate_rng():
-            rows = self.probe.score(self.probe.embed(model), step=state.global_step, epoch=epoch)
+            rows = self.probe.measure(self.probe.embed(model), step=state.global_step, epoch=epoch)
+        if self.probe.folder is not None:
+            write_step(self.probe.folder, self.probe.name, state.global_step, rows)
         self.rows += rows
         state.log_history.append({**layer_scalars(rows), "epoch": epoch, "step": state.global_step})
 

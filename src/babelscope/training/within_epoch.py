@@ -1,4 +1,4 @@
-"""What Lightning has to be told for a run that stopped within an epoch to go on as if it had not."""
+"""Corrections to Lightning's loops, so that a run that stopped within an epoch goes on as if it had not."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ def count_batch(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
         loops["epoch_loop.state_dict"]["_batches_that_stepped"] += 1  # Lightning's step of what is logged
 
 
-def go_on(trainer: pl.Trainer) -> None:
-    """Do next, after a restart, what was due when the checkpoint was written, and none of it twice."""
+def resume_loops(trainer: pl.Trainer) -> None:
+    """After a restart, do next what was due when the checkpoint was written, and nothing twice."""
     epochs, loop, fetcher = trainer.fit_loop, trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
     if epochs.restarted_on_epoch_end:  # where steps are limited, Lightning would end the epoch again
         epochs.epoch_progress.increment_completed()
@@ -59,7 +59,7 @@ def random_states(module: pl.LightningModule) -> dict[str, Tensor]:
 
 
 def set_random_states(module: pl.LightningModule, states: dict[str, Tensor]) -> None:
-    """Draw on from such states.
+    """Set torch's random generators to such states.
 
     Raises:
         ValueError: if they are of another number of processes.

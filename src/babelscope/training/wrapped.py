@@ -31,8 +31,8 @@ def model_in(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
 
 def _with_config(module: nn.Module, prefix: str = "") -> list[str]:
     """Name the outermost submodules that have a configuration."""
-    found = []
+    paths = []
     for name, child in module.named_children():
         path = prefix + name
-        found += [path] if hasattr(child, "config") else _with_config(child, f"{path}.")
-    return found
+        paths += [path] if hasattr(child, "config") else _with_config(child, f"{path}.")
+    return paths

@@ -26,7 +26,7 @@ def new_model(options: Mapping[str, Any], *, size: int, special: Mapping[str, in
         special: Ids of special tokens, as the configuration calls them.
 
     Raises:
-        ValueError: naming `model.recipe.config` and what the library says of it.
+        ValueError: if the library refuses the configuration; the message has its reason.
     """
     if family_of(options["model_type"]).objective == "span":  # mT5's decoder starts from padding
         special = {**special, "decoder_start_token_id": special["pad_token_id"]}
@@ -52,7 +52,7 @@ def refuse_unfit(options: Mapping[str, Any], layers: Sequence[str]) -> None:
         layers: Names of layers that the model should have.
 
     Raises:
-        ValueError: naming the key of `model.recipe`, its value and the remedy.
+        ValueError: if the model cannot be built or run, or lacks one of the layers.
     """
     ids = [value for name, value in options.items() if name.endswith("token_id") and isinstance(value, int)]
     verbosity = logging.get_verbosity()
@@ -80,10 +80,10 @@ def refuse_unfit(options: Mapping[str, Any], layers: Sequence[str]) -> None:
 
 
 def refuse_short(model: PreTrainedModel, longest: int) -> None:
-    """Refuse a model that ends before the longest text, of so many tokens, does.
+    """Refuse a model with fewer positions than the longest text has tokens.
 
     Raises:
-        ValueError: naming the key of `model.recipe.config` and what it needs to be.
+        ValueError: if it has; the message has the number of positions that it needs.
     """
     length = parts_of(model).max_length
     if length is not None and length < longest:

@@ -27,7 +27,7 @@ __all__ = ["Pretrainer", "Recipe", "pretrain"]  # configurations name the recipe
 
 
 class Pretrainer(pl.LightningModule):
-    """The family's own objective on some sentences, plus InfoNCE between translations on the states of some layers."""
+    """The family's own objective on single sentences, plus InfoNCE between translations in the chosen layers."""
 
     def __init__(self, recipe: Recipe, tokenizer: PreTrainedTokenizerBase):
         super().__init__()
@@ -106,7 +106,7 @@ def pretrain(
         trainer: Makes the Lightning Trainer, given what is set here.
 
     Raises:
-        ValueError: naming the key of `model.recipe`, if text and model do not fit, or the training diverges.
+        ValueError: if text and model do not fit, or the training diverges.
     """
     refuse_unfit(recipe.config, recipe.contrast_layers)
     pl.seed_everything(seed, workers=True, verbose=False)
@@ -118,16 +118,17 @@ def pretrain(
         refuse_short(module.model, max(len(ids) for texts in pairs.ids.values() for ids in texts))
         loader = DataLoader(pairs, batch_size=None, collate_fn=module.collate)  # type: ignore[arg-type]
         trainer(max_epochs=1, callbacks=[KeepRevisions(temporary, tokenizer, recipe.keep)]).fit(module, loader)
-        if not all(bool(weight.isfinite().all()) for weight in module.model.parameters()):
-            raise _diverged(recipe, "others at the end")
+        for name, weight in module.model.named_parameters():
+            if not weight.isfinite().all():
+                raise _diverged(recipe, f"NaN or infinite values in {name} at the end")
         module.model.eval().save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
     return folder
 
 
-def _diverged(recipe: Recipe, found: str) -> ValueError:
+def _diverged(recipe: Recipe, value: str) -> ValueError:
     return ValueError(
-        f"Expected `model.recipe` to keep loss and weights finite, but got {found}; lower its learning_rate "
+        f"Expected `model.recipe` to keep loss and weights finite, but got {value}; lower its learning_rate "
         f"({recipe.learning_rate}), contrast ({recipe.contrast}) or token_spread ({recipe.token_spread or 'null'}), or "
         f"raise its temperature ({recipe.temperature})."
     )

@@ -32,7 +32,7 @@ class Recipe:
         keep: Steps after which a revision `step=N` is kept; those after the last are for longer recipes.
 
     Raises:
-        ValueError: naming the key of `model.recipe`, its value and the remedy.
+        ValueError: if a value does not fit; the message has its key in `model.recipe`.
     """
 
     config: Mapping[str, Any]

@@ -12,7 +12,7 @@ from babelscope.data.corpora import Corpus
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.states.pool import Pool, mean
-from babelscope.training.measuring import Measuring
+from babelscope.training.measuring import Measuring, check_every_n_epochs
 from babelscope.training.monitors import refuse_unmeasured_monitors
 from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
@@ -59,7 +59,8 @@ class LayerScores(Measuring):
         every_n_epochs: int = 1,
         attribute: str = "model",
     ):
-        self.probe = Probe.of(
+        check_every_n_epochs(every_n_epochs)
+        self.probe = Probe(
             corpus,
             tokenizer,
             metrics,
@@ -68,17 +69,15 @@ class LayerScores(Measuring):
             run=run,
             family=family,
             max_tokens=max_tokens,
-            every_n_epochs=every_n_epochs,
         )
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
         self.folder, self.series = self.probe.folder, (self.probe.name,)
         self.rows: list[dict[str, Any]] = []
-        """Rows of every measurement of this process's life, on rank 0."""
         self.scalars: dict[str, float] = {}
         """Of the last measurement, as they are logged."""
 
     def find_start(self) -> None:
-        """Refuse to go on without the states of step 0, where a metric compares with them."""
+        """Check that the states of step 0 are there, where a metric compares with them."""
         self.probe.find_start()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -87,7 +86,7 @@ class LayerScores(Measuring):
         self._describe(trainer, pl_module, finished=False)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure what came of the training, and say that it has ended."""
+        """Measure the final weights, and write down that the run has finished."""
         super().on_train_end(trainer, pl_module)
         self._describe(trainer, pl_module, finished=True)
 
@@ -104,16 +103,16 @@ class LayerScores(Measuring):
             pooled.refuse_non_finite()  # in every process: one that ends alone would leave the others waiting
             self.scalars = {}
             if trainer.is_global_zero:
-                rows = self.probe.score(pooled, step=trainer.global_step, epoch=epoch)
-                self.rows += rows
+                step = trainer.global_step
+                rows = self.probe.measure(pooled, step=step, epoch=epoch)
                 self.scalars = layer_scalars(rows)
-                for logger in trainer.loggers:
-                    logger.log_metrics({**self.scalars, "epoch": epoch}, step=trainer.global_step)
+                self.publish(trainer, self.probe.name, rows, step=step, epoch=epoch, scalars=self.scalars)
         self.scalars = trainer.strategy.broadcast(self.scalars)  # all processes have to decide alike
-        found = [callback.scalars for callback in trainer.callbacks if isinstance(callback, LayerScores)]  # type: ignore[attr-defined]
-        if trainer.global_step == 0 and all(found):
-            refuse_unmeasured_monitors(trainer, pl_module, {name for scalars in found for name in scalars})
+        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        measured = [callback.scalars for callback in callbacks if isinstance(callback, LayerScores)]
+        if trainer.global_step == 0 and all(measured):  # the last of these callbacks has measured
+            refuse_unmeasured_monitors(trainer, pl_module, {name for scalars in measured for name in scalars})
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
-        """Let `ModelCheckpoint` and `EarlyStopping` monitor the layers; loggers have had them already."""
+        """Let `ModelCheckpoint` and `EarlyStopping` monitor the layers; loggers have the scores already."""
         pl_module.log_dict(self.scalars, logger=False, on_step=False, on_epoch=True, batch_size=1)
