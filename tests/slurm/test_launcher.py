@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from babelscope.verbs.jobs.listing import read_jobs
+from babelscope.sweeps.jobs import read_jobs
 from tests.slurm.conftest import ask, ended, number_of, until, until_step
 from tests.verbs.command import babelscope
 

@@ -12,8 +12,6 @@ from babelscope.files import write_json
 from babelscope.sweeps.processes import Process
 
 PLACE = ".jobs"
-STATES = ("done", "running", "failed", "interrupted", "gone")
-"""As users are told them: gone is a done one whose run folder is no longer there, and which no entry says of itself."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from babelscope.report.runs import counted, model_of, task_of
 from babelscope.report.study.page import write_study_page
 from babelscope.report.study.replicates import is_study, reduce
 from babelscope.report.study.tables import studies_of
-from babelscope.report.sweep.jobs import Job, read_heads, read_jobs
+from babelscope.report.sweep.heads import read_heads
 from babelscope.report.sweep.page import write_sweep_page
 from babelscope.report.sweep.runs import cut
 from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens.page import is_of_tokens, write_tokens_page
-from babelscope.sweeps.slurm_queue import queued
+from babelscope.sweeps.jobs import UNREADABLE, Job, read_jobs
 from babelscope.verbs.config.values import Value, check_values, is_text, switch, text
 from babelscope.verbs.terminal.console import print_settings, print_study, track_runs
 from babelscope.verbs.terminal.sweeps import print_sweep, print_trouble
@@ -49,7 +49,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         raise ValueError(
             f"Expected `page` to be a file to write, but got the folder {path}; give page={path}/report.html."
         )
-    jobs = read_jobs(root, queued())
+    jobs = read_jobs(root)
     heads, unreadable = read_heads(run_folders(root) if not jobs or any(root.rglob("run.yaml")) else [])
     tasks = [read_run(head.folder) for head in heads if is_of_tasks(head)]
     neurons = [head for head in heads if is_of_neurons(head)]
@@ -108,7 +108,7 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
         try:
             run = read_run(head.folder, pairs=False)
         except (ValueError, OSError) as error:
-            jobs.append(Job(head.folder, "unreadable", str(error)))
+            jobs.append(Job(head.folder, UNREADABLE, error=str(error)))
             continue
         found.append(cut(run))
         replicates += [reduce(run)] if study else []

@@ -10,9 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from babelscope.sweeps.jobs import Job, read_jobs
 from babelscope.sweeps.ledger import Entry, log_of
 from babelscope.sweeps.pool import Command, run_commands
-from babelscope.verbs.jobs.listing import Job, read_jobs
 
 
 def run_again(jobs: Sequence[Job], n_jobs: int) -> list[Job]:

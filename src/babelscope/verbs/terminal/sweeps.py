@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.means import GROUP, means_over_seeds
 from babelscope.report.sweep.page import TROUBLE
 from babelscope.report.sweep.runs import SweepRun, say_ends
+from babelscope.sweeps.jobs import Job
 from babelscope.verbs.terminal.console import console, show
 
 MOST = 40
