@@ -40,9 +40,11 @@ def test_jobs_are_read_with_their_errors_and_logs(tmp_path, queue):
 def test_jobs_that_slurm_ended_before_they_began_failed(tmp_path, queue):
     queue({"waits": "PENDING"})
     for name in ("lost", "older", "waits"):
-        submitted.keep(tmp_path / name, name, "logs", replace(ENTRY, log="/logs/1.out") if name == "lost" else None)
+        submitted.record_submission(
+            tmp_path / name, name, "logs", replace(ENTRY, log="/logs/1.out") if name == "lost" else None
+        )
         before(tmp_path / name)
-    submitted.keep(tmp_path / "new", "new", "logs")
+    submitted.record_submission(tmp_path / "new", "new", "logs")
     assert states_of(tmp_path) == {"lost": "failed", "older": "failed", "waits": "queued", "new": "queued"}
     lost = next(job for job in read_jobs(tmp_path) if job.folder.name == "lost")
     assert lost.error == "Slurm ended job lost before it began; see its log"
@@ -54,7 +56,7 @@ def test_jobs_that_slurm_ended_before_they_began_failed(tmp_path, queue):
 def test_a_failed_job_that_was_submitted_once_more_is_queued(tmp_path, queue):
     queue({"7": "PENDING"})
     write_entry(tmp_path / "run", replace(ENTRY, state="failed"))
-    submitted.keep(tmp_path / "run", "7", "logs")
+    submitted.record_submission(tmp_path / "run", "7", "logs")
     assert states_of(tmp_path) == {"run": "queued"}
 
 
@@ -63,7 +65,7 @@ def test_a_job_that_is_submitted_while_the_ledger_is_read_is_not_lost(tmp_path, 
 
     def queued():
         """Say what is in the queue; a job that is submitted right after is not."""
-        submitted.keep(tmp_path / "late", "8", "logs")
+        submitted.record_submission(tmp_path / "late", "8", "logs")
         before(tmp_path / "late")  # as if reading took longer than a submission needs to settle
         return {}
 

@@ -244,7 +244,7 @@ def test_a_job_that_waits_in_the_queue_did_not_fail(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     for name in ("again", "broke"):
         write_entry(tmp_path / "sweep" / name, replace(ENTRY, state="failed", error="no room"))
-    submitted.keep(tmp_path / "sweep" / "again", "7", "logs")
+    submitted.record_submission(tmp_path / "sweep" / "again", "7", "logs")
     ended = babelscope("report", "runs=sweep")
     assert (ended.code, ended.err) == (0, "")
     assert "failed: broke" in ended.out

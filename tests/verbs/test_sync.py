@@ -92,7 +92,7 @@ def test_a_run_that_goes_on_and_one_that_left_nothing_wait(sent):
     write_entry(Path("outputs/killed"), entry(state="running", end=None, exit=None, pid=2**22, born="1"))
     ended = babelscope("sync", "outputs")
     assert ended.code == 0
-    assert ended.out.splitlines()[0] == "4 offline runs: 2 new, 1 going on, 1 empty"
+    assert ended.out.splitlines()[0] == "4 offline runs: 2 new, 1 running, 1 empty"
     assert [Path(line).parents[1].name for line in sent()] == ["done", "killed"]
 
 

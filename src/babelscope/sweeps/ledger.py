@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from os import walk
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from babelscope.files import write_json
 from babelscope.sweeps.processes import Process
@@ -45,6 +45,43 @@ class Entry:
     sweep: bool
     """Whether it was ever a job of a sweep."""
     attempts: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        verb: str,
+        overrides: list[str],
+        config: str,
+        state: str,
+        slurm: str | None,
+        log: str | None,
+        folder: str,
+        config_dir: str | None,
+        sweep: bool,
+        attempts: int,
+    ) -> Self:
+        """Make the entry of a job that this process begins or submits now; how it ends is not known yet."""
+        process = Process.own()
+        return cls(
+            verb=verb,
+            overrides=overrides,
+            config=config,
+            state=state,
+            start=now(),
+            end=None,
+            host=process.host,
+            pid=process.pid,
+            born=process.born,
+            exit=None,
+            error="",
+            slurm=slurm,
+            log=log,
+            folder=folder,
+            config_dir=config_dir,
+            sweep=sweep,
+            attempts=attempts,
+        )
 
     def state_now(self, queue: Mapping[str, str] | None) -> str:
         """Tell `interrupted` from `running`: who was killed could not say so.

@@ -27,9 +27,9 @@ from babelscope.verbs.config.building import (
     build_model,
     checkpoint_of,
     choose_device,
-    keep,
     languages_of,
     read_family,
+    write_run_files,
 )
 from babelscope.verbs.folder.manifest import software
 from babelscope.verbs.folder.origin import Origin, origin_of
@@ -61,7 +61,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         scores[language] = score_task(model, task, limit=cfg.limit)
         if scores[language].truncated:
             print(f"{names[language]}: {scores[language].truncated} prompts did not fit and lost their beginning")
-    keep(cfg, folder, _describe(cfg, loaded, origin, version, scores))
+    write_run_files(cfg, folder, _describe(cfg, loaded, origin, version, scores))
     keys = {"run": folder.name, "step": origin.step, "epoch": origin.epoch, "layer": "", "other": ""}
     rows = [
         {**keys, "metric": f"{cfg.benchmark}/{metric}", "language": language, "value": value}

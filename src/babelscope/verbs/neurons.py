@@ -30,8 +30,8 @@ from babelscope.verbs.config.building import (
     build_metrics,
     checkpoint_of,
     choose_device,
-    keep,
     languages_of,
+    write_run_files,
 )
 from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_settings, split_corpus
 from babelscope.verbs.folder.manifest import describe
@@ -84,7 +84,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         )
         facts |= {"ablated": list(masks), "left_out": left_out(regions[settings.ablation.criterion])}
     _save(regions, folder / "regions")
-    keep(cfg, folder, _describe(cfg, loaded, prepared, weights) | {"neurons": facts})
+    write_run_files(cfg, folder, _describe(cfg, loaded, prepared, weights) | {"neurons": facts})
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
     made_here = cfg.model.checkpoint is None and cfg.model.revision is None
     step = cfg.model.recipe.steps if made_here else origin.step

@@ -25,8 +25,8 @@ from babelscope.verbs.config.building import (
     build_metrics,
     build_model,
     choose_device,
-    keep,
     languages_of,
+    write_run_files,
 )
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.terminal.console import first_columns, print_layers, progress
@@ -60,7 +60,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         model = begins.model
         named = {"model": str(model.checkpoint or model.name), "revision": model.revision, "weights": start.weights}
         manifest["start"] = named
-    keep(cfg, folder, {**manifest, "revision": cfg.model.revision})
+    write_run_files(cfg, folder, {**manifest, "revision": cfg.model.revision})
     write(folder, "layers-00000000", rows)
     run = read_run(folder)
     page = write_page([run], folder / "report.html")

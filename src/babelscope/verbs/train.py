@@ -36,11 +36,11 @@ from babelscope.verbs.config.building import (
     build_corpus,
     build_metrics,
     build_model,
-    keep,
     languages_of,
     tested_languages,
+    write_run_files,
 )
-from babelscope.verbs.config.overlap import refuse_overlap, tell_of_watched
+from babelscope.verbs.config.overlap import refuse_overlap, warn_watched
 from babelscope.verbs.config.signature import check_arguments
 from babelscope.verbs.folder.kept_rows import find_begun
 from babelscope.verbs.folder.manifest import describe, text_fingerprint
@@ -135,9 +135,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
         }
         if last is not None:
             refuse_other_data(folder, manifest)
-        keep(cfg, folder, manifest)
+        write_run_files(cfg, folder, manifest)
         print_trainable(manifest["trainable"])
-        tell_of_watched(probed, watched)
+        warn_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(loggers if trainer.is_global_zero else [], plain):
         with told_to_end(trainer, last_path(folder)), _misconfigured():
@@ -148,7 +148,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         if trainer.is_global_zero:
             wrote = next((found.probe.wrote for found in callbacks if isinstance(found, LayerScores)), {})
             _show(folder, loggers, first_columns(metrics, wrote), steps=trainer.global_step, page=cfg.page)
-            keep(cfg, folder, {**manifest, "finished": True})
+            write_run_files(cfg, folder, {**manifest, "finished": True})
 
 
 def _build_steps(cfg: DictConfig) -> dict[str, Any]:

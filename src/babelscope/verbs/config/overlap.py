@@ -50,7 +50,7 @@ def _parts(cfg: DictConfig, key: str) -> set[str]:
     return set(PARTS if split == "all" else split.replace(" ", "").split("+"))
 
 
-def tell_of_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:
+def warn_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:
     """Say so where a callback decides by sentences that the report measures, for it would be graded on what it saw."""
     for key, corpus in watched.items():
         shared = max((len(set(texts) & set(corpus.texts.get(code, ()))) for code, texts in probed.texts.items()))

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from babelscope.sweeps.ledger import Entry, forget, lock_of, now, path_of, read_entry, write_entry
 from babelscope.sweeps.pool import LOG, NAME
-from babelscope.sweeps.processes import Process, is_first_rank
+from babelscope.sweeps.processes import is_first_rank
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.errors import exit_code, is_users, one_line
 from babelscope.verbs.folder.kept import RefusedError, configurations, is_finished, refuse_another
@@ -113,19 +113,12 @@ def own_sources() -> list[str]:
 
 
 def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
-    settings, process = HydraConfig.get(), Process.own()
-    return Entry(
+    settings = HydraConfig.get()
+    return Entry.of(
         verb=verb,
         overrides=list(settings.overrides.task),
         config=config,
         state="running",
-        start=now(),
-        end=None,
-        host=process.host,
-        pid=process.pid,
-        born=process.born,
-        exit=None,
-        error="",
         slurm=os.environ.get("SLURM_JOB_ID"),
         log=os.environ.get(LOG),
         folder=settings.runtime.cwd,

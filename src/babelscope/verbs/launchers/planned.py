@@ -10,9 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
-from babelscope.sweeps.ledger import Entry, lock_of, now
+from babelscope.sweeps.ledger import Entry, lock_of
 from babelscope.sweeps.pool import Command
-from babelscope.sweeps.processes import Process
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
@@ -24,7 +23,7 @@ PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedJob:
     """One job."""
 
     name: str
@@ -36,7 +35,7 @@ class Planned:
     is_done: bool
 
 
-def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[Planned]:
+def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[PlannedJob]:
     """Find the folder of every job, and whether it is done; jobs that are the same are one.
 
     Args:
@@ -47,7 +46,7 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
     Raises:
         ValueError: different jobs have the same folder.
     """
-    found: dict[Path, Planned] = {}
+    found: dict[Path, PlannedJob] = {}
     shared = set.intersection(*map(set, job_overrides)) if len(job_overrides) > 1 else set(*job_overrides)
     for given in job_overrides:
         composed = context.config_loader.load_sweep_config(config, list(given))
@@ -56,7 +55,7 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
         with open_dict(composed):
             del composed["hydra"]
         name = " ".join(one for one in given if one not in shared) or folder.name
-        job = Planned(name, list(given), folder, composed, is_done(composed, folder))
+        job = PlannedJob(name, list(given), folder, composed, is_done(composed, folder))
         before = found.setdefault(folder, job)
         if before is not job and fingerprint(before.cfg) != fingerprint(composed):
             raise ValueError(
@@ -68,7 +67,7 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
     return list(found.values())
 
 
-def command_of(job: Planned, config: DictConfig, log: Path | None = None) -> Command:
+def command_of(job: PlannedJob, config: DictConfig, log: Path | None = None) -> Command:
     """Write the command that a user would give for one job alone.
 
     Args:
@@ -81,7 +80,7 @@ def command_of(job: Planned, config: DictConfig, log: Path | None = None) -> Com
     return Command([config.hydra.job.config_name, *own, *job.overrides, *of_hydra], job.name, log)
 
 
-def entry_of(job: Planned, config: DictConfig, slurm: str, log: Path) -> Entry:
+def entry_of(job: PlannedJob, config: DictConfig, slurm: str, log: Path) -> Entry:
     """Write what the ledger would have of a job that Slurm ends before it begins: the command, to give it again.
 
     Args:
@@ -90,19 +89,11 @@ def entry_of(job: Planned, config: DictConfig, slurm: str, log: Path) -> Entry:
         slurm: The number of the job in Slurm.
         log: Where it prints to.
     """
-    process = Process.own()
-    return Entry(
+    return Entry.of(
         verb=config.hydra.job.config_name,
         overrides=job.overrides,
         config=fingerprint(job.cfg),
         state="failed",
-        start=now(),
-        end=None,
-        host=process.host,
-        pid=process.pid,
-        born=process.born,
-        exit=None,
-        error="",
         slurm=slurm,
         log=str(log),
         folder=config.hydra.runtime.cwd,
@@ -112,7 +103,7 @@ def entry_of(job: Planned, config: DictConfig, slurm: str, log: Path) -> Entry:
     )
 
 
-def refuse_held(jobs: Sequence[Planned]) -> None:
+def refuse_held(jobs: Sequence[PlannedJob]) -> None:
     """Wait a little for jobs that another process runs, which may be about to end, and refuse if they do not.
 
     Raises:
@@ -139,7 +130,7 @@ def _is_held(folder: Path) -> bool:
         return True
 
 
-def name_skipped(jobs: Sequence[Planned]) -> None:
+def print_skipped(jobs: Sequence[PlannedJob]) -> None:
     """Name the jobs that are done in one line."""
     names = [job.folder.name for job in jobs if job.is_done]
     if names:

@@ -21,11 +21,11 @@ class CsvMirror(CSVLogger):
     def experiment(self) -> Any:
         """The writer of the file."""
         if self._experiment is None:
-            self._experiment = GoingOn(self.log_dir)
+            self._experiment = AppendingWriter(self.log_dir)
         return self._experiment
 
 
-class GoingOn(ExperimentWriter):
+class AppendingWriter(ExperimentWriter):
     """Writes metrics.csv below what an earlier process has left there.
 
     A row that is logged again, which is one of the same step with the same columns filled, replaces the earlier one: a
