@@ -151,7 +151,8 @@ def test_what_concerns_all_ends_at_the_first(sent, said, message):
     [
         (("nowhere",), "`folder` to hold offline runs of wandb, but got nowhere, which is not there"),
         (("bare",), "`folder` to hold offline runs of wandb, but got bare, which has none"),
-        (("outputs", "n_jobs=0"), "`n_jobs` to be a number of runs to send at once, but got 0"),
+        (("outputs", "n_jobs=true"), "`n_jobs` to be a whole number from 1 to 4294967295, but got True"),
+        (("outputs", "n_jobs=0"), "`n_jobs` to be a whole number from 1 to 4294967295, but got 0"),
         (("outputs", "send=true"), "`send` to go with a dashboard, but got none; add dashboard=layers"),
         (("outputs", "dashboard=layer"), "`dashboard` to be one of layers, models, but got 'layer'"),
         (("outputs", "dashboard=layers"), "run folders, .* but got none"),

@@ -1,13 +1,13 @@
 """`babelscope evaluate`: downstream tasks on any checkpoint, language by language."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.progress import track
 
 from babelscope.analyses.downstream.answerer import answerer
 from babelscope.analyses.downstream.harness import (
@@ -33,7 +33,7 @@ from babelscope.verbs.config.building import (
 )
 from babelscope.verbs.folder.manifest import software
 from babelscope.verbs.folder.origin import Origin, origin_of
-from babelscope.verbs.terminal.console import console, show
+from babelscope.verbs.terminal.console import show, track
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -55,7 +55,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     loaded = build_model(cfg, task="lm")
     loaded.model.to(device)
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
-    model = answerer(loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=_answering)
+    model = answerer(
+        loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=partial(track, what="Answering")
+    )
     scores = {}
     for language, task in tasks.items():
         scores[language] = score_task(model, task, limit=cfg.limit)
@@ -99,11 +101,6 @@ def _family(cfg: DictConfig) -> Family:
     if given is not None:
         return given
     return peek(checkpoint_of(cfg), revision=model.revision, trust_remote_code=model.trust_remote_code)
-
-
-def _answering(parts: Sequence[Any]) -> Iterable[Any]:
-    """Show how far the answers are, where a person watches."""
-    return track(parts, description="Answering", console=console, transient=True, disable=not console.is_terminal)
 
 
 def _describe(

@@ -1,6 +1,7 @@
 """Which regions `babelscope neurons` switches off, and what it measures then."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig
@@ -19,7 +20,7 @@ from babelscope.models.load import Loaded, MissingWeightsError
 from babelscope.states import embed, prepare
 from babelscope.verbs.config.building import build, build_model
 from babelscope.verbs.config.neuron_conf import Ablation, check_criterion
-from babelscope.verbs.terminal.console import console, track_what
+from babelscope.verbs.terminal.console import console, track
 
 
 def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...] | None) -> Loaded:
@@ -127,11 +128,11 @@ def ablation_rows(
         def losses() -> Any:
             return language_losses(parts, tokenizer, corpus, **batch)
 
-        rows += deactivation(parts, masks, losses, progress=track_what("Switching off"), **options)
+        rows += deactivation(parts, masks, losses, progress=partial(track, what="Switching off"), **options)
     if metrics:
         prepared, pool = prepare(corpus, tokenizer, max_tokens=cfg.max_tokens), build("pool", cfg.pool)
         again.append((lambda: list(score(embed(parts, prepared, pool).samples(), metrics)), None))
     for measure, within in again:
-        track = track_what("Scoring without")
-        rows += score_without(parts, masks, measure, within=within, progress=track, **options)
+        progress = partial(track, what="Scoring without")
+        rows += score_without(parts, masks, measure, within=within, progress=progress, **options)
     return rows

@@ -1,6 +1,7 @@
 """`babelscope neurons`: regions of languages among FFN neurons, what activations share, and what the regions do."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_setting
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.folder.origin import origin_of
 from babelscope.verbs.neuron_ablation import ablation_rows, check_languages, choose_regions, left_out, load_for
-from babelscope.verbs.terminal.console import progress, track_what
+from babelscope.verbs.terminal.console import track
 from babelscope.verbs.terminal.neurons import print_neurons
 
 PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000
@@ -102,14 +103,14 @@ def _find(
     pooling = OmegaConf.to_container(cfg.pool, resolve=True)
     key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
     store, reading = Path(cfg.store).expanduser(), READINGS[settings.reading]
-    pooled = embed_once(store, key, parts, prepared, pool, reading=reading, progress=progress)
+    pooled = embed_once(store, key, parts, prepared, pool, reading=reading, progress=partial(track, what="Embedding"))
     study = study_neurons(
         pooled,
         z=settings.z is not None,
         permutations=settings.permutations,
         legacy=settings.legacy,
         seed=cfg.seed,
-        progress=track_what("Scoring"),
+        progress=partial(track, what="Scoring"),
     )
     rows, origin = study.rows, {"weights": weights, "model": cfg.model.name}
     regions = {}
@@ -124,7 +125,9 @@ def _find(
 
 
 def _lape(rule: LapeRule, loaded: Loaded, prepared: Prepared, origin: Mapping[str, str]) -> Regions:
-    rates = count_firing(loaded.parts, prepared, reading=READINGS[rule.reading], progress=progress).rates
+    rates = count_firing(
+        loaded.parts, prepared, reading=READINGS[rule.reading], progress=partial(track, what="Embedding")
+    ).rates
     neurons = rates[0].numel()
     share = (PUBLISHED_SHARE if neurons >= SMALL else SMALL_SHARE) if rule.share is None else rule.share
     masks = dict(zip(prepared.corpus.languages, lape(rates, share=share, bar=rule.bar), strict=True))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,7 +30,7 @@ from babelscope.verbs.config.building import (
     write_run_files,
 )
 from babelscope.verbs.folder.manifest import describe
-from babelscope.verbs.terminal.console import first_columns, print_layers, progress
+from babelscope.verbs.terminal.console import first_columns, print_layers, track
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -88,7 +89,9 @@ def _embed(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) ->
     weights = weights_fingerprint(loaded.model, loaded.parts.family)
     pooling = OmegaConf.to_container(cfg.pool, resolve=True)
     key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
-    pooled = embed_once(Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=progress)
+    pooled = embed_once(
+        Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=partial(track, what="Embedding")
+    )
     return loaded, Embedded(weights, prepared.tokens, pooled)
 
 

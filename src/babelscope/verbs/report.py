@@ -22,7 +22,7 @@ from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens.page import is_of_tokens, write_tokens_page
 from babelscope.sweeps.jobs import UNREADABLE, Job, read_jobs
 from babelscope.verbs.config.values import Value, check_values, is_text, switch, text
-from babelscope.verbs.terminal.console import print_settings, print_study, track_runs
+from babelscope.verbs.terminal.console import print_settings, print_study, track
 from babelscope.verbs.terminal.sweeps import print_sweep, print_trouble
 
 MOST_COMPARED = 12
@@ -73,7 +73,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         return
     print_trouble(jobs)
     if is_study(runs):  # hundreds of runs: each is cut down before the next is read
-        replicates = [reduce(read_run(head.folder, pairs=False)) for head in track_runs(runs)]
+        replicates = [reduce(read_run(head.folder, pairs=False)) for head in track(runs, "Reading runs")]
         if studies_of(replicates):
             with _writing(path):
                 page = write_study_page(replicates, path, downstream=tasks)
@@ -104,7 +104,7 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
     if apart := len(runs) - len(tuned):
         print(f"Left out {counted(apart, 'run')} without fine-tuning: give the folder{'' if apart == 1 else 's'}")
     found, replicates = [], []
-    for head in track_runs(tuned):
+    for head in track(tuned, "Reading runs"):
         try:
             run = read_run(head.folder, pairs=False)
         except (ValueError, OSError) as error:

@@ -14,14 +14,14 @@ from rich.table import Table
 from babelscope.report.runs import counted
 from babelscope.sweeps.jobs import GONE, QUEUED, RETRIED, STATES, Job, read_jobs
 from babelscope.sweeps.progress import progress_of
-from babelscope.verbs.config.values import Value, check_values, is_finite, switch, text, whole
+from babelscope.verbs.config.values import Value, check_values, integer, is_finite, switch, text
 from babelscope.verbs.errors import what_is
 from babelscope.verbs.jobs.retry import run_again
 from babelscope.verbs.terminal.console import console
 
 VALUES = (
     text("folder", "a folder of jobs", "outputs"),
-    whole("n_jobs", 1, "1"),
+    integer("n_jobs", 1, "1"),
     switch("follow", "true"),
     Value("every", "a number of seconds above 0", lambda value: is_finite(value) and value > 0, "write every=2"),
 )

@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import run_commands
+from babelscope.verbs.config.values import integer
 from babelscope.verbs.launchers.ends import INTERRUPTED, JobResult, exit_if_failed, print_end, result_of
 from babelscope.verbs.launchers.planned import command_of, plan, print_skipped, refuse_held
 from babelscope.verbs.terminal.console import console
@@ -26,10 +27,7 @@ class Workers(Launcher):
     context: HydraContext
 
     def __init__(self, *, n_jobs: int):
-        if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
-            raise ValueError(
-                f"Expected `hydra.launcher.n_jobs` to be a number of jobs at once, but got {n_jobs!r}; write 1 or more."
-            )
+        integer("hydra.launcher.n_jobs", 1, "2").check(n_jobs)
         self.n_jobs = n_jobs
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -1,12 +1,12 @@
 """What the terminal shows: results go where people look."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
+import rich.progress
 from rich.console import Console
-from rich.progress import track
 
 from babelscope.report.last_steps import say_early
 from babelscope.report.runs import counted
@@ -28,27 +28,31 @@ from babelscope.report.table import THIRDS, Run, sort_layers
 from babelscope.report.words import words_of
 from babelscope.verbs.terminal.folding import fold
 
+Item = TypeVar("Item")
 Key = tuple[str, str, str]
 """Quantity, metric and part of the depth."""
 INCOMPLETE = "(incomplete)"
 console = Console() if Console().is_terminal else Console(width=120)
 
 
-def progress(batches: Sequence[Any]) -> Any:
-    """Show how far the embedding is, where a person watches."""
-    return track(batches, description="Embedding", console=console, transient=True, disable=not console.is_terminal)
+def track(items: Iterable[Item], what: str, *, total: int | None = None, completed: int = 0) -> Iterable[Item]:
+    """Show how far a loop is, on a terminal only.
 
-
-def track_what(what: str) -> Callable[[Sequence[str]], Iterable[str]]:
-    """Show how far a loop over layers or languages is, where a person watches."""
-    return lambda names: track(
-        names, description=what, console=console, transient=True, disable=not console.is_terminal
+    Args:
+        items: What the loop is over.
+        what: Stands beside the bar.
+        total: Number of all items, where they have no length; those that are completed are among them.
+        completed: Items that an earlier command has done.
+    """
+    return rich.progress.track(
+        items,
+        description=what,
+        total=total,
+        completed=completed,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )
-
-
-def track_runs(runs: Sequence[Run]) -> Iterable[Run]:
-    """Show how far the reading of many runs is, where a person watches."""
-    return track(runs, description="Reading runs", console=console, transient=True, disable=not console.is_terminal)
 
 
 def print_trainable(rows: Sequence[dict[str, Any]]) -> None:

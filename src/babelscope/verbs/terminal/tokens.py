@@ -5,27 +5,18 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pandas as pd
-from rich.progress import track
 
 from babelscope.analyses.tokens.blocks import Found
 from babelscope.report.table import Run
 from babelscope.report.tokens.summary import pair_table, token_table
-from babelscope.verbs.terminal.console import console, show
+from babelscope.verbs.terminal.console import console, show, track
 
 
 def searching(blocks: Iterable[Found], total: int, done: int) -> Iterable[Found]:
-    """Show how far the search for neighbours is, with the blocks of an earlier command, where a person watches."""
+    """Show how far the search for neighbours is, counting the blocks of an earlier command."""
     if done:
-        print(f"Going on after {done} of {total} blocks of neighbours")
-    return track(
-        blocks,
-        description="Neighbours",
-        total=total,
-        completed=done,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+        print(f"Resuming after {done} of {total} blocks of neighbours")
+    return track(blocks, "Neighbours", total=total, completed=done)
 
 
 def busy(what: str) -> AbstractContextManager[Any]:
