@@ -267,4 +267,4 @@ def test_the_jobs_of_a_copied_sweep_are_not_run_where_they_were_first(somewhere,
     assert again.out.count("failed: ") == 2
     beside = babelscope("runs", ".", "--retry", "failed")  # a copy keeps nobody from it
     assert (beside.out.count("failed: "), beside.err.count("left out: ")) == (2, 2)
-    says(beside.err, "4 of 4 that did not")
+    says(beside.err, "4 of 4 did not")

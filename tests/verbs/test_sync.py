@@ -114,7 +114,7 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(sent):
     assert "Sent 2 of 3 runs" in ended.out
     named, last = ended.lines
     assert named == "babelscope: [broken] Failed to read it: EOF"
-    assert last.startswith("babelscope: Expected every run to be sent, but got 1 of 3 that failed; ")
+    assert last.startswith("babelscope: Expected every run to upload, but 1 of 3 failed (see above); ")
     next(broken.glob("*.wandb")).write_text("mended, and whole")
     assert babelscope("sync", "outputs").code == 0
     assert sent().count(f"{broken}\t{later}") == 2

@@ -21,6 +21,7 @@ from babelscope.models.families import Family, family_of
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.models.peek import peek
+from babelscope.report.runs import counted
 from babelscope.report.table import write
 from babelscope.verbs.config.building import (
     begin,
@@ -62,7 +63,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     for language, task in tasks.items():
         scores[language] = score_task(model, task, limit=cfg.limit)
         if scores[language].truncated:
-            print(f"{names[language]}: {scores[language].truncated} prompts did not fit and lost their beginning")
+            cut = counted(scores[language].truncated, "prompt")
+            print(f"{names[language]}: {cut} longer than max_length, truncated at the start")
     write_run_files(cfg, folder, _describe(cfg, loaded, origin, version, scores))
     keys = {"run": folder.name, "step": origin.step, "epoch": origin.epoch, "layer": "", "other": ""}
     rows = [

@@ -63,19 +63,19 @@ def choose_regions(ablation: Ablation, regions: Mapping[str, Regions], codes: li
         reason = reasons.get(language, "" if language in found.masks else "has no mask in the file")
         if reason:
             raise ValueError(
-                f"Expected `ablation.languages` to have regions that can be switched off, but that of {language} by "
+                f"Expected `ablation.languages` to have regions that can be ablated, but that of {language} by "
                 f"{ablation.criterion!r} {reason}; leave it out, or choose another ablation.criterion or threshold."
             )
     check_languages(found, codes)
     kept = [code for code in ablation.languages or found.languages if code in codes and code not in reasons]
     if not kept:
         raise ValueError(
-            f"Expected regions to switch off, but those by {ablation.criterion!r} are all empty or too large; change "
+            f"Expected regions to ablate, but those by {ablation.criterion!r} are all empty or too large; change "
             "the threshold, or choose another ablation.criterion."
         )
     if ablation.languages is None and reasons:
         told = ", ".join(f"{code} ({reason})" for code, reason in reasons.items())
-        console.print(f"Regions by {ablation.criterion!r} that stay on: {told}")
+        console.print(f"Not ablated ({ablation.criterion!r}): {told}")
     return {code: found.masks[code] for code in kept}
 
 
@@ -83,7 +83,7 @@ def check_languages(regions: Regions, codes: Collection[str]) -> None:
     """Refuse regions of which none is of a language that is measured.
 
     Raises:
-        ValueError: naming the languages that have one.
+        ValueError: if there is no such region; the languages that have one are named.
     """
     if not set(regions.languages) & set(codes):
         own = ", ".join(regions.languages)

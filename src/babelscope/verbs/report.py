@@ -57,8 +57,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     shown = [*runs, *tasks] or neurons or heads
     if apart := len(heads) - len(shown):
         print(
-            f"Left out {counted(apart, 'run')} of token tables or neurons, which have pages of their own: give the "
-            f"folder{'' if apart == 1 else 's'}"
+            f"Left out {counted(apart, 'run')} of `tokens` or `neurons`; for their page, run babelscope report "
+            "runs=THEIR_FOLDER"
         )
     if is_sweep(runs) or not (heads or unreadable):
         _write_sweep(runs, [*jobs, *unreadable], path, tasks, study=cfg.study)
@@ -102,7 +102,10 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
     """Write the page of a sweep, and that of a study beside it where it is asked for; what cannot be read is named."""
     tuned = [run for run in runs if task_of(run)]
     if apart := len(runs) - len(tuned):
-        print(f"Left out {counted(apart, 'run')} without fine-tuning: give the folder{'' if apart == 1 else 's'}")
+        print(
+            f"Left out {counted(apart, 'run')} without fine-tuning; for their page, run babelscope report "
+            "runs=THEIR_FOLDER"
+        )
     found, replicates = [], []
     for head in track(tuned, "Reading runs"):
         try:
@@ -121,7 +124,8 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
     print_trouble(jobs)
     if is_study(tuned) and not study:
         print(
-            "To see which layers to freeze, model by model, add study=true, which writes the page of the study beside"
+            "To see which layers to freeze, add study=true: it also writes "
+            f"{path.with_name(f'{path.stem}_study{path.suffix}')}"
         )
     print(f"Wrote {page}{f' and {beside}' if beside else ''}")
 

@@ -45,8 +45,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     again = sum(job.state in RETRIED for job in jobs)
     if left:
         raise ValueError(
-            f"Expected every job that ran again to come to its end, but got {len(left)} of {len(wanting)} that did "
-            "not; the table says why, and HYDRA_FULL_ERROR=1 shows where."
+            f"Expected every retried job to finish, but {len(left)} of {len(wanting)} did not; the table says why, and "
+            "HYDRA_FULL_ERROR=1 shows where."
         )
     if again:
         print(f"To run {again} of them again: babelscope runs {cfg.folder} --retry failed")

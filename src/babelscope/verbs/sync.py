@@ -108,8 +108,8 @@ def send_all(runs: Sequence[OfflineRun], *, n_jobs: int) -> None:
         print(f"Sent {len(runs) - len(failed)} of {counted(len(runs), 'run')}")
     if failed:
         raise ValueError(
-            f"Expected every run to be sent, but got {len(failed)} of {len(runs)} that failed; what is said above is "
-            "theirs, and the same command sends them again, and no others."
+            f"Expected every run to upload, but {len(failed)} of {len(runs)} failed (see above); repeat the command to "
+            "retry only these."
         )
 
 

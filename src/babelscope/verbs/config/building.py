@@ -218,7 +218,7 @@ def _refuse_ddp_in_a_sweep(cfg: DictConfig) -> None:
         and str(trainer.get("devices")) != "1"
     ):
         raise ValueError(
-            f"Expected `trainer.strategy` to start no processes in a sweep (-m), but got {strategy!r} with "
-            f"trainer.devices={trainer.get('devices')}; run each job by a command of its own, without -m, or "
-            "leave hydra/launcher=basic out: the other launchers do so."
+            "Expected `trainer.strategy` to be single-process in a sweep (-m) with hydra/launcher=basic, but got "
+            f"{strategy!r} with trainer.devices={trainer.get('devices')}; drop hydra/launcher=basic, or run each job "
+            "without -m."
         )

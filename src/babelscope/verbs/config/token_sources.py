@@ -41,7 +41,7 @@ class Source:
     vocabulary: TokenVocabulary
     tokens: TokenRows
     changes: dict[tuple[str, str], int]
-    """Tokens whose label S1's rule and ours disagree about."""
+    """Tokens that the labels of Wen-Yi & Mimno 2023 and ours differ on."""
 
     @property
     def named(self) -> NamedTable:

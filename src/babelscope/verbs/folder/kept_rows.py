@@ -37,8 +37,8 @@ def _name_of_rows(folder: Path, last: Path) -> str:
         except (pa.ArrowException, OSError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise RefusedError(
-                f"Expected {part} to be readable, for training goes on behind it, but got: {reason}; delete {last}, so "
-                "that the run begins anew, or all of the folder: without this part alone, its step is never measured."
+                f"Expected {part}, the rows of an earlier step, to be readable, but got: {reason}; delete {last} to "
+                "restart this run, or the whole folder. Deleting only this part loses that step for good."
             ) from error
     return str(names[0]) if names else folder.name
 

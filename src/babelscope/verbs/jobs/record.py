@@ -60,8 +60,8 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
         lock.acquire(timeout=PATIENCE)
     except Timeout:
         raise RefusedError(
-            f"Expected {folder} to be run by nobody else, but got {holder_of(folder)}; wait until it is done, or end "
-            "it, and repeat the command."
+            f"Expected no other process to run {folder}, but {holder_of(folder)}; wait for it or stop it, then repeat "
+            "the command."
         ) from None
     try:
         if skips and is_done(cfg, folder):  # by whoever held the lock until now
@@ -69,7 +69,7 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
             return
         before = _read(folder)
         if before is None and path_of(folder).exists():
-            logger.warning("%s is torn, or no entry of the ledger; it is written anew.", path_of(folder))
+            logger.warning("%s is damaged or not a job record; it will be overwritten.", path_of(folder))
         refuse_another(cfg, folder)
         entry = _begin(verb, fingerprint(cfg), sweep or (before is not None and before.sweep), before)
         write_entry(folder, entry)
@@ -91,12 +91,12 @@ def is_done(cfg: DictConfig, folder: Path) -> bool:
 
 
 def holder_of(folder: Path) -> str:
-    """Name the process that runs the job of a folder."""
+    """Say which process runs the job of a folder, and since when."""
     entry = _read(folder)
     if entry is None:
-        return "another process"
+        return "another process runs it"
     since = datetime.fromisoformat(entry.start).astimezone()
-    return f"process {entry.pid} on {entry.host}, which does so since {since:%H:%M:%S}"
+    return f"process {entry.pid} on {entry.host} has run it since {since:%H:%M:%S}"
 
 
 def forget_single(folder: Path) -> None:

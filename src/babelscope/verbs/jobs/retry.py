@@ -64,8 +64,8 @@ def _refuse_elsewhere(job: Job) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"Expected the command of {job.folder.name} to compose as it did, but got: {reason}; put back what it was "
-            "made of, or give it again."
+            f"Expected the stored command of {job.folder.name} to give the same configuration, but got: {reason}; "
+            "restore the changed YAML files, or rerun the original command."
         ) from error
     if there.resolve() != job.folder.resolve():
         raise ValueError(

@@ -113,9 +113,9 @@ def refuse_held(jobs: Sequence[PlannedJob]) -> None:
     while held := [job for job in jobs if _is_held(job.folder)]:
         if time.monotonic() > until:
             raise RefusedError(
-                f"Expected nobody else to run the jobs of this sweep, but {len(held)} of {len(jobs)} are run, such as "
-                f"{held[0].folder.name} by {holder_of(held[0].folder)}; wait until they are done, or end them, and "
-                "repeat the command."
+                f"Expected no other process to run the jobs of this sweep, but {len(held)} of {len(jobs)} are held, "
+                f"such as {held[0].folder.name}: {holder_of(held[0].folder)}; wait for it or stop it, then repeat the "
+                "command."
             )
         time.sleep(0.2)
 

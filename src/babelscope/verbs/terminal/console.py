@@ -21,7 +21,6 @@ from babelscope.report.study.tables import (
     studies_of,
     summarise,
     unit_values,
-    units_of,
 )
 from babelscope.report.summary import by_layer, change_by_layer, settings_table
 from babelscope.report.table import THIRDS, Run, sort_layers
@@ -106,13 +105,13 @@ def print_settings(runs: Sequence[Run]) -> None:
         lines.append([row["label"], *ilo, row["score"], _number(row["test"]), _number(row["zero_shot"])])
     title = "source-language test score and mean over the others"
     title = f"ILO by thirds of the depth, before → after; {title}" if has_ilo else title.capitalize()
-    show(title, ["run", *(f"ILO {third}" for third in thirds), "task", "source", "zero-shot"], lines)
+    show(title, ["run", *(f"ILO {third}" for third in thirds), "score", "source", "zero-shot"], lines)
     if has_ilo and (said := say_early(runs)):
         console.print(said, markup=False, highlight=False)
 
 
 def print_study(replicates: Sequence[Replicate]) -> None:
-    """Print one line per setting of a study: means with half their 95 % intervals, and differences to none.
+    """Print one line per setting of a study: means ± half-widths of 95 % intervals, and differences to none.
 
     Studies of one model and task that were trained or measured in several ways are one table, and each line says which.
     """
@@ -121,7 +120,11 @@ def print_study(replicates: Sequence[Replicate]) -> None:
         lines = [line for study in studies for line in _lines(study, columns)]
         show(title, ["setting", "n", *(name for name, _ in columns), "zero-shot minus none"], lines)
         if any(INCOMPLETE in name for name, *_ in lines):
-            console.print("Incomplete settings lack runs that the others share: they are not to be compared.")
+            console.print(
+                f"Settings marked {INCOMPLETE} lack some seeds or source languages; do not compare them with the "
+                "others.",
+                markup=False,
+            )
         if left := sum(len(study.left_out) for study in studies):
             console.print(f"Left out: {counted(left, 'unfinished run')}.")
         for said in filter(None, map(say_ends, studies)):
@@ -129,7 +132,8 @@ def print_study(replicates: Sequence[Replicate]) -> None:
 
 
 def _title(study: Study) -> str:
-    return f"{study.model}, {study.task}: mean ± half of the 95 % interval over {units_of(study)} (n)"
+    sources = f" (source languages: {', '.join(study.sources)})" if len(study.sources) > 1 else ""
+    return f"{study.model}, task={study.task}: mean ± half-width of the 95 % interval over n seeds{sources}"
 
 
 def _columns(study: Study) -> list[tuple[str, Key]]:

@@ -26,7 +26,7 @@ def busy(what: str) -> AbstractContextManager[Any]:
 
 def print_tables(runs: Sequence[Run]) -> None:
     """Print one column per model: tokens, probe, neighbours and translations, beside what chance gives."""
-    _show("Token tables (published: S1's own figures)", token_table(runs))
+    _show("Token embeddings (published: Wen-Yi & Mimno 2023)", token_table(runs))
 
 
 def print_pairs(run: Run) -> None:
