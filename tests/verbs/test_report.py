@@ -162,7 +162,7 @@ def test_what_a_sweep_lacks_is_named_and_the_rest_is_shown(tmp_path, monkeypatch
         assert said in ended.out
     for said in (torn.name, headless.name, "never-began", "no room", "2 unfinished", "2 unreadable"):
         assert said in page
-    assert "2 runs are not finished" in ended.out
+    assert "Excluded from all means: 2 unfinished runs." in ended.out
 
 
 def test_jobs_that_all_failed_are_a_page(tmp_path, monkeypatch):

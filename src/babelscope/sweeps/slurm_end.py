@@ -1,4 +1,4 @@
-"""How a job in Slurm came to its end: by what it wrote, or else by what Slurm says."""
+"""How a job in Slurm ended: by what it wrote, or else by what Slurm says."""
 
 import re
 from pathlib import Path

@@ -38,7 +38,7 @@ from babelscope.verbs.terminal.console import show, track
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Find the tasks, load the model, let the harness ask and score, and write rows and manifest."""
+    """Find the tasks, load the model, score it by the harness, and write rows and manifest."""
     begin(cfg)
     version, device = require_harness(), choose_device(cfg.device)
     names = _names(cfg)
@@ -95,7 +95,7 @@ def _names(cfg: DictConfig) -> dict[str, str]:
 
 
 def _family(cfg: DictConfig) -> Family:
-    """Tell the model's family before its weights are fetched, or a lab model is made."""
+    """Find the model's family before its weights are downloaded, or a lab model is made."""
     model = cfg.model
     if model.family is None and model.checkpoint is None and model.recipe is not None:
         return family_of(model.recipe.config.model_type)
@@ -139,7 +139,7 @@ def _describe(
 
 
 def _print(title: str, scores: Mapping[str, TaskScores]) -> None:
-    """Print one line per language: the task, its documents, and each score with its error and what guessing gives."""
+    """Print one line per language: task, documents, and each score, its standard error and that of guessing."""
     found = pd.DataFrame({language: task.scores for language, task in scores.items()}).T
     # guessing is told of metrics that it has a score in
     columns = [name for name in found.columns if "_stderr" not in name and not name.endswith("_null")]

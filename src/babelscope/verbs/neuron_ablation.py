@@ -1,4 +1,4 @@
-"""Which regions `babelscope neurons` switches off, and what it measures then."""
+"""Which regions `babelscope neurons` ablates, and what it measures meanwhile."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -36,7 +36,8 @@ def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...]
     except MissingWeightsError as error:
         wanted = "is not a language model" if labels is None else "has no classifier"
         raise ValueError(
-            f"{error} It {wanted}, so nothing can be measured while a region is off: ablation=null finds regions only."
+            f"{error} It {wanted}, so nothing can be measured while a region is ablated: ablation=null finds regions "
+            "only."
         ) from error
     model: Any = loaded.model
     found = None if labels is None else model.config.num_labels
@@ -49,12 +50,12 @@ def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...]
 
 
 def choose_regions(ablation: Ablation, regions: Mapping[str, Regions], codes: list[str]) -> dict[str, Tensor]:
-    """Choose the regions to switch off, by language, of those that are measured.
+    """Choose the regions to ablate, by language, of those that are measured.
 
     Regions without a neuron, and those too large to be matched by as many other neurons in every block, are left out.
 
     Raises:
-        ValueError: if no region is left, or one that was asked for by its language cannot be switched off.
+        ValueError: if no region is left, or one that was asked for by its language cannot be ablated.
     """
     check_criterion(ablation, regions)
     found = regions[ablation.criterion]
@@ -88,14 +89,14 @@ def check_languages(regions: Regions, codes: Collection[str]) -> None:
     if not set(regions.languages) & set(codes):
         own = ", ".join(regions.languages)
         raise ValueError(
-            f"Expected `languages.codes` to have languages whose regions by {regions.criterion!r} can be switched off, "
+            f"Expected `languages.codes` to have languages whose regions by {regions.criterion!r} can be ablated, "
             f"but got {', '.join(codes)}, and the file has masks for {own} only; write languages.codes=[...] with "
             "some of these, or ablation=null."
         )
 
 
 def left_out(regions: Regions) -> dict[str, str]:
-    """Say of every region that cannot be switched off, why."""
+    """Say why a region cannot be ablated, for every one that cannot."""
     width = regions.shape[1]
     full = {
         code: f"has {int(mask.sum(1).max())} of the {width} neurons of a block"
@@ -128,7 +129,7 @@ def ablation_rows(
         def losses() -> Any:
             return language_losses(parts, tokenizer, corpus, **batch)
 
-        rows += deactivation(parts, masks, losses, progress=partial(track, what="Switching off"), **options)
+        rows += deactivation(parts, masks, losses, progress=partial(track, what="Ablating"), **options)
     if metrics:
         prepared, pool = prepare(corpus, tokenizer, max_tokens=cfg.max_tokens), build("pool", cfg.pool)
         again.append((lambda: list(score(embed(parts, prepared, pool).samples(), metrics)), None))

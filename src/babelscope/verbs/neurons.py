@@ -1,4 +1,4 @@
-"""`babelscope neurons`: regions of languages among FFN neurons, what activations share, and what the regions do."""
+"""`babelscope neurons`: find, compare and ablate language-specific FFN neurons."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -46,7 +46,7 @@ PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Find regions or read them, describe and compare them, switch them off, and write rows, files and page."""
+    """Find or read regions, describe, compare and ablate them, and write rows, files and page."""
     begin(cfg)
     codes, settings = languages_of(cfg), read_settings(cfg)
     metrics = build_metrics(cfg) if cfg.get("metrics") else {}
@@ -143,7 +143,7 @@ def _published(cfg: DictConfig, settings: Settings, loaded: Loaded) -> dict[str,
 
 
 def _save(regions: Mapping[str, Regions], folder: Path) -> None:
-    """Write the regions; those of an earlier attempt in this folder by other criteria go."""
+    """Write the regions; those of other criteria, of an earlier attempt in this folder, are removed."""
     for old in folder.glob("*.safetensors"):
         old.unlink()
     for found in regions.values():
@@ -151,7 +151,7 @@ def _save(regions: Mapping[str, Regions], folder: Path) -> None:
 
 
 def _facts(settings: Settings, loaded: Loaded, regions: Mapping[str, Regions], found_on: int) -> dict[str, Any]:
-    """What the page has to know of the neurons."""
+    """Describe the neurons for the page."""
     given = settings.regions is not None
     return {
         "reading": next(iter(regions.values())).reading if given else settings.reading,

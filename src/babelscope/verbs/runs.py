@@ -1,4 +1,4 @@
-"""`babelscope runs`: how the jobs of sweeps stand, and failed ones once more."""
+"""`babelscope runs`: the status of sweep jobs, and reruns of those that failed."""
 
 import time
 from collections import Counter
@@ -28,7 +28,7 @@ VALUES = (
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Read the ledger, run again what is asked for, and print the table, once or until nothing runs."""
+    """Read the ledger, rerun what is asked for, and print the table, once or until nothing runs."""
     check_values(cfg, VALUES)
     root = Path(cfg.folder).expanduser()
     if cfg.retry not in (None, "failed"):
@@ -105,7 +105,7 @@ def _time(job: Job) -> str:
 
 
 def _follow(root: Path, every: float) -> None:
-    """Show the table anew, where a person watches, until nothing runs."""
+    """Refresh the table until nothing runs; elsewhere than on a terminal only wait."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
         jobs = _jobs_of(root)
         while any(job.state in ("running", QUEUED) for job in jobs):

@@ -1,4 +1,4 @@
-"""`babelscope sync`: send the offline runs of a sweep to wandb, once each, and its dashboard on request."""
+"""`babelscope sync`: upload the offline runs of a sweep to wandb, once each, and its dashboard on request."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ VALUES = (
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Find the runs, say how they stand, and send what is new."""
+    """Find the runs, print their states, and upload what is new."""
     check_values(cfg, VALUES)
     root = Path(cfg.folder).expanduser()
     runs = offline_runs(root)
@@ -85,7 +85,7 @@ def send_all(runs: Sequence[OfflineRun], *, n_jobs: int) -> None:
     """Send runs, several at once; one that fails is named, and the others go on.
 
     Raises:
-        ValueError: there is no account, or no server that answers, or a run failed.
+        ValueError: if there is no account, no server answers, or a run failed.
     """
     failed: list[str] = []
     with (
@@ -117,7 +117,7 @@ def send(run: OfflineRun) -> str:
     """Send the new parts of a run in order, each after those before it; gives what went wrong.
 
     Raises:
-        ValueError: there is no account, or no server that answers.
+        ValueError: if there is no account, or no server answers.
     """
     parts = run.new
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}

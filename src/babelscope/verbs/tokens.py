@@ -1,4 +1,4 @@
-"""`babelscope tokens`: what the token tables of checkpoints know of writing systems and translations."""
+"""`babelscope tokens`: writing systems and translations in the token embeddings of checkpoints."""
 
 import json
 from functools import partial

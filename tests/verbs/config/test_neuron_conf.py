@@ -130,9 +130,9 @@ def test_all_that_are_not_set_aside():
 @pytest.mark.parametrize(
     ("sentences", "apart", "message"),
     [
-        (15, 6, "to have 15 sentences to seek regions in and 6 others to switch them off on, but got 20"),
-        (None, 18, "to have 3 sentences to seek regions in and 18 others"),
-        (None, 40, "to have 3 sentences to seek regions in and 40 others"),
+        (15, 6, "to have 15 sentences for finding regions and 6 others for ablating them, but got 20"),
+        (None, 18, "to have 3 sentences for finding regions and 18 others"),
+        (None, 40, "to have 3 sentences for finding regions and 40 others"),
     ],
 )
 def test_too_few_sentences(sentences, apart, message):

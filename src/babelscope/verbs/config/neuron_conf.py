@@ -91,7 +91,7 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Settings:
-    """What `babelscope neurons` is told, beyond model and corpus."""
+    """Settings of `babelscope neurons`, beyond model and corpus."""
 
     reading: Place
     permutations: int
@@ -157,14 +157,14 @@ def _check_together(settings: Settings, cfg: DictConfig) -> None:
         for asked in ("metrics", "task"):
             if cfg.get(asked):
                 raise ValueError(
-                    f"Expected `ablation` to be on for `{asked}`, which is measured while a region is off, but got "
+                    f"Expected `ablation` to be on for `{asked}`, which is measured while a region is ablated, but got "
                     f"null; leave {asked} out, or `babelscope probe` for scores of the whole model."
                 )
         return
     if cfg.get("task") and cfg.task.name != "topic":
         raise ValueError(
-            f"Expected `task` to be topic, whose accuracy is measured while a region is off, but got {cfg.task.name}; "
-            "leave it out for the loss of a language model."
+            "Expected `task` to be topic, whose accuracy is measured while a region is ablated, but got "
+            f"{cfg.task.name}; leave it out for the loss of a language model."
         )
     codes = list(cfg.languages.codes)
     if ablation.languages is not None and (unknown := set(ablation.languages) - set(codes)):
@@ -180,10 +180,10 @@ def _check_together(settings: Settings, cfg: DictConfig) -> None:
 
 
 def check_criterion(ablation: Ablation, found: Collection[str]) -> None:
-    """Refuse to switch off regions by a criterion that none were found by.
+    """Refuse to ablate regions of a criterion that found none.
 
     Raises:
-        ValueError: naming those that there are.
+        ValueError: if there are none; the criteria that found some are named.
     """
     if ablation.criterion not in found:
         raise ValueError(
@@ -193,7 +193,7 @@ def check_criterion(ablation: Ablation, found: Collection[str]) -> None:
 
 
 def split_corpus(settings: Settings, corpus: Corpus, *, sentences: int | None, seed: int) -> tuple[Corpus, Corpus]:
-    """Draw the sentences in which regions are sought and, apart from them, those on which their loss is measured.
+    """Draw the sentences for finding regions and, apart from them, those for measuring the loss.
 
     The first are the sentences that `babelscope probe` draws with the same seed and number.
 
@@ -202,12 +202,12 @@ def split_corpus(settings: Settings, corpus: Corpus, *, sentences: int | None, s
     """
     apart = 0 if settings.ablation is None else settings.ablation.sentences
     wanted = max(len(corpus) - apart, 0) if sentences is None else sentences
-    if settings.regions is not None:  # found elsewhere; the same sentences as there are set aside as far as they go
+    if settings.regions is not None:  # found elsewhere; as many of the same sentences as possible are set aside
         wanted = max(min(wanted, len(corpus) - apart), LEAST)
     if wanted + apart > len(corpus) or wanted < LEAST:
         raise ValueError(
-            f"Expected corpus {corpus.name!r} to have {max(wanted, LEAST)} sentences to seek regions in and {apart} "
-            f"others to switch them off on, but got {len(corpus)}; lower `sentences` or `ablation.sentences`, or take "
+            f"Expected corpus {corpus.name!r} to have {max(wanted, LEAST)} sentences for finding regions and {apart} "
+            f"others for ablating them, but got {len(corpus)}; lower `sentences` or `ablation.sentences`, or take "
             "another split."
         )
     order: Any = torch.randperm(len(corpus), generator=torch.Generator().manual_seed(seed)).tolist()

@@ -14,7 +14,7 @@ def check_token_settings(cfg: DictConfig) -> None:
     """Refuse what would fail late, or be taken for something else.
 
     Raises:
-        ValueError: naming the key, the value and the remedy.
+        ValueError: if a setting is wrong; key, value and remedy are named.
     """
     check_values(cfg, SECTIONS)
     known = [value.key.removeprefix("dictionary.") for value in DICTIONARY]

@@ -101,7 +101,7 @@ def read_source(cfg: DictConfig, model: DictConfig) -> Source:
 
 
 def read_dictionaries(cfg: DictConfig) -> tuple[Dictionaries, Dictionaries]:
-    """Read the gold translations by pair of languages, for models of one's own and for the lab's: files, or the lab's.
+    """Read the gold translations by pair of languages, for the user's models and for the lab's: files, or the lab's.
 
     Raises:
         ValueError: if a pair is not named as SOURCE-TARGET, or a file is not in its layout.

@@ -1,4 +1,4 @@
-"""One job by the book: a done one is skipped, one that runs elsewhere is refused, and how each ends is written down."""
+"""The record of one job: a done one is skipped, one that runs elsewhere is refused, and how it ends is written."""
 
 import logging
 import os
@@ -29,7 +29,8 @@ PATIENCE = 0.5
 
 logger = logging.getLogger(__name__)
 HOW = ("threads", "device", "max_tokens")
-"""How something is computed, which a single command may be given again with; what goes on from a checkpoint may not."""
+"""Keys that change how something is computed, not what: a single command may differ in them from the run in its folder,
+a resumed training may not."""
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
     folder holds is asked of the folder, for the ledger does not know one that was copied, renamed or moved.
 
     Raises:
-        RefusedError: another process runs the job, or the folder holds a run of another configuration.
+        RefusedError: if another process runs the job, or the folder holds a run of another configuration.
     """
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN or NAME in os.environ
     if verb in UNRECORDED:
@@ -84,7 +85,7 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
 
 
 def is_done(cfg: DictConfig, folder: Path) -> bool:
-    """Whether ledger or manifest say so of this configuration, and nobody has deleted the folder since."""
+    """Whether ledger or manifest say that this configuration is done, and the folder was not deleted since."""
     entry = _read(folder) if path_of(folder).is_file() else None
     told = entry is not None and (entry.state, entry.config) == ("done", fingerprint(cfg))
     return (told and bool(configurations(folder))) or is_finished(cfg, folder)
@@ -100,7 +101,7 @@ def holder_of(folder: Path) -> str:
 
 
 def forget_single(folder: Path) -> None:
-    """Leave no trace of a single command that came to nothing: its user has seen why."""
+    """Remove the record of a single command that failed before it wrote anything: its user has seen why."""
     entry = _read(folder)
     if not path_of(folder).exists() if entry is None else not entry.sweep:
         forget(folder)
@@ -129,7 +130,7 @@ def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
 
 
 def _how(error: BaseException) -> dict[str, Any]:
-    """Tell how a job ended that did not come to its end."""
+    """Describe the end of a job that did not finish, as fields of its entry."""
     code = exit_code(error)
     if isinstance(error, KeyboardInterrupt):
         return {"state": "interrupted", "exit": code, "error": "interrupted"}

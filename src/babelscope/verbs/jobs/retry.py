@@ -1,4 +1,4 @@
-"""Jobs of the ledger once more: the command of each as it was given, if it is still of the folder that the job has."""
+"""Jobs of the ledger rerun, by the command of each, if that still belongs to the folder of the job."""
 
 import sys
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from babelscope.sweeps.pool import Command, run_commands
 
 
 def run_again(jobs: Sequence[Job], n_jobs: int) -> list[Job]:
-    """Give the commands of jobs again, each in a process of its own; returns those that are not done then.
+    """Rerun the commands of jobs, each in a separate process; returns the jobs that are not done then.
 
-    Those whose command cannot be given where it was, or would run in another folder, are left out and named.
+    Jobs whose command cannot be rerun where it was given, or would run in another folder, are left out and named.
 
     Raises:
-        ValueError: if all of them are such, of the first.
+        ValueError: if that is so of all jobs; the first is named.
     """
     asked: dict[str, Job] = {}
     refused: dict[str, ValueError] = {}
@@ -48,7 +48,7 @@ def run_again(jobs: Sequence[Job], n_jobs: int) -> list[Job]:
 
 
 def _refuse_elsewhere(job: Job) -> None:
-    """Refuse a job whose command is not known, or is of another folder, which it would make or change."""
+    """Refuse a job whose command is unknown, or would write to another folder."""
     entry = job.entry
     if entry is None:
         raise ValueError(

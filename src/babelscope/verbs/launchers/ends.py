@@ -1,4 +1,4 @@
-"""What a sweep says of its jobs as they end."""
+"""How the jobs of a sweep ended, and what is printed of it."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ from babelscope.sweeps.pool import BEGINS
 from babelscope.verbs.launchers.planned import PlannedJob
 
 INTERRUPTED = 130
-"""Exit code of a job that was interrupted, and the sweep was not."""
+"""Exit code of a job that was interrupted while the sweep was not."""
 
 
 @dataclass(frozen=True)

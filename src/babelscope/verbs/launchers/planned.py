@@ -1,4 +1,4 @@
-"""The jobs of a sweep before they run: their folders, which of them are done, and which somebody else runs."""
+"""The jobs of a sweep before they run: their folders, which of them are done, and which another process runs."""
 
 import time
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
 OF_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep")
 """Overrides that are not for a single job."""
 PATIENCE = 10.0
-"""Seconds that the jobs of a command that was killed are given to save in."""
+"""Seconds in which jobs whose command was killed can save and end."""
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """One job."""
+    """One job of a sweep, before it runs."""
 
     name: str
     """The overrides that not all jobs of the sweep share, or else the folder's name."""
@@ -44,7 +44,7 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
         job_overrides: Of each job.
 
     Raises:
-        ValueError: different jobs have the same folder.
+        ValueError: if different jobs have the same folder.
     """
     found: dict[Path, PlannedJob] = {}
     shared = set.intersection(*map(set, job_overrides)) if len(job_overrides) > 1 else set(*job_overrides)
@@ -81,7 +81,7 @@ def command_of(job: PlannedJob, config: DictConfig, log: Path | None = None) -> 
 
 
 def entry_of(job: PlannedJob, config: DictConfig, slurm: str, log: Path) -> Entry:
-    """Write what the ledger would have of a job that Slurm ends before it begins: the command, to give it again.
+    """Make the entry of a job that Slurm may end before it begins, so that its command can be rerun.
 
     Args:
         job: One of `plan`.
@@ -107,7 +107,7 @@ def refuse_held(jobs: Sequence[PlannedJob]) -> None:
     """Wait a little for jobs that another process runs, which may be about to end, and refuse if they do not.
 
     Raises:
-        RefusedError: another process runs some of them.
+        RefusedError: if another process runs some of them.
     """
     until = time.monotonic() + PATIENCE
     while held := [job for job in jobs if _is_held(job.folder)]:

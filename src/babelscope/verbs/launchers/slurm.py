@@ -1,4 +1,4 @@
-"""Sweeps on Slurm: every job is one of Slurm's, submitted by submitit, and the wait ends however a job ends."""
+"""Sweeps on Slurm: submitit submits every job, and the command waits until all have ended."""
 
 import sys
 import time
@@ -32,7 +32,7 @@ GENERAL = (
     "mem_gb",
     "stderr_to_stdout",
 )
-"""What submitit calls alike on every cluster; other names need a prefix."""
+"""Names that submitit knows without the prefix slurm_."""
 
 
 class Slurm(Launcher):
@@ -77,7 +77,7 @@ class Slurm(Launcher):
         Raises:
             ValueError: if Slurm would not take the jobs.
             ConnectionError: if the controller is silent for too long.
-            SystemExit: with 2 if all that failed can be mended by the user, else with 1.
+            SystemExit: if a job failed: with 2 if the user can mend all that did, else with 1.
         """
         own = {name: getattr(self, name) for name in ("detach", "max_num_timeout", "poll_s", "patience_s")}
         check_settings(self.resources, {**own, "submitit_folder": self.logs})
@@ -98,7 +98,7 @@ class Slurm(Launcher):
             if not self.detach:
                 exit_if_failed(self._wait([(job, queue[job.folder]) for job in left]))
         except KeyboardInterrupt:
-            print("Slurm goes on with the jobs: the same command waits for them, and scancel ends them", flush=True)
+            print("The jobs stay in Slurm: repeat the command to wait for them, or end them by scancel", flush=True)
             raise
         return []
 
@@ -154,7 +154,7 @@ class Slurm(Launcher):
         return SlurmJob(logs, number, range(self.resources["nodes"] * self.resources["tasks_per_node"]))
 
     def _wait(self, jobs: Sequence[tuple[PlannedJob, SlurmJob[None]]]) -> list[JobResult]:
-        """Wait until Slurm has no more to do with any job, and say of each how it ended."""
+        """Wait until every job has left Slurm, and print how each ended."""
         waiting, results = [*jobs], list[JobResult]()
         heard, told = time.monotonic(), ""
         while waiting:
@@ -170,7 +170,7 @@ class Slurm(Launcher):
             except ConnectionError:
                 if time.monotonic() - heard > self.patience_s:
                     raise
-                now = f"the controller does not answer; it is waited for, up to {self.patience_s} s"
+                now = f"the controller does not answer; waiting for it up to {self.patience_s} s"
             over = {result.job.folder for result in results}
             waiting = [(job, one) for job, one in waiting if job.folder not in over]
             if waiting:

@@ -38,7 +38,7 @@ class Workers(Launcher):
         """Run all jobs that are not done, and name every one that failed.
 
         Raises:
-            SystemExit: with 2 if all that failed can be mended by the user, else with 1.
+            SystemExit: if a job failed: with 2 if the user can mend all that did, else with 1.
         """
         jobs = plan(self.context, self.config, job_overrides)
         print_skipped(jobs)

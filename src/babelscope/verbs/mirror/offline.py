@@ -50,7 +50,7 @@ def offline_runs(root: Path) -> list[OfflineRun]:
     """Find every offline run at or below a folder, sorted.
 
     Raises:
-        ValueError: there is none.
+        ValueError: if there is none.
     """
     parts: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for place in sorted(root.glob("**/wandb/offline-run-*")):
@@ -69,13 +69,13 @@ def offline_runs(root: Path) -> list[OfflineRun]:
 
 
 def _ask_running() -> Callable[[Path], bool]:
-    """Ask Slurm once, and the ledger for every run folder."""
+    """Ask Slurm once; gives a function that tells by the ledger whether the job of a run folder still runs."""
     queue = queued()
 
     def is_running(folder: Path) -> bool:
         try:
             return read_entry(path_of(folder.absolute())).state_now(queue) == "running"
-        except (FileNotFoundError, ValueError):  # no job of ours, or a torn entry, which `babelscope runs` names
+        except (FileNotFoundError, ValueError):  # not a job, or a damaged entry, which `babelscope runs` names
             return False
 
     return is_running

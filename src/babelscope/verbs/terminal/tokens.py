@@ -20,12 +20,12 @@ def searching(blocks: Iterable[Found], total: int, done: int) -> Iterable[Found]
 
 
 def busy(what: str) -> AbstractContextManager[Any]:
-    """Show that a long step goes on, where a person watches."""
+    """Show that a long step is running, on a terminal only."""
     return console.status(what) if console.is_terminal else nullcontext()
 
 
 def print_tables(runs: Sequence[Run]) -> None:
-    """Print one column per model: tokens, probe, neighbours and translations, beside what chance gives."""
+    """Print one column per model: tokens, probe, neighbours and translations, beside chance."""
     _show("Token embeddings (published: Wen-Yi & Mimno 2023)", token_table(runs))
 
 
