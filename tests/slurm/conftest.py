@@ -14,7 +14,7 @@ import pytest
 
 from babelscope.report.table import read_run
 from babelscope.sweeps.ledger import Entry, path_of, read_entry
-from babelscope.sweeps.submitted import find
+from babelscope.sweeps.submitted import read_submission
 from tests.models.tiny import save_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def ask(slurm: dict[str, str], *command: str) -> str:
 
 def number_of(run: Path) -> str:
     """The number of the job that was submitted for a run folder."""
-    found = find(run)
+    found = read_submission(run)
     assert found is not None
     return found.job
 

@@ -100,7 +100,7 @@ def test_repeated_settings_become_a_study(tmp_path, monkeypatch):
     row = next(line for line in ended.out.splitlines() if "early_half" in line)
     assert row.split()[1] == "2"
     assert row.count("±") == 4
-    assert "over seeds (n)" in ended.out
+    assert "over n seeds" in ended.out
     assert "Wrote sweep/report.html" in ended.out
     page = (tmp_path / "sweep" / "report.html").read_text()
     assert "Which layers to freeze" in page
