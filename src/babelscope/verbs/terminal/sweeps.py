@@ -31,13 +31,9 @@ def print_sweep(runs: Sequence[SweepRun]) -> None:
         columns = ["model", "setting", "fine-tuned on", "task", "seeds", "score", "source", "zero-shot"]
         show("Test scores, mean ± half-width of the 95 % interval over seeds", columns, lines, keys=len(GROUP))
     if len(groups) > MOST:
-        console.print(
-            f"{counted(len(groups) - MOST, 'more row')} {'is' if len(groups) - MOST == 1 else 'are'} on the page."
-        )
+        console.print(f"On the page only: {counted(len(groups) - MOST, 'more row')}.")
     if unfinished := sum(not run.finished for run in runs):
-        console.print(
-            f"{counted(unfinished, 'unfinished run')} {'is' if unfinished == 1 else 'are'} excluded from all means."
-        )
+        console.print(f"Excluded from all means: {counted(unfinished, 'unfinished run')}.")
     if said := say_ends(runs):
         console.print(said, markup=False, highlight=False)
 
