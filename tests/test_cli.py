@@ -2,12 +2,14 @@
 
 import gc
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from babelscope import cli
 from tests.models.tiny import save_checkpoint
@@ -39,12 +41,35 @@ def test_bare_lists_every_verb_with_an_example(arguments):
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
-def test_help_of_a_verb_is_hydras(verb, somewhere):
+def test_help_of_a_verb_shows_its_groups_and_its_keys_with_their_comments(verb, somewhere):
     ended = babelscope(verb, "--help")
     assert (ended.code, ended.err) == (0, "")
-    assert f"babelscope {verb}" in ended.out
-    assert "languages: ilo31, lab" in ended.out
+    assert ended.out.startswith(f"babelscope {verb} ")
+    text = (ROOT / "conf" / f"{verb}.yaml").read_text()
+    defaults = [entry for entry in yaml.safe_load(text)["defaults"] if isinstance(entry, dict)]
+    groups = {name for entry in defaults for name in entry}
+    for folder in (path.name for path in (ROOT / "conf").iterdir() if path.is_dir()):
+        listed = re.search(rf"^  {folder}( \(.*\))?: \w", ended.out.partition("Keys (KEY=VALUE)")[0], re.MULTILINE)
+        assert bool(listed) == (folder in groups), folder
+    for line in text.partition("\n\n")[2].partition("\nhydra:")[0].splitlines():
+        assert line in ended.out
+    assert ("CPU threads of torch" in ended.out) == ("model" in groups)
+    assert "hydra:\n" not in ended.out
     assert written(somewhere) == []
+
+
+def test_help_shows_flags_and_choices_of_ones_own(somewhere):
+    assert babelscope("runs", "--help").out.startswith("babelscope runs FOLDER [--retry failed] [--follow] [KEY=VALUE")
+    assert babelscope("sync", "--help").out.startswith("babelscope sync FOLDER ")
+    (somewhere / "mine" / "languages").mkdir(parents=True)
+    (somewhere / "mine" / "languages" / "pair.yaml").write_text("codes: [eng_Latn, deu_Latn]\n")
+    assert "languages (lab): ilo31, lab, pair, " in babelscope("probe", "--help", "--config-dir", "mine").out
+
+
+def test_a_group_that_a_verb_does_not_have_is_refused():
+    ended = babelscope("runs", "model=lab_xlmr")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert "Expected a group that this verb has, but got `model`; leave it out; --help shows" in ended.err
 
 
 def test_cfg_job_shows_the_composed_configuration(somewhere):

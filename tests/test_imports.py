@@ -11,7 +11,7 @@ ALLOWED = {
     "models": set(),
     "data": set(),
     "metrics": set(),
-    "report": {"sweeps.ledger", "sweeps.submitted"},
+    "report": {"sweeps.jobs"},
     "sweeps": set(),
     "states": {"models", "data", "metrics.sample", "metrics.hardware"},
     "analyses": {"models", "data", "states", "metrics", "report.table"},

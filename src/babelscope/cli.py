@@ -15,10 +15,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from babelscope.sweeps.pool import FULL_ERROR, LOG, NAME
 from babelscope.verbs.config.conf import conf_folder, register_resolvers
+from babelscope.verbs.config.help import describe_verb
 from babelscope.verbs.errors import is_users, nearest, one_line
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.jobs.record import forget_single, recorded
@@ -27,11 +28,11 @@ VERBS = {
     "train": ("fine-tune on one language, watching every layer", "model=lab_xlmr task.language=eng_Latn freeze=early"),
     "probe": ("score every layer of a checkpoint", "model=lab_bloom metrics=[ilo,separability]"),
     "tokens": ("what the token table knows of scripts and translations", "models=[lab_xlmr,lab_mt5]"),
-    "neurons": ("FFN neurons: what languages share, regions of their own, life without them", "model=lab_bloom"),
+    "neurons": ("find, compare and ablate language-specific FFN neurons", "model=lab_bloom"),
     "evaluate": ("downstream tasks by EleutherAI's harness, language by language", "model=lab_bloom harness=xcopa"),
     "pretrain": ("make a small checkpoint from parallel text", "model=lab_xlmr"),
     "report": ("write one page over finished runs", "runs=outputs"),
-    "runs": ("how the jobs of sweeps stand; runs failed ones again by --retry failed", "outputs --follow"),
+    "runs": ("show the status of sweep jobs; --retry failed reruns failed and interrupted ones", "outputs --follow"),
     "sync": ("upload the offline wandb runs of sweeps, each of them once", "outputs"),
 }
 FLAGS = ("-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve")
@@ -60,6 +61,7 @@ def main() -> None:
         rest = _of_folder(rest) if verb in ("runs", "sync") else rest
         sys.argv = [sys.argv[0], "--config-name", verb, *_in_order(rest)]
         register_resolvers(jobs.new)
+        OmegaConf.register_new_resolver("verb_help", describe_verb, replace=True)
         # Hydra hands errors on to us instead of printing them; processes of jobs learn what the user had chosen
         with env_override({"HYDRA_FULL_ERROR": "1", FULL_ERROR: jobs.full_error}):
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(jobs.run)()

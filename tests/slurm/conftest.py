@@ -14,7 +14,7 @@ import pytest
 
 from babelscope.report.table import read_run
 from babelscope.sweeps.ledger import Entry, path_of, read_entry
-from babelscope.sweeps.submitted import find
+from babelscope.sweeps.submitted import read_submission
 from tests.models.tiny import save_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         "CUDA_VISIBLE_DEVICES": "",
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
         "SLURM_CONF": str(folder / "cluster" / "slurm.conf"),
     }
     started = local_slurm("start", environment)
@@ -106,7 +106,7 @@ def ask(slurm: dict[str, str], *command: str) -> str:
 
 def number_of(run: Path) -> str:
     """The number of the job that was submitted for a run folder."""
-    found = find(run)
+    found = read_submission(run)
     assert found is not None
     return found.job
 

@@ -5,7 +5,7 @@ from submitit import SlurmJob
 
 from babelscope.sweeps import slurm_queue
 from babelscope.sweeps.ledger import Entry, write_entry
-from babelscope.sweeps.slurm_end import end_of
+from babelscope.sweeps.slurm_end import slurm_outcome
 from babelscope.sweeps.slurm_signals import REQUEUED
 
 
@@ -19,7 +19,7 @@ def end(monkeypatch, tmp_path):
         for number, log in enumerate(logs):
             job.task(number).paths.folder.mkdir(exist_ok=True)
             job.task(number).paths.stdout.write_text(log)
-        return end_of(job, state, tmp_path / "run", "seed=1")
+        return slurm_outcome(job, state, tmp_path / "run", "seed=1")
 
     return tell
 

@@ -85,14 +85,14 @@ def test_a_detached_job_outlives_controller_preemption_and_time_limit(sweep, slu
     interrupted.send_signal(signal.SIGINT)
     code, out, _ = ended(interrupted)
     assert code == 130
-    assert "Slurm goes on with the jobs: the same command waits for them" in out
+    assert "The jobs stay in Slurm: repeat the command to wait for them" in out
     until_step(run, 3)
     # the controller goes and comes back
     os.kill(int((Path(slurm["BABELSCOPE_SLURM"]) / "slurmctld.pid").read_text()), signal.SIGTERM)
     code, _, lines = ended(impatient)
     assert code == 2
     assert re.search("Expected Slurm's controller to answer `s\\w+`, but got: .*; when it is back, run the", lines[-1])
-    while "the controller does not answer; it is waited for, up to 600 s" not in patient.stdout.readline():
+    while "the controller does not answer; waiting for it up to 600 s" not in patient.stdout.readline():
         pass
     assert local_slurm("start", slurm).returncode == 0
     # in its grace time, a job that would be cancelled requeues itself

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from babelscope.report.table import read_run, run_folders
+from babelscope.sweeps.jobs import read_jobs
 from babelscope.sweeps.ledger import folder_of, read_entry
-from babelscope.verbs.jobs.listing import read_jobs
 from tests.verbs.command import FIVE
 
 

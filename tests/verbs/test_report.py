@@ -1,15 +1,17 @@
 import errno
 import os
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from babelscope.files import write_json
 from babelscope.report.table import write
+from babelscope.sweeps import submitted
 from babelscope.sweeps.ledger import write_entry
 from tests.report.study_runs import make_evaluation, make_study
 from tests.report.sweep.sweep_runs import make_run, make_sweep, write_run
-from tests.report.sweep.test_jobs import make_entry
+from tests.sweeps.entries import ENTRY
 from tests.verbs.command import babelscope, refused, says, written
 
 
@@ -98,7 +100,7 @@ def test_repeated_settings_become_a_study(tmp_path, monkeypatch):
     row = next(line for line in ended.out.splitlines() if "early_half" in line)
     assert row.split()[1] == "2"
     assert row.count("±") == 4
-    assert "over seeds (n)" in ended.out
+    assert "over n seeds" in ended.out
     assert "Wrote sweep/report.html" in ended.out
     page = (tmp_path / "sweep" / "report.html").read_text()
     assert "Which layers to freeze" in page
@@ -151,8 +153,8 @@ def test_what_a_sweep_lacks_is_named_and_the_rest_is_shown(tmp_path, monkeypatch
     (older / "manifest.json").unlink()
     for part in (write_run(make_run("lab_llama"), root) / "results").iterdir():
         part.unlink()  # begun, and nothing measured yet
-    write_entry(root / "never-began", make_entry("failed", error="no room"))
-    write_entry(fine, make_entry())
+    write_entry(root / "never-began", replace(ENTRY, state="failed", error="no room"))
+    write_entry(fine, replace(ENTRY, state="done"))
     ended = babelscope("report", "runs=sweep")
     assert (ended.code, ended.err) == (0, "")
     page = (root / "report.html").read_text()
@@ -160,12 +162,12 @@ def test_what_a_sweep_lacks_is_named_and_the_rest_is_shown(tmp_path, monkeypatch
         assert said in ended.out
     for said in (torn.name, headless.name, "never-began", "no room", "2 unfinished", "2 unreadable"):
         assert said in page
-    assert "2 runs are not finished" in ended.out
+    assert "Excluded from all means: 2 unfinished runs." in ended.out
 
 
 def test_jobs_that_all_failed_are_a_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_entry(tmp_path / "sweep" / "one", make_entry("failed", error="no room"))
+    write_entry(tmp_path / "sweep" / "one", replace(ENTRY, state="failed", error="no room"))
     ended = babelscope("report", "runs=sweep")
     assert (ended.code, ended.err) == (0, "")
     assert "no room" in (tmp_path / "sweep" / "report.html").read_text()
@@ -233,3 +235,20 @@ def test_a_manifest_of_another_kind_is_one_line(runs):
         assert (ended.code, len(ended.lines)) == (2, 1)
         assert "`trainable` in runs/one/manifest.json" in ended.err
         assert not list(runs.rglob("report.html"))
+
+
+def test_a_job_that_waits_in_the_queue_did_not_fail(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "squeue").write_text("#!/bin/sh\nprintf '7|7|PENDING\\n'\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name in ("again", "broke"):
+        write_entry(tmp_path / "sweep" / name, replace(ENTRY, state="failed", error="no room"))
+    submitted.record_submission(tmp_path / "sweep" / "again", "7", "logs")
+    ended = babelscope("report", "runs=sweep")
+    assert (ended.code, ended.err) == (0, "")
+    assert "failed: broke" in ended.out
+    assert "failed: again" not in ended.out
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    assert "1 failed" in page
+    assert "1 queued" in page

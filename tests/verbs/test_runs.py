@@ -14,10 +14,10 @@ import pytest
 
 from babelscope.report.table import write
 from babelscope.sweeps import submitted
+from babelscope.sweeps.jobs import read_jobs
 from babelscope.sweeps.ledger import entries, folder_of, read_entry, write_entry
 from babelscope.sweeps.processes import Process
 from babelscope.sweeps.progress import progress_of
-from babelscope.verbs.jobs.listing import read_jobs
 from babelscope.verbs.runs import names_of
 from tests.models.tiny import save_checkpoint
 from tests.sweeps.entries import ENTRY
@@ -62,7 +62,7 @@ def test_jobs_that_slurm_has_not_begun(sweep, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     numbers = {"new": "30_0", "job-1": "30_1", "ending": "30_2", "job-0": "30_3", "just": "31_0", "over": "29_0"}
     for name, number in numbers.items():
-        submitted.keep(sweep / name, number, "logs/%j")
+        submitted.record_submission(sweep / name, number, "logs/%j")
     before(sweep / "over")
     jobs = {job.folder.name: (job.state, job.error) for job in read_jobs(sweep)}
     assert jobs["new"] == ("queued", "Slurm job 30_0")
@@ -106,7 +106,7 @@ def test_jobs_that_slurm_ended_before_they_began_run_again(somewhere, tmp_path, 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     given = ("model.checkpoint=./nowhere", "output='runs/1'")
     entry = replace(ENTRY, verb="probe", overrides=[*given], folder=str(somewhere), end=None, log="12_log.out")
-    submitted.keep(Path("runs/1"), "12", "logs/%j", entry if kept else None)
+    submitted.record_submission(Path("runs/1"), "12", "logs/%j", entry if kept else None)
     before(Path("runs/1"))
     ended = babelscope("runs", "runs")
     assert "1 job: 1 failed" in ended.out
@@ -267,4 +267,4 @@ def test_the_jobs_of_a_copied_sweep_are_not_run_where_they_were_first(somewhere,
     assert again.out.count("failed: ") == 2
     beside = babelscope("runs", ".", "--retry", "failed")  # a copy keeps nobody from it
     assert (beside.out.count("failed: "), beside.err.count("left out: ")) == (2, 2)
-    says(beside.err, "4 of 4 that did not")
+    says(beside.err, "4 of 4 did not")

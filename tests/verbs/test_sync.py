@@ -92,7 +92,7 @@ def test_a_run_that_goes_on_and_one_that_left_nothing_wait(sent):
     write_entry(Path("outputs/killed"), entry(state="running", end=None, exit=None, pid=2**22, born="1"))
     ended = babelscope("sync", "outputs")
     assert ended.code == 0
-    assert ended.out.splitlines()[0] == "4 offline runs: 2 new, 1 going on, 1 empty"
+    assert ended.out.splitlines()[0] == "4 offline runs: 2 new, 1 running, 1 empty"
     assert [Path(line).parents[1].name for line in sent()] == ["done", "killed"]
 
 
@@ -114,7 +114,7 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(sent):
     assert "Sent 2 of 3 runs" in ended.out
     named, last = ended.lines
     assert named == "babelscope: [broken] Failed to read it: EOF"
-    assert last.startswith("babelscope: Expected every run to be sent, but got 1 of 3 that failed; ")
+    assert last.startswith("babelscope: Expected every run to upload, but 1 of 3 failed (see above); ")
     next(broken.glob("*.wandb")).write_text("mended, and whole")
     assert babelscope("sync", "outputs").code == 0
     assert sent().count(f"{broken}\t{later}") == 2
@@ -151,7 +151,8 @@ def test_what_concerns_all_ends_at_the_first(sent, said, message):
     [
         (("nowhere",), "`folder` to hold offline runs of wandb, but got nowhere, which is not there"),
         (("bare",), "`folder` to hold offline runs of wandb, but got bare, which has none"),
-        (("outputs", "n_jobs=0"), "`n_jobs` to be a number of runs to send at once, but got 0"),
+        (("outputs", "n_jobs=true"), "`n_jobs` to be a whole number from 1 to 4294967295, but got True"),
+        (("outputs", "n_jobs=0"), "`n_jobs` to be a whole number from 1 to 4294967295, but got 0"),
         (("outputs", "send=true"), "`send` to go with a dashboard, but got none; add dashboard=layers"),
         (("outputs", "dashboard=layer"), "`dashboard` to be one of layers, models, but got 'layer'"),
         (("outputs", "dashboard=layers"), "run folders, .* but got none"),

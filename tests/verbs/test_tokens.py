@@ -133,7 +133,7 @@ def test_an_interrupted_search_goes_on(tiny, monkeypatch):
         assert babelscope(*command, "output=run").code == 130
     ended = babelscope(*command, "output=run")
     assert (ended.code, ended.err) == (0, ""), ended.err
-    assert "Going on after 2 of" in ended.out
+    assert "Resuming after 2 of" in ended.out
     whole, run = (read_run(Path(name)).rows.drop(columns="run") for name in ("whole", "run"))
     assert run.equals(whole)
     assert Path("run/explorer.json").read_bytes() == Path("whole/explorer.json").read_bytes()

@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from os import walk
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from babelscope.files import write_json
 from babelscope.sweeps.processes import Process
 
 PLACE = ".jobs"
-STATES = ("done", "running", "failed", "interrupted", "gone")
-"""As users are told them: gone is a done one whose run folder is no longer there, and which no entry says of itself."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,45 @@ class Entry:
     """Whether it was ever a job of a sweep."""
     attempts: int
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        verb: str,
+        overrides: list[str],
+        config: str,
+        state: str,
+        slurm: str | None,
+        log: str | None,
+        folder: str,
+        config_dir: str | None,
+        sweep: bool,
+        attempts: int,
+    ) -> Self:
+        """Make the entry of a job that this process begins or submits now; how it ends is not known yet."""
+        process = Process.own()
+        return cls(
+            verb=verb,
+            overrides=overrides,
+            config=config,
+            state=state,
+            start=now(),
+            end=None,
+            host=process.host,
+            pid=process.pid,
+            born=process.born,
+            exit=None,
+            error="",
+            slurm=slurm,
+            log=log,
+            folder=folder,
+            config_dir=config_dir,
+            sweep=sweep,
+            attempts=attempts,
+        )
+
     def state_now(self, queue: Mapping[str, str] | None) -> str:
-        """Tell `interrupted` from `running`: who was killed could not say so.
+        """Tell `interrupted` from `running`: a process that was killed could not write it down.
 
         Args:
             queue: what `queued` says.
@@ -107,7 +142,7 @@ def write_entry(folder: Path, entry: Entry) -> Path:
 
 
 def forget(folder: Path) -> None:
-    """Take a run folder out of the ledger, and the ledger away when it is empty."""
+    """Remove a run folder from the ledger, and the ledger itself when it is empty."""
     for path in (path_of(folder), lock_of(folder)):
         path.unlink(missing_ok=True)
     place = path_of(folder).parent
@@ -119,8 +154,8 @@ def read_entry(path: Path) -> Entry:
     """Read one entry.
 
     Raises:
-        ValueError: it is torn, or somebody else's.
-        OSError: it cannot be read.
+        ValueError: if it is damaged, or not an entry.
+        OSError: if it cannot be read.
     """
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -133,7 +168,7 @@ def parse_entry(found: Any, path: Path) -> Entry:
     """Take what was read from a file for an entry.
 
     Raises:
-        ValueError: it is none.
+        ValueError: if it is none.
     """
     held = found if isinstance(found, dict) else {}
     for field in fields(Entry):
@@ -174,7 +209,7 @@ def read_entries(root: Path) -> Iterator[tuple[Path, Entry | str]]:
     for path in entries(root):
         try:
             yield folder_of(path), read_entry(path)
-        except FileNotFoundError:  # its job was taken back since
+        except FileNotFoundError:  # its job was removed since
             continue
         except (ValueError, OSError) as error:
             yield folder_of(path), str(error)

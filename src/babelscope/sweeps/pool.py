@@ -1,4 +1,4 @@
-"""Commands in processes of their own, a bounded number at once: what one leaves behind, no other finds."""
+"""Commands in separate processes, a bounded number at once, so that none sees what another left behind."""
 
 import atexit
 import multiprocessing
@@ -19,7 +19,7 @@ from typing import Any
 from babelscope.sweeps.ledger import now
 
 GRACE = 60.0
-"""Seconds that a job has to save in, when the command that started it is gone."""
+"""Seconds in which a job can save after the command that started it is gone."""
 NAME, LOG, FULL_ERROR = "BABELSCOPE_JOB", "BABELSCOPE_LOG", "BABELSCOPE_FULL_ERROR"
 """Variables by which a process knows that it is a job of a sweep: its name, where its output goes, and whether the user
 wants tracebacks."""
@@ -72,13 +72,13 @@ def run_commands(commands: Iterable[Command], *, n_jobs: int) -> Iterator[tuple[
 
 
 def _context() -> Any:
-    """Fork from a server that has no threads and no devices open; where a system cannot, begin from nothing."""
+    """Fork from a server that has no threads and no devices open; where a system cannot, spawn."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
 def _end(processes: Collection[BaseProcess], how: signal.Signals = signal.SIGINT) -> None:
-    """Tell processes to end and wait until they have; whoever does not want to wait interrupts once more."""
+    """Tell processes to end and wait until they have; a second interrupt kills them."""
     for process in processes:
         if process.pid is not None and process.is_alive():
             os.kill(process.pid, how)

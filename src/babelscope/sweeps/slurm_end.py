@@ -1,23 +1,22 @@
-"""How a job in Slurm came to its end: by what it wrote, or else by what Slurm says."""
+"""How a job in Slurm ended: by what it wrote, or else by what Slurm says."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
 from submitit import SlurmJob
 
 from babelscope.sweeps import slurm_queue
+from babelscope.sweeps.complaints import last_complaint
 from babelscope.sweeps.ledger import path_of, read_entry
 from babelscope.sweeps.slurm_signals import REQUEUED
 
 AGAIN = "the same command runs it again, from its last checkpoint"
 MORE = "ask for more by hydra.launcher.mem_gb"
-PREFIX = "babelscope: "
 MEMORY = re.compile(r"out of memory|oom[-_ ]kill|exceeded (job )?memory limit", re.IGNORECASE)
 
 
-def end_of(job: SlurmJob[None], state: str, folder: Path, name: str) -> tuple[int, str]:
+def slurm_outcome(job: SlurmJob[None], state: str, folder: Path, name: str) -> tuple[int, str]:
     """Tell the exit code of a job that has left the queue, negative for the signal that ended it, and what went wrong.
 
     Args:
@@ -33,7 +32,7 @@ def end_of(job: SlurmJob[None], state: str, folder: Path, name: str) -> tuple[in
         return 0, ""
     code = slurm_queue.exit_code(job.job_id)
     logs = [job.task(number).paths.stdout for number in range(job.num_tasks)]
-    said, log = _said(logs).removeprefix(f"[{name}] "), logs[0]
+    said, log = last_complaint("\n".join(map(_read, logs)), name), logs[0]
     if state not in slurm_queue.ENDED_BY_SLURM and said:
         return (1, f"{said}: {log}") if code == 1 else (2, said)
     signal, what, remedy = _by_state(state, code, log)
@@ -47,11 +46,9 @@ def _is_done(folder: Path) -> bool:
         return False
 
 
-def _said(logs: Sequence[Path]) -> str:
-    """Find what a job said last of what went wrong, in any of its processes, since it was requeued."""
-    texts = [log.read_text(errors="replace").rpartition(REQUEUED)[2] for log in logs if log.exists()]
-    lines = [line for text in texts for line in text.splitlines() if line.startswith(PREFIX)]
-    return lines[-1].removeprefix(PREFIX) if lines else ""
+def _read(log: Path) -> str:
+    """Read what one process of a job has printed since it was requeued."""
+    return log.read_text(errors="replace").rpartition(REQUEUED)[2] if log.exists() else ""
 
 
 def _by_state(state: str, code: int, log: Path) -> tuple[int, str, str]:

@@ -1,6 +1,6 @@
-"""A job inside Slurm: who puts it back into the queue when it has to go.
+"""A job inside Slurm: what requeues it when it has to end.
 
-Three would like to: Slurm by itself, submitit on USR2 and Lightning on USR1. Here Slurm and submitit do. While a model
+Three could: Slurm by itself, submitit on USR2 and Lightning on USR1. Here Slurm and submitit do. While a model
 is trained, `babelscope.training.interrupt` heeds USR2 and TERM first: it saves, and then calls these handlers.
 
 - USR2 comes before the time limit (and, where a cluster says so, before a preemption). submitit requeues the job and

@@ -48,8 +48,8 @@ class Submission:
         return entry.stat().st_mtime >= self.at if entry.is_file() else (folder / "run.yaml").is_file()
 
 
-def keep(folder: Path, job: str, logs: str, entry: Entry | None = None) -> None:
-    """Keep the number of a job, submitit's folder, in which the log is, and what to say of it if it never begins.
+def record_submission(folder: Path, job: str, logs: str, entry: Entry | None = None) -> None:
+    """Record the number of a job, submitit's folder with its log, and its entry in case it never begins.
 
     Args:
         folder: Of the run.
@@ -61,11 +61,11 @@ def keep(folder: Path, job: str, logs: str, entry: Entry | None = None) -> None:
     write_text(_place(folder), json.dumps(kept) + "\n")
 
 
-def find(folder: Path) -> Submission | None:
-    """Read what `keep` was given last; None where no job was ever submitted.
+def read_submission(folder: Path) -> Submission | None:
+    """Read what `record_submission` was given last; None where no job was ever submitted.
 
     Raises:
-        ValueError: if what is there was not kept by it.
+        ValueError: if the file there was not written by it.
     """
     place = _place(folder)
     if not place.is_file():
@@ -82,10 +82,10 @@ def submissions(root: Path) -> dict[Path, Submission]:
     """Read what was submitted for every run folder at or below a folder.
 
     Raises:
-        ValueError: as of `find`.
+        ValueError: if one of the files was not written by `record_submission`.
     """
     found = (path.with_suffix(".json") for place in places(root) for path in sorted(place.glob("*.slurm")))
-    return {folder: one for folder in (*map(folder_of, found), root.absolute()) if (one := find(folder))}
+    return {folder: one for folder in (*map(folder_of, found), root.absolute()) if (one := read_submission(folder))}
 
 
 def _place(folder: Path) -> Path:

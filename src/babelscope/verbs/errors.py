@@ -58,7 +58,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def _choice(error: BaseException) -> str | None:
     if group := re.match(r"Could not override '(\S+)'", str(error)):
-        return f"Expected a group that this verb has, but got `{group[1]}`; leave it out, --help lists the groups."
+        return f"Expected a group that this verb has, but got `{group[1]}`; leave it out; --help shows what it takes."
     if isinstance(error, SearchPathException):
         return f"Expected `--config-dir` to be a folder of YAML files, but got: {error}; correct the path."
     if not isinstance(error, MissingConfigException):
@@ -116,7 +116,7 @@ def _disk(error: BaseException) -> str | None:
         place = re.sub(r"\.([^/]+)\.\d+\.tmp$", r"\1", str(error.filename or "a file"))
         if error.errno == errno.EFBIG:
             return (
-                f"Expected {place} to be no larger than a file may be here, but got: {error.strerror}; raise that "
+                f"Expected {place} to stay within the file-size limit, but got: {error.strerror}; raise that "
                 "limit (ulimit -f), or choose another disk by output=FOLDER for results and cache=FOLDER for "
                 "checkpoints and states."
             )

@@ -1,13 +1,13 @@
 """`babelscope evaluate`: downstream tasks on any checkpoint, language by language."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.progress import track
 
 from babelscope.analyses.downstream.harness import (
     TaskScores,
@@ -21,23 +21,24 @@ from babelscope.models.families import Family, family_of
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.models.raw_config import read_family_of_checkpoint
+from babelscope.report.runs import counted
 from babelscope.report.table import write
 from babelscope.verbs.config.building import (
     begin,
     build_model,
     checkpoint_of,
     choose_device,
-    keep,
     languages_of,
     read_family,
+    write_run_files,
 )
 from babelscope.verbs.folder.manifest import software
 from babelscope.verbs.folder.origin import Origin, origin_of
-from babelscope.verbs.terminal.console import console, show
+from babelscope.verbs.terminal.console import show, track
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Find the tasks, load the model, let the harness ask and score, and write rows and manifest."""
+    """Find the tasks, load the model, score it by the harness, and write rows and manifest."""
     begin(cfg)
     version, device = require_harness(), choose_device(cfg.device)
     names = _names(cfg)
@@ -55,13 +56,16 @@ def main(cfg: DictConfig, folder: Path) -> None:
     loaded = build_model(cfg, head="lm")
     loaded.model.to(device)
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
-    model = harness_model(loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=_answering)
+    model = harness_model(
+        loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=partial(track, what="Answering")
+    )
     scores = {}
     for language, task in tasks.items():
         scores[language] = score_task(model, task, limit=cfg.limit)
         if scores[language].truncated:
-            print(f"{names[language]}: {scores[language].truncated} prompts did not fit and lost their beginning")
-    keep(cfg, folder, _describe(cfg, loaded, origin, version, scores))
+            cut = counted(scores[language].truncated, "prompt")
+            print(f"{names[language]}: {cut} longer than max_length, truncated at the start")
+    write_run_files(cfg, folder, _describe(cfg, loaded, origin, version, scores))
     keys = {"run": folder.name, "step": origin.step, "epoch": origin.epoch, "layer": "", "other": ""}
     rows = [
         {**keys, "metric": f"{cfg.benchmark}/{metric}", "language": language, "value": value}
@@ -91,7 +95,7 @@ def _names(cfg: DictConfig) -> dict[str, str]:
 
 
 def _family(cfg: DictConfig) -> Family:
-    """Tell the model's family before its weights are fetched, or a lab model is made."""
+    """Find the model's family before its weights are downloaded, or a lab model is made."""
     model = cfg.model
     if model.family is None and model.checkpoint is None and model.recipe is not None:
         return family_of(model.recipe.config.model_type)
@@ -101,11 +105,6 @@ def _family(cfg: DictConfig) -> Family:
     return read_family_of_checkpoint(
         checkpoint_of(cfg), revision=model.revision, trust_remote_code=model.trust_remote_code
     )
-
-
-def _answering(parts: Sequence[Any]) -> Iterable[Any]:
-    """Show how far the answers are, where a person watches."""
-    return track(parts, description="Answering", console=console, transient=True, disable=not console.is_terminal)
 
 
 def _describe(
@@ -142,7 +141,7 @@ def _describe(
 
 
 def _print(title: str, scores: Mapping[str, TaskScores]) -> None:
-    """Print one line per language: the task, its documents, and each score with its error and what guessing gives."""
+    """Print one line per language: task, documents, and each score, its standard error and that of guessing."""
     found = pd.DataFrame({language: task.scores for language, task in scores.items()}).T
     # guessing is told of metrics that it has a score in
     columns = [name for name in found.columns if "_stderr" not in name and not name.endswith("_null")]

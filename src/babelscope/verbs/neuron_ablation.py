@@ -1,6 +1,7 @@
-"""Which regions `babelscope neurons` switches off, and what it measures then."""
+"""Which regions `babelscope neurons` ablates, and what it measures meanwhile."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig
@@ -19,7 +20,7 @@ from babelscope.models.load import Loaded, MissingWeightsError
 from babelscope.states import embed, prepare
 from babelscope.verbs.config.building import build, build_model
 from babelscope.verbs.config.neuron_conf import Ablation, check_criterion
-from babelscope.verbs.terminal.console import console, track_what
+from babelscope.verbs.terminal.console import console, track
 
 
 def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...] | None) -> Loaded:
@@ -35,7 +36,8 @@ def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...]
     except MissingWeightsError as error:
         wanted = "is not a language model" if labels is None else "has no classifier"
         raise ValueError(
-            f"{error} It {wanted}, so nothing can be measured while a region is off: ablation=null finds regions only."
+            f"{error} It {wanted}, so nothing can be measured while a region is ablated: ablation=null finds regions "
+            "only."
         ) from error
     model: Any = loaded.model
     found = None if labels is None else model.config.num_labels
@@ -48,12 +50,12 @@ def load_for(cfg: DictConfig, ablation: Ablation | None, labels: tuple[str, ...]
 
 
 def choose_regions(ablation: Ablation, regions: Mapping[str, Regions], codes: list[str]) -> dict[str, Tensor]:
-    """Choose the regions to switch off, by language, of those that are measured.
+    """Choose the regions to ablate, by language, of those that are measured.
 
     Regions without a neuron, and those too large to be matched by as many other neurons in every block, are left out.
 
     Raises:
-        ValueError: if no region is left, or one that was asked for by its language cannot be switched off.
+        ValueError: if no region is left, or one that was asked for by its language cannot be ablated.
     """
     check_criterion(ablation, regions)
     found = regions[ablation.criterion]
@@ -62,19 +64,19 @@ def choose_regions(ablation: Ablation, regions: Mapping[str, Regions], codes: li
         reason = reasons.get(language, "" if language in found.masks else "has no mask in the file")
         if reason:
             raise ValueError(
-                f"Expected `ablation.languages` to have regions that can be switched off, but that of {language} by "
+                f"Expected `ablation.languages` to have regions that can be ablated, but that of {language} by "
                 f"{ablation.criterion!r} {reason}; leave it out, or choose another ablation.criterion or threshold."
             )
     check_languages(found, codes)
     kept = [code for code in ablation.languages or found.languages if code in codes and code not in reasons]
     if not kept:
         raise ValueError(
-            f"Expected regions to switch off, but those by {ablation.criterion!r} are all empty or too large; change "
+            f"Expected regions to ablate, but those by {ablation.criterion!r} are all empty or too large; change "
             "the threshold, or choose another ablation.criterion."
         )
     if ablation.languages is None and reasons:
         told = ", ".join(f"{code} ({reason})" for code, reason in reasons.items())
-        console.print(f"Regions by {ablation.criterion!r} that stay on: {told}")
+        console.print(f"Not ablated ({ablation.criterion!r}): {told}")
     return {code: found.masks[code] for code in kept}
 
 
@@ -82,19 +84,19 @@ def check_languages(regions: Regions, codes: Collection[str]) -> None:
     """Refuse regions of which none is of a language that is measured.
 
     Raises:
-        ValueError: naming the languages that have one.
+        ValueError: if there is no such region; the languages that have one are named.
     """
     if not set(regions.languages) & set(codes):
         own = ", ".join(regions.languages)
         raise ValueError(
-            f"Expected `languages.codes` to have languages whose regions by {regions.criterion!r} can be switched off, "
+            f"Expected `languages.codes` to have languages whose regions by {regions.criterion!r} can be ablated, "
             f"but got {', '.join(codes)}, and the file has masks for {own} only; write languages.codes=[...] with "
             "some of these, or ablation=null."
         )
 
 
 def left_out(regions: Regions) -> dict[str, str]:
-    """Say of every region that cannot be switched off, why."""
+    """Say why a region cannot be ablated, for every one that cannot."""
     width = regions.shape[1]
     full = {
         code: f"has {int(mask.sum(1).max())} of the {width} neurons of a block"
@@ -127,11 +129,11 @@ def ablation_rows(
         def losses() -> Any:
             return language_losses(parts, tokenizer, corpus, **batch)
 
-        rows += ablation_losses(parts, masks, losses, progress=track_what("Switching off"), **options)
+        rows += ablation_losses(parts, masks, losses, progress=partial(track, what="Ablating"), **options)
     if metrics:
         prepared, pool = prepare(corpus, tokenizer, max_tokens=cfg.max_tokens), build("pool", cfg.pool)
         again.append((lambda: list(score(embed(parts, prepared, pool).samples(), metrics)), None))
     for measure, within in again:
-        track = track_what("Scoring without")
-        rows += ablation_scores(parts, masks, measure, within=within, progress=track, **options)
+        progress = partial(track, what="Scoring without")
+        rows += ablation_scores(parts, masks, measure, within=within, progress=progress, **options)
     return rows

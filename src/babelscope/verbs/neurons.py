@@ -1,6 +1,7 @@
-"""`babelscope neurons`: regions of languages among FFN neurons, what activations share, and what the regions do."""
+"""`babelscope neurons`: find, compare and ablate language-specific FFN neurons."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,14 @@ from babelscope.verbs.config.building import (
     build_metrics,
     checkpoint_of,
     choose_device,
-    keep,
     languages_of,
+    write_run_files,
 )
 from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_settings, split_corpus
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.folder.origin import origin_of
 from babelscope.verbs.neuron_ablation import ablation_rows, check_languages, choose_regions, left_out, load_for
-from babelscope.verbs.terminal.console import progress, track_what
+from babelscope.verbs.terminal.console import track
 from babelscope.verbs.terminal.neurons import print_neurons
 
 PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000
@@ -45,7 +46,7 @@ PUBLISHED_SHARE, SMALL_SHARE, SMALL = 0.01, 0.05, 10_000
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Find regions or read them, describe and compare them, switch them off, and write rows, files and page."""
+    """Find or read regions, describe, compare and ablate them, and write rows, files and page."""
     begin(cfg)
     codes, settings = languages_of(cfg), read_settings(cfg)
     metrics = build_metrics(cfg) if cfg.get("metrics") else {}
@@ -84,7 +85,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         )
         facts |= {"ablated": list(masks), "left_out": left_out(regions[settings.ablation.criterion])}
     _save(regions, folder / "regions")
-    keep(cfg, folder, _describe(cfg, loaded, prepared, weights) | {"neurons": facts})
+    write_run_files(cfg, folder, _describe(cfg, loaded, prepared, weights) | {"neurons": facts})
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
     made_here = cfg.model.checkpoint is None and cfg.model.revision is None
     step = cfg.model.recipe.steps if made_here else origin.step
@@ -102,14 +103,14 @@ def _find(
     pooling = OmegaConf.to_container(cfg.pool, resolve=True)
     key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
     store, reading = Path(cfg.store).expanduser(), READINGS[settings.reading]
-    pooled = embed_once(store, key, parts, prepared, pool, reading=reading, progress=progress)
+    pooled = embed_once(store, key, parts, prepared, pool, reading=reading, progress=partial(track, what="Embedding"))
     study = study_neurons(
         pooled,
         z=settings.z is not None,
         permutations=settings.permutations,
         legacy=settings.legacy,
         seed=cfg.seed,
-        progress=track_what("Scoring"),
+        progress=partial(track, what="Scoring"),
     )
     rows, origin = study.rows, {"weights": weights, "model": cfg.model.name}
     regions = {}
@@ -124,7 +125,9 @@ def _find(
 
 
 def _lape(rule: LapeRule, loaded: Loaded, prepared: Prepared, origin: Mapping[str, str]) -> Regions:
-    rates = count_firing(loaded.parts, prepared, reading=READINGS[rule.reading], progress=progress).rates
+    rates = count_firing(
+        loaded.parts, prepared, reading=READINGS[rule.reading], progress=partial(track, what="Embedding")
+    ).rates
     neurons = rates[0].numel()
     share = (PUBLISHED_SHARE if neurons >= SMALL else SMALL_SHARE) if rule.share is None else rule.share
     masks = dict(zip(prepared.corpus.languages, lape(rates, share=share, bar=rule.bar), strict=True))
@@ -140,7 +143,7 @@ def _published(cfg: DictConfig, settings: Settings, loaded: Loaded) -> dict[str,
 
 
 def _save(regions: Mapping[str, Regions], folder: Path) -> None:
-    """Write the regions; those of an earlier attempt in this folder by other criteria go."""
+    """Write the regions; those of other criteria, of an earlier attempt in this folder, are removed."""
     for old in folder.glob("*.safetensors"):
         old.unlink()
     for found in regions.values():
@@ -148,7 +151,7 @@ def _save(regions: Mapping[str, Regions], folder: Path) -> None:
 
 
 def _facts(settings: Settings, loaded: Loaded, regions: Mapping[str, Regions], found_on: int) -> dict[str, Any]:
-    """What the page has to know of the neurons."""
+    """Describe the neurons for the page."""
     given = settings.regions is not None
     return {
         "reading": next(iter(regions.values())).reading if given else settings.reading,

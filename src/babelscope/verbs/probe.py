@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,11 +26,11 @@ from babelscope.verbs.config.building import (
     build_metrics,
     build_model,
     choose_device,
-    keep,
     languages_of,
+    write_run_files,
 )
 from babelscope.verbs.folder.manifest import describe
-from babelscope.verbs.terminal.console import first_columns, print_layers, progress
+from babelscope.verbs.terminal.console import first_columns, print_layers, track
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -60,7 +61,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         model = begins.model
         named = {"model": str(model.checkpoint or model.name), "revision": model.revision, "weights": start.weights}
         manifest["start"] = named
-    keep(cfg, folder, {**manifest, "revision": cfg.model.revision})
+    write_run_files(cfg, folder, {**manifest, "revision": cfg.model.revision})
     write(folder, "layers-00000000", rows)
     run = read_run(folder)
     page = write_page([run], folder / "report.html")
@@ -88,7 +89,9 @@ def _embed(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) ->
     weights = weights_fingerprint(loaded.model, loaded.parts.family)
     pooling = OmegaConf.to_container(cfg.pool, resolve=True)
     key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
-    pooled = embed_once(Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=progress)
+    pooled = embed_once(
+        Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=partial(track, what="Embedding")
+    )
     return loaded, Embedded(weights, prepared.tokens, pooled)
 
 

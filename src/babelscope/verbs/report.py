@@ -15,14 +15,14 @@ from babelscope.report.runs import counted, model_of, task_of
 from babelscope.report.study.page import write_study_page
 from babelscope.report.study.replicates import is_study, replicate_of
 from babelscope.report.study.tables import studies_of
-from babelscope.report.sweep.jobs import Job, read_heads, read_jobs
+from babelscope.report.sweep.heads import read_heads
 from babelscope.report.sweep.page import write_sweep_page
 from babelscope.report.sweep.runs import sweep_run_of
 from babelscope.report.table import Run, read_run, run_folders
 from babelscope.report.tokens.page import is_of_tokens, write_tokens_page
-from babelscope.sweeps.slurm_queue import queued
+from babelscope.sweeps.jobs import UNREADABLE, Job, read_jobs
 from babelscope.verbs.config.values import Value, check_values, is_text, switch, text
-from babelscope.verbs.terminal.console import print_settings, print_study, track_runs
+from babelscope.verbs.terminal.console import print_settings, print_study, track
 from babelscope.verbs.terminal.sweeps import print_sweep, print_trouble
 
 MOST_COMPARED = 12
@@ -49,7 +49,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         raise ValueError(
             f"Expected `page` to be a file to write, but got the folder {path}; give page={path}/report.html."
         )
-    jobs = read_jobs(root, queued())
+    jobs = read_jobs(root)
     heads, unreadable = read_heads(run_folders(root) if not jobs or any(root.rglob("run.yaml")) else [])
     tasks = [read_run(head.folder) for head in heads if is_of_tasks(head)]
     neurons = [head for head in heads if is_of_neurons(head)]
@@ -57,8 +57,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     shown = [*runs, *tasks] or neurons or heads
     if apart := len(heads) - len(shown):
         print(
-            f"Left out {counted(apart, 'run')} of token tables or neurons, which have pages of their own: give the "
-            f"folder{'' if apart == 1 else 's'}"
+            f"Left out {counted(apart, 'run')} of `tokens` or `neurons`; for their page, run babelscope report "
+            "runs=THEIR_FOLDER"
         )
     if is_sweep(runs) or not (heads or unreadable):
         _write_sweep(runs, [*jobs, *unreadable], path, tasks, study=cfg.study)
@@ -73,7 +73,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         return
     print_trouble(jobs)
     if is_study(runs):  # hundreds of runs: each is cut down before the next is read
-        replicates = [replicate_of(read_run(head.folder, pairs=False)) for head in track_runs(runs)]
+        replicates = [replicate_of(read_run(head.folder, pairs=False)) for head in track(runs, "Reading runs")]
         if studies_of(replicates):
             with _writing(path):
                 page = write_study_page(replicates, path, downstream=tasks)
@@ -102,13 +102,16 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
     """Write the page of a sweep, and that of a study beside it where it is asked for; what cannot be read is named."""
     tuned = [run for run in runs if task_of(run)]
     if apart := len(runs) - len(tuned):
-        print(f"Left out {counted(apart, 'run')} without fine-tuning: give the folder{'' if apart == 1 else 's'}")
+        print(
+            f"Left out {counted(apart, 'run')} without fine-tuning; for their page, run babelscope report "
+            "runs=THEIR_FOLDER"
+        )
     found, replicates = [], []
-    for head in track_runs(tuned):
+    for head in track(tuned, "Reading runs"):
         try:
             run = read_run(head.folder, pairs=False)
         except (ValueError, OSError) as error:
-            jobs.append(Job(head.folder, "unreadable", str(error)))
+            jobs.append(Job(head.folder, UNREADABLE, error=str(error)))
             continue
         found.append(sweep_run_of(run))
         replicates += [replicate_of(run)] if study else []
@@ -121,7 +124,8 @@ def _write_sweep(runs: Sequence[Run], jobs: list[Job], path: Path, tasks: Sequen
     print_trouble(jobs)
     if is_study(tuned) and not study:
         print(
-            "To see which layers to freeze, model by model, add study=true, which writes the page of the study beside"
+            "To see which layers to freeze, add study=true: it also writes "
+            f"{path.with_name(f'{path.stem}_study{path.suffix}')}"
         )
     print(f"Wrote {page}{f' and {beside}' if beside else ''}")
 

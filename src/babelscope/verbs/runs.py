@@ -1,4 +1,4 @@
-"""`babelscope runs`: how the jobs of sweeps stand, and failed ones once more."""
+"""`babelscope runs`: the status of sweep jobs, and reruns of those that failed."""
 
 import time
 from collections import Counter
@@ -11,22 +11,24 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from babelscope.sweeps.ledger import STATES
-from babelscope.verbs.config.values import Value, check_values, is_finite, switch, text, whole
-from babelscope.verbs.jobs.listing import AGAIN, QUEUED, Job, read_jobs
+from babelscope.report.runs import counted
+from babelscope.sweeps.jobs import GONE, QUEUED, RETRIED, STATES, Job, read_jobs
+from babelscope.sweeps.progress import progress_of
+from babelscope.verbs.config.values import Value, check_values, integer, is_finite, switch, text
+from babelscope.verbs.errors import what_is
 from babelscope.verbs.jobs.retry import run_again
 from babelscope.verbs.terminal.console import console
 
 VALUES = (
     text("folder", "a folder of jobs", "outputs"),
-    whole("n_jobs", 1, "1"),
+    integer("n_jobs", 1, "1"),
     switch("follow", "true"),
     Value("every", "a number of seconds above 0", lambda value: is_finite(value) and value > 0, "write every=2"),
 )
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Read the ledger, run again what is asked for, and print the table, once or until nothing runs."""
+    """Read the ledger, rerun what is asked for, and print the table, once or until nothing runs."""
     check_values(cfg, VALUES)
     root = Path(cfg.folder).expanduser()
     if cfg.retry not in (None, "failed"):
@@ -34,20 +36,35 @@ def main(cfg: DictConfig, folder: Path) -> None:
             f"Expected `retry` to be failed, which means interrupted ones, too, but got {cfg.retry!r}; write --retry "
             "failed."
         )
-    wanting = [] if cfg.retry is None else [job for job in read_jobs(root) if job.state in AGAIN]
+    wanting = [] if cfg.retry is None else [job for job in _jobs_of(root) if job.state in RETRIED]
     left = run_again(wanting, cfg.n_jobs)
     if cfg.follow:
         _follow(root, cfg.every)
-    jobs = read_jobs(root)
+    jobs = _jobs_of(root)
     console.print(_picture(jobs))
-    again = sum(job.state in AGAIN for job in jobs)
+    again = sum(job.state in RETRIED for job in jobs)
     if left:
         raise ValueError(
-            f"Expected every job that ran again to come to its end, but got {len(left)} of {len(wanting)} that did "
-            "not; the table says why, and HYDRA_FULL_ERROR=1 shows where."
+            f"Expected every retried job to finish, but {len(left)} of {len(wanting)} did not; the table says why, and "
+            "HYDRA_FULL_ERROR=1 shows where."
         )
     if again:
         print(f"To run {again} of them again: babelscope runs {cfg.folder} --retry failed")
+
+
+def _jobs_of(root: Path) -> list[Job]:
+    """Read the jobs at or below a folder.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    jobs = read_jobs(root)
+    if not jobs:
+        raise ValueError(
+            f"Expected `folder` to hold jobs of sweeps, but got {root}, {what_is(root)}; give the folder that their "
+            "run folders are in, as in: babelscope runs outputs"
+        )
+    return jobs
 
 
 def names_of(jobs: Iterable[Job]) -> dict[Path, str]:
@@ -70,11 +87,12 @@ def _picture(jobs: list[Job]) -> Group:
         table.add_column(name, overflow="fold")
     for job in sorted(jobs, key=lambda job: (job.state == "done", job.folder)):
         entry = job.entry
-        cells = [job.state, names[job.folder] or job.folder.name, job.progress, _time(job), job.error]
+        progress = "" if job.state == GONE else progress_of(job.folder)
+        cells = [job.state, names[job.folder] or job.folder.name, progress, _time(job), job.error]
         table.add_row(*cells, *([(entry and entry.log) or ""] if logs else []))
     counts = Counter(job.state for job in jobs)
-    told = ", ".join(f"{counts[state]} {state}" for state in (*STATES, QUEUED, "unreadable") if counts[state])
-    return Group(table, f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}: {told}")
+    told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return Group(table, f"{counted(len(jobs), 'job')}: {told}")
 
 
 def _time(job: Job) -> str:
@@ -87,11 +105,11 @@ def _time(job: Job) -> str:
 
 
 def _follow(root: Path, every: float) -> None:
-    """Show the table anew, where a person watches, until nothing runs."""
+    """Refresh the table until nothing runs; elsewhere than on a terminal only wait."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        jobs = read_jobs(root)
+        jobs = _jobs_of(root)
         while any(job.state in ("running", QUEUED) for job in jobs):
             if console.is_terminal:
                 live.update(_picture(jobs), refresh=True)
             time.sleep(every)
-            jobs = read_jobs(root)
+            jobs = _jobs_of(root)

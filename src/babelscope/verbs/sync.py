@@ -1,4 +1,4 @@
-"""`babelscope sync`: send the offline runs of a sweep to wandb, once each, and its dashboard on request."""
+"""`babelscope sync`: upload the offline runs of a sweep to wandb, once each, and its dashboard on request."""
 
 import os
 import subprocess
@@ -12,15 +12,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.box import SIMPLE
-from rich.progress import Progress, track
+from rich.progress import Progress
 from rich.table import Table
 
 from babelscope.report.runs import counted
 from babelscope.report.table import read_run
+from babelscope.verbs.config.values import check_values, integer, switch, text
 from babelscope.verbs.mirror.dashboard import Dashboard, group_of, logged_keys, make_dashboard
 from babelscope.verbs.mirror.offline import STATES, OfflineRun, is_sent, offline_runs
 from babelscope.verbs.mirror.workspace import import_workspaces, send_workspace
-from babelscope.verbs.terminal.console import console
+from babelscope.verbs.terminal.console import console, track
 
 COMMAND = (sys.executable, "-m", "wandb", "sync")
 UNSET = ("WANDB_MODE", "WANDB_SILENT", "WANDB_QUIET")
@@ -29,11 +30,18 @@ NO_ACCOUNT = ("No API key", "Not authenticated", "401 Unauthorized")
 NO_ANSWER = ("dial tcp", "giving up after")
 
 
+VALUES = (
+    text("folder", "a folder of runs", "outputs"),
+    switch("check", "true"),
+    integer("n_jobs", 1, "4"),
+    switch("send", "true"),
+)
+
+
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Find the runs, say how they stand, and send what is new."""
+    """Find the runs, print their states, and upload what is new."""
+    check_values(cfg, VALUES)
     root = Path(cfg.folder).expanduser()
-    if not isinstance(cfg.n_jobs, int) or cfg.n_jobs < 1:
-        raise ValueError(f"Expected `n_jobs` to be a number of runs to send at once, but got {cfg.n_jobs!r}.")
     runs = offline_runs(root)
     _tell(runs, root, whole=cfg.check)
     if cfg.send and "dashboard" not in cfg:
@@ -65,9 +73,7 @@ def _dashboard(cfg: DictConfig, runs: Sequence[OfflineRun]) -> Dashboard:
         )
     keys: set[str] = set()
     groups: set[str] = set()
-    for folder in track(
-        folders, description="Reading runs", console=console, transient=True, disable=not console.is_terminal
-    ):
+    for folder in track(folders, "Reading runs"):
         read = read_run(folder)
         keys |= logged_keys(read)
         groups.add(group_of(read.config))
@@ -79,7 +85,7 @@ def send_all(runs: Sequence[OfflineRun], *, n_jobs: int) -> None:
     """Send runs, several at once; one that fails is named, and the others go on.
 
     Raises:
-        ValueError: there is no account, or no server that answers, or a run failed.
+        ValueError: if there is no account, no server answers, or a run failed.
     """
     failed: list[str] = []
     with (
@@ -102,8 +108,8 @@ def send_all(runs: Sequence[OfflineRun], *, n_jobs: int) -> None:
         print(f"Sent {len(runs) - len(failed)} of {counted(len(runs), 'run')}")
     if failed:
         raise ValueError(
-            f"Expected every run to be sent, but got {len(failed)} of {len(runs)} that failed; what is said above is "
-            "theirs, and the same command sends them again, and no others."
+            f"Expected every run to upload, but {len(failed)} of {len(runs)} failed (see above); repeat the command to "
+            "retry only these."
         )
 
 
@@ -111,7 +117,7 @@ def send(run: OfflineRun) -> str:
     """Send the new parts of a run in order, each after those before it; gives what went wrong.
 
     Raises:
-        ValueError: there is no account, or no server that answers.
+        ValueError: if there is no account, or no server answers.
     """
     parts = run.new
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}

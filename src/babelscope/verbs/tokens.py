@@ -1,4 +1,4 @@
-"""`babelscope tokens`: what the token tables of checkpoints know of writing systems and translations."""
+"""`babelscope tokens`: writing systems and translations in the token embeddings of checkpoints."""
 
 import json
 from functools import partial
@@ -139,7 +139,7 @@ def _probe(name: str, probe: Any, tokens: TokenRows, narrowest: int | None) -> l
     """Probe the scripts, and again at the width of the narrowest table, so that tables of all widths compare."""
     if "minimum" not in probe.keywords:
         least = least_tokens(tokens, probe.keywords.get("folds", 10))
-        print(f"{name}: probing the scripts of at least {least} tokens (S1's: probe.minimum=500)")
+        print(f"{name}: probing the scripts of at least {least} tokens (Wen-Yi & Mimno 2023: probe.minimum=500)")
         probe = partial(probe, minimum=least)
     with busy(f"Probing the scripts of {name}"):
         rows: list[dict[str, Any]] = probe(tokens)

@@ -27,12 +27,12 @@ from babelscope.verbs.config.building import (
     build_corpus,
     build_metrics,
     build_model,
-    keep,
     languages_of,
     tested_languages,
+    write_run_files,
 )
 from babelscope.verbs.config.callbacks import build_callbacks, read_callbacks, saves_checkpoints, watched_corpora
-from babelscope.verbs.config.overlap import refuse_overlap, tell_of_watched
+from babelscope.verbs.config.overlap import refuse_overlap, warn_watched
 from babelscope.verbs.config.signature import check_arguments
 from babelscope.verbs.folder.kept_rows import find_begun
 from babelscope.verbs.folder.manifest import describe, text_fingerprint
@@ -98,9 +98,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
         manifest = _manifest(cfg, loaded, probed, texts)
         if last is not None:
             refuse_other_data(folder, manifest)
-        keep(cfg, folder, manifest)
+        write_run_files(cfg, folder, manifest)
         print_trainable(manifest["trainable"])
-        tell_of_watched(probed, watched)
+        warn_watched(probed, watched)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(trainer.loggers if trainer.is_global_zero else [], plain):
         with exit_by_signal(trainer, last_path(folder)), _misconfigured():
@@ -113,7 +113,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
             wrote = next((one.probe.wrote for one in callbacks if isinstance(one, LayerScores)), {})
             columns = first_columns(metrics, wrote)
             show_training(folder, trainer.loggers, columns, steps=trainer.global_step, page=cfg.page)
-            keep(cfg, folder, {**manifest, "finished": True})
+            write_run_files(cfg, folder, {**manifest, "finished": True})
 
 
 def _build_steps(cfg: DictConfig) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Names of the other direction do not swap with what stands beside them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tests.report.sweep.sweep_runs import LANGUAGES, make_sweep
 from tests.report.sweep.test_page import PAGE, ask
 from tests.report.test_page import needs_browser
+from tests.sweeps.entries import ENTRY
 
-from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.page import render_sweep
 from babelscope.report.sweep.runs import sweep_run_of
+from babelscope.sweeps.jobs import Job
 
 NAME = "נמוד"
 APART = f"\u2068{NAME}\u2069"
@@ -17,7 +19,9 @@ APART = f"\u2068{NAME}\u2069"
 @needs_browser
 def test_joined_names_are_isolated_and_files_hold_them_bare(tmp_path):
     runs = [sweep_run_of(run) for run in make_sweep((NAME,), ("none",), (0, 1), languages=LANGUAGES[:3])]
-    html = render_sweep(runs, [Job(Path("/runs/job"), "failed", "", None, (f"model={NAME}", "lr=9"))], PAGE)
+    html = render_sweep(
+        runs, [Job(Path("/runs/job"), "failed", replace(ENTRY, overrides=[f"model={NAME}", "lr=9"]))], PAGE
+    )
     assert f"<dd>{APART}</dd>" in html
     assert f"<td>\u2068model={NAME}\u2069 lr=9</td>" in html
     script = """

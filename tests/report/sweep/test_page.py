@@ -10,11 +10,12 @@ from scipy import stats
 from tests.report.study_runs import make_evaluation
 from tests.report.sweep.sweep_runs import LANGUAGES, make_run, make_sweep
 from tests.report.test_page import browse, needs_browser, parse
+from tests.sweeps.entries import ENTRY
 
-from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.means import means_over_seeds
 from babelscope.report.sweep.page import render_sweep
 from babelscope.report.sweep.runs import sweep_run_of
+from babelscope.sweeps.jobs import Job
 
 HOSTILE = 'x"><script>alert(1)</script><img src=x onerror=alert(2)>'
 PAGE = Path("/pages/report.html")
@@ -89,7 +90,7 @@ def test_the_order_of_the_runs_changes_nothing(runs, page):
 
 def test_hostile_names_stay_text():
     made = make_sweep((HOSTILE, "lab_mt5"), ("none", HOSTILE), (0,), (HOSTILE,), languages=(HOSTILE, *LANGUAGES[1:4]))
-    jobs = [Job(Path("/runs") / "job", "failed", HOSTILE, None, (HOSTILE,))]
+    jobs = [Job(Path("/runs") / "job", "failed", replace(ENTRY, overrides=[HOSTILE]), HOSTILE)]
     html = render_sweep([sweep_run_of(run) for run in made], jobs, PAGE)
     assert not [tag for tag, attributes in parse(html).tags if tag == "img" or "onerror" in attributes]
     assert "<script>alert" not in html
@@ -105,8 +106,9 @@ def test_jobs_without_a_result_are_named_with_their_log(tmp_path):
         replace(sweep_run_of(make_run()), folder=tmp_path / "runs" / "one"),
         replace(sweep_run_of(make_run(seed=1, tested=False)), folder=tmp_path / "runs" / "two"),
     ]
+    entry = replace(ENTRY, overrides=["lr=9"], log=str(log))
     jobs = [
-        Job(tmp_path / "runs" / "two", "failed", "Expected `lr` to be small", log, ("lr=9",)),
+        Job(tmp_path / "runs" / "two", "failed", entry, "Expected `lr` to be small"),
         Job(tmp_path / "runs" / "three", "interrupted"),
         Job(tmp_path / "runs" / "four", "gone"),
         Job(tmp_path / "runs" / "five", "running"),
@@ -125,7 +127,7 @@ def test_jobs_without_a_result_are_named_with_their_log(tmp_path):
 
 
 def test_jobs_alone_make_a_page():
-    html = render_sweep([], [Job(Path("/runs/a"), "failed", "no memory")], PAGE)
+    html = render_sweep([], [Job(Path("/runs/a"), "failed", error="no memory")], PAGE)
     assert "no memory" in html
     assert '<div id="sweep" hidden>' in html
 

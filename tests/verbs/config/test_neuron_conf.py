@@ -39,8 +39,8 @@ def test_what_makes_sense_passes(changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"languages__codes": ["eng_Latn"]}, "at least 2 languages, for what neurons share"),
-        ({"languages__codes": ["eng_Latn"] * 3}, "at least 2 languages, for what neurons share"),
+        ({"languages__codes": ["eng_Latn"]}, "at least 2 languages, because neurons are compared across languages"),
+        ({"languages__codes": ["eng_Latn"] * 3}, "at least 2 languages, because neurons are compared across languages"),
         (
             {"languages__codes": [*SIX[:2], SIX[0]]},
             "`languages.codes` to name every language once, .* 'eng_Latn' twice",
@@ -48,16 +48,16 @@ def test_what_makes_sense_passes(changes):
         ({"languages__codes": SIX[:5]}, "`z.threshold` to be below 2.000"),
         ({"reading": "both"}, "`reading` to be 'down_input' or 'gate', but got 'both'"),
         ({"lape__reading": "states"}, "`lape.reading` to be 'down_input' or 'gate', but got 'states'"),
-        ({"permutations": -1}, "`permutations` to be a whole number from 0, but got -1"),
+        ({"permutations": -1}, "`permutations` to be a whole number from 0 to 4294967295, but got -1"),
         ({"permutations": True}, "permutations` to be a whole number, but got True"),
-        ({"sentences": 2}, "`sentences` to be a whole number from 3, but got 2"),
+        ({"sentences": 2}, "`sentences` to be a whole number from 3 to 4294967295, or null, but got 2"),
         ({"z__threshold": "high"}, "`z.threshold` to be a number, but got 'high'"),
         ({"z": None, "lape": None}, r"found by \(none\), but got 'z'"),
         ({"ablation__criterion": "size"}, "`ablation.criterion` to be 'z' or 'lape' or 'published', but got 'size'"),
         ({"ablation__criterion": "published"}, r"found by \(z, lape\), but got 'published'"),
         ({"lape": None, "ablation__criterion": "lape"}, r"found by \(z\), but got 'lape'"),
         ({"z": None}, r"found by \(lape\), but got 'z'"),
-        ({"ablation__sentences": 1}, "`ablation.sentences` to be a whole number from 2, but got 1"),
+        ({"ablation__sentences": 1}, "`ablation.sentences` to be a whole number from 2 to 4294967295, but got 1"),
         ({"ablation__sentences": None}, "`ablation.sentences` to be a whole number, but got null"),
         ({"ablation__controls": 2.5}, "`ablation.controls` to be a whole number, but got 2.5"),
         ({"ablation__languages": "eng_Latn"}, "`ablation.languages` to be .* but got 'eng_Latn'"),
@@ -72,12 +72,15 @@ def test_what_makes_sense_passes(changes):
         ({"z__threshold": -1}, "`z.threshold` to be a positive number, but got -1"),
         ({"z__threshold": float("nan")}, "`z.threshold` to be a positive number, but got nan"),
         ({"lape__share": "x"}, "`lape.share` to be a number or null, but got 'x'"),
-        ({"lape__share": 0}, "`lape.share` to be between 0 and 1, but got 0"),
+        ({"lape__share": 0}, "`lape.share` to be between 0 and 1, or null, but got 0"),
         ({"lape__bar": None}, "`lape.bar` to be a number, but got null"),
         ({"legacy": "maybe"}, "legacy` to be true or false, but got 'maybe'"),
         ({"any_weights": "no"}, "any_weights` to be true or false, but got 'no'"),
         ({"regions": 3}, "regions` to be text or null, but got 3"),
-        ({"regions": "nowhere.safetensors"}, "`regions` to be a file, but there is none at 'nowhere.safetensors'"),
+        (
+            {"regions": "nowhere.safetensors"},
+            "`regions` to be null or a file, but got 'nowhere.safetensors'; there is none",
+        ),
         ({"published__file": ["a"]}, r"`published.file` to be text or null, but got \['a'\]"),
         ({"published__languages": ["eng_Latn"]}, "`published.languages` with `published.file`"),
         ({"task": {"name": "lm"}}, "`task` to be topic"),
@@ -127,9 +130,9 @@ def test_all_that_are_not_set_aside():
 @pytest.mark.parametrize(
     ("sentences", "apart", "message"),
     [
-        (15, 6, "to have 15 sentences to seek regions in and 6 others to switch them off on, but got 20"),
-        (None, 18, "to have 3 sentences to seek regions in and 18 others"),
-        (None, 40, "to have 3 sentences to seek regions in and 40 others"),
+        (15, 6, "to have 15 sentences for finding regions and 6 others for ablating them, but got 20"),
+        (None, 18, "to have 3 sentences for finding regions and 18 others"),
+        (None, 40, "to have 3 sentences for finding regions and 40 others"),
     ],
 )
 def test_too_few_sentences(sentences, apart, message):

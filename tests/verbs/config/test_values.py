@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from babelscope.verbs.config.values import VALUES, check_values, switch, text, whole
+from babelscope.verbs.config.values import VALUES, check_values, integer, switch, text
 
 ODD = ("abc", "", True, [1], {"a": 1}, nan)
 """What no number is."""
@@ -67,7 +67,7 @@ def test_a_key_that_is_not_there_is_passed_over():
 
 def test_what_is_said():
     with pytest.raises(ValueError, match=r"`n` to be a whole number from 1 to 4, or null, but got 5; .* is n=null\."):
-        check_values(OmegaConf.create({"n": 5}), [whole("n", 1, "null", most=4)])
+        check_values(OmegaConf.create({"n": 5}), [integer("n", 1, "null", most=4)])
     with pytest.raises(ValueError, match=r"`on` to be true or false, but got null; write on=true\."):
         check_values(OmegaConf.create({"on": None}), [switch("on", "true")])
     with pytest.raises(ValueError, match=r"`a` to be text, a name, but got 5; write a=x; .*'a=\"5\"'\."):

@@ -170,7 +170,9 @@ def test_a_torn_part_that_would_not_be_measured_again_is_refused_before_training
     ended = stopped.go(stopped.copy)
     assert (ended.code, len(ended.lines)) == (2, 1)
     last = stopped.copy / "checkpoints" / "last.ckpt"
-    says(ended.err, f"Expected {part} to be readable", f"delete {last}, so that the run begins anew")
+    says(
+        ended.err, f"Expected {part}, the rows of an earlier step, to be readable", f"delete {last} to restart this run"
+    )
     assert contents(stopped.copy) == before
     last.unlink()
     assert stopped.go(stopped.copy).code == 0

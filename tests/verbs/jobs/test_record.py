@@ -142,7 +142,9 @@ def test_a_job_that_another_process_runs_is_refused(probe, somewhere):
         ended = babelscope(*probe, "-m", "sentences=6,7")
     assert ended.code == 2
     (line,) = ended.lines
-    assert f"{somewhere / 'runs' / '6'} to be run by nobody else, but got process 4711 on {other.host}" in line
+    assert (
+        f"no other process to run {somewhere / 'runs' / '6'}, but process 4711 on {other.host} has run it since" in line
+    )
     assert entry_of(Path("runs/6")) == entry
     assert entry_of(Path("runs/7")).state == "done"
 
@@ -167,7 +169,7 @@ def test_a_torn_entry_is_named_and_written_anew(probe):
     path.write_text(path.read_text()[:40])
     ended = babelscope(*probe, "-m", "sentences=6")
     assert ended.code == 0
-    assert ended.err == f"WARNING: {path} is torn, or no entry of the ledger; it is written anew.\n"
+    assert ended.err == f"WARNING: {path} is damaged or not a job record; it will be overwritten.\n"
     assert read_entry(path).state == "done"
 
 

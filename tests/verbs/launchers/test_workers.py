@@ -76,7 +76,7 @@ def test_every_job_that_fails_says_so_and_the_others_run(command):
     for n in (9999, 8888):
         (line,) = [line for line in ended.lines if f"[sentences={n}]" in line]
         assert f"Expected the number of sentences to be between 1 and the 300 of corpus 'lab', but got {n};" in line
-    assert ended.lines[-1].startswith("babelscope: 2 of 3 jobs did not come to their end;")
+    assert ended.lines[-1].startswith("babelscope: 2 of 3 jobs failed (see above);")
     assert {folder_of(path).name: read_entry(path).state for path in entries(Path("runs"))} == {
         **{"0-9999": "failed", "0-8888": "failed", "0-12": "done"}
     }
@@ -99,7 +99,10 @@ def test_what_another_sweep_runs_is_refused_before_anything_runs(command, monkey
     with FileLock(lock_of(Path("runs/1"))):
         ended = babelscope(*command, "-m", *TWO, SEEDS)
     assert (ended.code, len(ended.lines)) == (2, 1)
-    assert "nobody else to run the jobs of this sweep, but 1 of 4 are run, such as 1 by another process;" in ended.err
+    assert (
+        "no other process to run the jobs of this sweep, but 1 of 4 are held, such as 1: another process runs it;"
+        in ended.err
+    )
     assert not list(Path("runs").rglob("*.json"))
 
 

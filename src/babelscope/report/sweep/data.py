@@ -15,9 +15,9 @@ from babelscope.report.figures.style import SEQUENTIAL, clean
 from babelscope.report.study.intervals import LEVEL
 from babelscope.report.study.replicates import sort_seeds, sort_settings
 from babelscope.report.study.tables import PRIMARY, direction_of, lower_is_better
-from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.runs import MOMENTS, PARTS, SweepRun, name_settings
 from babelscope.report.words import ORDER, words_of
+from babelscope.sweeps.jobs import Job
 
 
 def describe_sweep(runs: Sequence[SweepRun], jobs: Mapping[Path, Job], page: Path) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from babelscope.report.page import embed_json, section_html
 from babelscope.report.runs import counted
 from babelscope.report.study.conditions import describe_differing, differing_conditions
 from babelscope.report.sweep.data import describe_sweep, link_to, state_of
-from babelscope.report.sweep.jobs import Job
 from babelscope.report.sweep.runs import SweepRun, say_ends
 from babelscope.report.table import Run
+from babelscope.sweeps.jobs import Job
 
 SCRIPTS = ("statistics", "selection", "names", "tables", "figures", "filters", "sweep", "print")
 TROUBLE = ("failed", "interrupted", "unreadable", "gone")

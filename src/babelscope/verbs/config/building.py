@@ -1,6 +1,5 @@
 """From configuration to objects: what the verbs build in the same way."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
@@ -41,14 +40,10 @@ def begin(cfg: DictConfig) -> None:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
 
-def keep(cfg: DictConfig, folder: Path, manifest: dict[str, Any]) -> None:
-    """Keep the composed configuration and the manifest in the run folder, when all that was built is known to be good.
-
-    Children of DDP share the run folder and write nothing.
-    """
-    if os.environ.get("LOCAL_RANK", "0") == "0":
-        write_json(folder, "manifest", manifest)  # first, or a new configuration might stand beside an old end
-        write_text(folder / "run.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+def write_run_files(cfg: DictConfig, folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the composed configuration and the manifest of a run, once all that was built is known to be good."""
+    write_json(folder, "manifest", manifest)  # first, or a new configuration might stand beside an old end
+    write_text(folder / "run.yaml", OmegaConf.to_yaml(cfg, resolve=True))
 
 
 def build(key: str, node: Any) -> Any:
@@ -232,7 +227,7 @@ def _refuse_ddp_in_a_sweep(cfg: DictConfig) -> None:
         and str(trainer.get("devices")) != "1"
     ):
         raise ValueError(
-            f"Expected `trainer.strategy` to start no processes in a sweep (-m), but got {strategy!r} with "
-            f"trainer.devices={trainer.get('devices')}; run each job by a command of its own, without -m, or "
-            "leave hydra/launcher=basic out: the other launchers do so."
+            "Expected `trainer.strategy` to be single-process in a sweep (-m) with hydra/launcher=basic, but got "
+            f"{strategy!r} with trainer.devices={trainer.get('devices')}; drop hydra/launcher=basic, or run each job "
+            "without -m."
         )

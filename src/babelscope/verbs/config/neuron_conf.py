@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,10 +13,45 @@ from babelscope.analyses.neurons.scores import check_threshold
 from babelscope.data.corpora import Corpus
 from babelscope.states.neurons import Place
 from babelscope.verbs.config.signature import check_arguments
+from babelscope.verbs.config.values import Value, check_values, integer, is_finite, is_number
 
 Section = TypeVar("Section")
 LEAST = 3
 """Sentences, for an interval over them."""
+
+
+def _is_between_0_and_1(value: Any) -> bool:
+    return is_number(value) and 0 < value < 1
+
+
+def _file(key: str) -> Value:
+    """Make the row of a file that is read."""
+    return Value(
+        key,
+        "null or a file",
+        lambda value: value is None or Path(value).expanduser().is_file(),
+        "there is none; correct the path",
+    )
+
+
+VALUES = (
+    integer("permutations", 0, "20"),
+    integer("sentences", LEAST, "null"),
+    Value("z.threshold", "a positive number", lambda value: is_finite(value) and value > 0, "the usual one is 2"),
+    Value(
+        "lape.share",
+        "between 0 and 1, or null",
+        lambda value: value is None or _is_between_0_and_1(value),
+        "the usual value is lape.share=null",
+    ),
+    Value("lape.bar", "between 0 and 1", _is_between_0_and_1, "the usual value is lape.bar=0.95"),
+    integer("ablation.sentences", 2, "40"),
+    integer("ablation.controls", 2, "5"),
+    integer("ablation.targets", 1, "5", optional=True),
+    _file("regions"),
+    _file("published.file"),
+)
+"""Beyond the types, which the signatures tell."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +91,7 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Settings:
-    """What `babelscope neurons` is told, beyond model and corpus."""
+    """Settings of `babelscope neurons`, beyond model and corpus."""
 
     reading: Place
     permutations: int
@@ -74,12 +108,12 @@ def read_settings(cfg: DictConfig) -> Settings:
     """Check types, values and what goes together.
 
     Raises:
-        ValueError: naming the key, its value and the remedy.
+        ValueError: if any of them is wrong; the first is named.
     """
     if not OmegaConf.is_list(cfg.languages.codes) or len(set(cfg.languages.codes)) < 2:
         raise ValueError(
-            f"Expected `languages.codes` to list at least 2 languages, for what neurons share, but got "
-            f"{cfg.languages.codes}; write languages.codes=[eng_Latn,deu_Latn,...]."
+            f"Expected `languages.codes` to list at least 2 languages, because neurons are compared across languages, "
+            f"but got {cfg.languages.codes}; write languages.codes=[eng_Latn,deu_Latn,...]."
         )
     codes = list(cfg.languages.codes)
     if twice := [code for code in codes if codes.count(code) > 1]:
@@ -95,7 +129,9 @@ def read_settings(cfg: DictConfig) -> Settings:
         published=_section("published", cfg.published, Published) or Published(None, []),
         ablation=_section("ablation", cfg.ablation, Ablation),
     )
-    _check_values(settings, cfg)
+    check_values(cfg, VALUES)
+    if settings.z is not None and settings.regions is None:
+        check_threshold(settings.z.threshold, len(codes), name="`z.threshold`")
     _check_together(settings, cfg)
     return settings
 
@@ -113,32 +149,6 @@ def _section(key: str, node: Any, kind: type[Section]) -> Section | None:
     return kind(**given)
 
 
-def _check_values(settings: Settings, cfg: DictConfig) -> None:
-    _least("permutations", settings.permutations, 0)
-    if cfg.sentences is not None:
-        _least("sentences", cfg.sentences, LEAST)
-    if settings.z is not None:
-        threshold = settings.z.threshold
-        if not (isfinite(threshold) and threshold > 0):
-            raise ValueError(
-                f"Expected `z.threshold` to be a positive number, but got {threshold}; the usual one is 2."
-            )
-        if settings.regions is None:
-            check_threshold(threshold, len(cfg.languages.codes), name="`z.threshold`")
-    if settings.lape is not None:
-        for key, value in (("share", settings.lape.share), ("bar", settings.lape.bar)):
-            if value is not None and not 0 < value < 1:
-                raise ValueError(f"Expected `lape.{key}` to be between 0 and 1, but got {value}; correct it.")
-    if settings.ablation is not None:
-        _least("ablation.sentences", settings.ablation.sentences, 2)
-        _least("ablation.controls", settings.ablation.controls, 2)
-        if settings.ablation.targets is not None:
-            _least("ablation.targets", settings.ablation.targets, 1)
-    for key, file in (("regions", settings.regions), ("published.file", settings.published.file)):
-        if file is not None and not Path(file).expanduser().is_file():
-            raise ValueError(f"Expected `{key}` to be a file, but there is none at {file!r}; correct the path.")
-
-
 def _check_together(settings: Settings, cfg: DictConfig) -> None:
     published, ablation = settings.published, settings.ablation
     if published.languages and published.file is None:
@@ -147,14 +157,14 @@ def _check_together(settings: Settings, cfg: DictConfig) -> None:
         for asked in ("metrics", "task"):
             if cfg.get(asked):
                 raise ValueError(
-                    f"Expected `ablation` to be on for `{asked}`, which is measured while a region is off, but got "
+                    f"Expected `ablation` to be on for `{asked}`, which is measured while a region is ablated, but got "
                     f"null; leave {asked} out, or `babelscope probe` for scores of the whole model."
                 )
         return
     if cfg.get("task") and cfg.task.name != "topic":
         raise ValueError(
-            f"Expected `task` to be topic, whose accuracy is measured while a region is off, but got {cfg.task.name}; "
-            "leave it out for the loss of a language model."
+            "Expected `task` to be topic, whose accuracy is measured while a region is ablated, but got "
+            f"{cfg.task.name}; leave it out for the loss of a language model."
         )
     codes = list(cfg.languages.codes)
     if ablation.languages is not None and (unknown := set(ablation.languages) - set(codes)):
@@ -170,10 +180,10 @@ def _check_together(settings: Settings, cfg: DictConfig) -> None:
 
 
 def check_criterion(ablation: Ablation, found: Collection[str]) -> None:
-    """Refuse to switch off regions by a criterion that none were found by.
+    """Refuse to ablate regions of a criterion that found none.
 
     Raises:
-        ValueError: naming those that there are.
+        ValueError: if there are none; the criteria that found some are named.
     """
     if ablation.criterion not in found:
         raise ValueError(
@@ -183,7 +193,7 @@ def check_criterion(ablation: Ablation, found: Collection[str]) -> None:
 
 
 def split_corpus(settings: Settings, corpus: Corpus, *, sentences: int | None, seed: int) -> tuple[Corpus, Corpus]:
-    """Draw the sentences in which regions are sought and, apart from them, those on which their loss is measured.
+    """Draw the sentences for finding regions and, apart from them, those for measuring the loss.
 
     The first are the sentences that `babelscope probe` draws with the same seed and number.
 
@@ -192,18 +202,13 @@ def split_corpus(settings: Settings, corpus: Corpus, *, sentences: int | None, s
     """
     apart = 0 if settings.ablation is None else settings.ablation.sentences
     wanted = max(len(corpus) - apart, 0) if sentences is None else sentences
-    if settings.regions is not None:  # found elsewhere; the same sentences as there are set aside as far as they go
+    if settings.regions is not None:  # found elsewhere; as many of the same sentences as possible are set aside
         wanted = max(min(wanted, len(corpus) - apart), LEAST)
     if wanted + apart > len(corpus) or wanted < LEAST:
         raise ValueError(
-            f"Expected corpus {corpus.name!r} to have {max(wanted, LEAST)} sentences to seek regions in and {apart} "
-            f"others to switch them off on, but got {len(corpus)}; lower `sentences` or `ablation.sentences`, or take "
+            f"Expected corpus {corpus.name!r} to have {max(wanted, LEAST)} sentences for finding regions and {apart} "
+            f"others for ablating them, but got {len(corpus)}; lower `sentences` or `ablation.sentences`, or take "
             "another split."
         )
     order: Any = torch.randperm(len(corpus), generator=torch.Generator().manual_seed(seed)).tolist()
     return corpus.take(sorted(order[:wanted])), corpus.take(sorted(order[wanted : wanted + apart] or order[:1]))
-
-
-def _least(key: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"Expected `{key}` to be a whole number from {least}, but got {value!r}; correct it.")

@@ -22,7 +22,7 @@ def refuse_overlap(cfg: DictConfig, trained: Mapping[str, TaskCorpus], measured:
         measured: What alignment is measured on, likewise.
 
     Raises:
-        ValueError: Naming both keys and another split.
+        ValueError: if texts overlap; both keys and another split are named.
     """
     for (by, train), (key, probed) in product(trained.items(), measured.items()):
         for language in train.texts.keys() & probed.texts.keys():
@@ -50,8 +50,8 @@ def _parts(cfg: DictConfig, key: str) -> set[str]:
     return set(SPLITS if split == "all" else split.replace(" ", "").split("+"))
 
 
-def tell_of_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:
-    """Say so where a callback decides by sentences that the report measures, for it would be graded on what it saw."""
+def warn_watched(probed: Corpus, watched: Mapping[str, Corpus]) -> None:
+    """Warn where a callback decides by sentences that the report measures, which biases the scores."""
     for key, corpus in watched.items():
         shared = max((len(set(texts) & set(corpus.texts.get(code, ()))) for code, texts in probed.texts.items()))
         if shared:

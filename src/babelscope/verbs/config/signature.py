@@ -24,7 +24,7 @@ def check_arguments(key: str, function: Any) -> None:
         function: Anything; only a partial is checked.
 
     Raises:
-        ValueError: naming the key, the value and what the signature asks for.
+        ValueError: if there is one; key, value and what the signature asks for are named.
     """
     if not isinstance(function, partial):
         return
@@ -57,14 +57,14 @@ def check_texts(cfg: DictConfig) -> None:
 
 
 def check_model(model: DictConfig, key: str = "model") -> None:
-    """Refuse what would run a checkpoint's code by a slip, and what cannot name a model.
+    """Refuse what would run a checkpoint's code by mistake, and what cannot name a model.
 
     Args:
         model: The model's part of a configuration.
         key: Where it stands there.
 
     Raises:
-        ValueError: naming the key, the value and the remedy.
+        ValueError: if a value is none of these; key, value and remedy are named.
     """
     trusted = model.get("trust_remote_code", False)
     if not isinstance(trusted, bool):  # to Python, any word is true

@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from babelscope.data.dictionaries import LAYOUTS
-from babelscope.verbs.config.values import Value, check_values, is_number, is_text, is_whole, switch, whole
+from babelscope.verbs.config.values import Value, check_values, integer, is_integer, is_number, is_text, switch
 from babelscope.verbs.errors import nearest
 
 
@@ -14,7 +14,7 @@ def check_token_settings(cfg: DictConfig) -> None:
     """Refuse what would fail late, or be taken for something else.
 
     Raises:
-        ValueError: naming the key, the value and the remedy.
+        ValueError: if a setting is wrong; key, value and remedy are named.
     """
     check_values(cfg, SECTIONS)
     known = [value.key.removeprefix("dictionary.") for value in DICTIONARY]
@@ -27,7 +27,7 @@ def check_token_settings(cfg: DictConfig) -> None:
 
 
 def _are_numbers(value: Any) -> bool:
-    return OmegaConf.is_list(value) and len(value) > 0 and all(is_whole(number, 1) for number in value)
+    return OmegaConf.is_list(value) and len(value) > 0 and all(is_integer(number, 1) for number in value)
 
 
 def _are_files(value: Any) -> bool:
@@ -55,13 +55,13 @@ OWN = (
     switch("shared", "true"),
 )
 PROBE = (
-    whole("probe.folds", 2, "10"),
-    whole("probe.minimum", 2, "null"),
-    whole("probe.limit", 2, "null"),
-    whole("probe.draws", 1, "3"),
-    whole("probe.max_iter", 1, "1000"),
+    integer("probe.folds", 2, "10"),
+    integer("probe.minimum", 2, "null"),
+    integer("probe.limit", 2, "null"),
+    integer("probe.draws", 1, "3"),
+    integer("probe.max_iter", 1, "1000"),
 )
-PAIRS = (whole("pairs.k", 1, "100"), whole("pairs.sample", 1, "null"))
+PAIRS = (integer("pairs.k", 1, "100"), integer("pairs.sample", 1, "null"))
 DICTIONARY = (
     Value(
         "dictionary.lab",

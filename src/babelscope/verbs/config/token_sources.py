@@ -41,7 +41,7 @@ class Source:
     vocabulary: TokenVocabulary
     tokens: TokenRows
     changes: dict[tuple[str, str], int]
-    """Tokens whose label S1's rule and ours disagree about."""
+    """Tokens that the labels of Wen-Yi & Mimno 2023 and ours differ on."""
 
     @property
     def named(self) -> NamedTable:
@@ -101,7 +101,7 @@ def read_source(cfg: DictConfig, model: DictConfig) -> Source:
 
 
 def read_dictionaries(cfg: DictConfig) -> tuple[Dictionaries, Dictionaries]:
-    """Read the gold translations by pair of languages, for models of one's own and for the lab's: files, or the lab's.
+    """Read the gold translations by pair of languages, for the user's models and for the lab's: files, or the lab's.
 
     Raises:
         ValueError: if a pair is not named as SOURCE-TARGET, or a file is not in its layout.

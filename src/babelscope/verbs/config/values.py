@@ -24,26 +24,22 @@ class Value:
     fits: Callable[[Any], bool]
     remedy: str
 
-    def check(self, found: Any, *, below: str = "") -> None:
-        """Refuse what breaks the contract.
-
-        Args:
-            found: What stands at the key.
-            below: What the key begins with, where that is left out of it, such as "hydra.launcher.".
+    def check(self, found: Any) -> None:
+        """Refuse what stands at the key and breaks the contract.
 
         Raises:
-            ValueError: naming the key, its contract, the value and the remedy.
+            ValueError: if it does.
         """
         if not self.fits(found):
             shown = "null" if found is None else repr(found)
-            raise ValueError(f"Expected `{below}{self.key}` to be {self.contract}, but got {shown}; {self.remedy}.")
+            raise ValueError(f"Expected `{self.key}` to be {self.contract}, but got {shown}; {self.remedy}.")
 
 
 def check_values(cfg: DictConfig, values: Sequence[Value]) -> None:
     """Refuse what breaks its contract; a key that this configuration does not have is passed over.
 
     Raises:
-        ValueError: naming the first such key, its contract, the value and the remedy.
+        ValueError: if a value does; the first is named.
     """
     for value in values:
         found = OmegaConf.select(cfg, value.key, default=ABSENT)
@@ -56,7 +52,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
 
 
-def is_whole(value: Any, least: int = 0, most: int = MOST) -> bool:
+def is_integer(value: Any, least: int = 0, most: int = MOST) -> bool:
     """Whether it is a whole number in bounds."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
@@ -76,14 +72,25 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and value.strip() != ""
 
 
-def whole(key: str, least: int, usual: str, *, most: int = MOST) -> Value:
-    """Make the row of a whole number; one whose usual value is null may be that."""
-    optional = usual == "null"
+def integer(
+    key: str, least: int, usual: str = "", *, most: int = MOST, optional: bool = False, remedy: str = ""
+) -> Value:
+    """Make the row of a whole number.
+
+    Args:
+        key: Where it stands.
+        least: The smallest that is allowed.
+        usual: What to write; null makes it optional.
+        most: The largest that is allowed.
+        optional: Whether null is allowed.
+        remedy: Said instead of the usual value.
+    """
+    optional = optional or usual == "null"
     return Value(
         key,
         f"a whole number from {least} to {most}{', or null' if optional else ''}",
-        lambda value: (optional and value is None) or is_whole(value, least, most),
-        f"the usual value is {key}={usual}",
+        lambda value: (optional and value is None) or is_integer(value, least, most),
+        remedy or f"the usual value is {key}={usual}",
     )
 
 
@@ -92,10 +99,14 @@ def switch(key: str, usual: str) -> Value:
     return Value(key, "true or false", lambda value: isinstance(value, bool), f"write {key}={usual}")
 
 
-def text(key: str, what: str, example: str) -> Value:
+def text(key: str, what: str, example: str, *, optional: bool = False) -> Value:
     """Make the row of a text."""
-    remedy = f"write {key}={example}; a number that is a name has quotes of its own: '{key}=\"5\"'"
-    return Value(key, f"text, {what}", is_text, remedy)
+    return Value(
+        key,
+        f"text, {what}{', or null' if optional else ''}",
+        lambda value: (optional and value is None) or is_text(value),
+        f"write {key}={example}; a number that is a name has quotes of its own: '{key}=\"5\"'",
+    )
 
 
 def _threads() -> Value:
@@ -104,7 +115,7 @@ def _threads() -> Value:
     return Value(
         "threads",
         f"null or a whole number from 1 to {PROCESSORS}, the processors of this machine",
-        lambda value: value is None or is_whole(value, 1, PROCESSORS),
+        lambda value: value is None or is_integer(value, 1, PROCESSORS),
         f"write threads={own}, as many as this process may use at once, or null",
     )
 
@@ -113,7 +124,7 @@ def _batches(key: str) -> Value:
     return Value(
         f"trainer.{key}",
         "null, a whole number from 0, or a share from 0 to 1",
-        lambda value: value is None or is_whole(value) or is_share(value),
+        lambda value: value is None or is_integer(value) or is_share(value),
         f"write how many batches, or null for all; trainer.{key}=1.0 is all of them, too",
     )
 
@@ -123,7 +134,10 @@ def _is_interval(value: Any) -> bool:
     if isinstance(value, str):
         return re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value) is not None
     return (
-        value is None or OmegaConf.is_dict(value) or is_whole(value, 1) or (isinstance(value, float) and 0 < value <= 1)
+        value is None
+        or OmegaConf.is_dict(value)
+        or is_integer(value, 1)
+        or (isinstance(value, float) and 0 < value <= 1)
     )
 
 
@@ -131,18 +145,18 @@ TRAINER = (
     Value(
         "trainer.max_epochs",
         "null, a whole number from 0, or -1 for no end",
-        lambda value: value is None or is_whole(value, -1),
+        lambda value: value is None or is_integer(value, -1),
         "write how many, as trainer.max_epochs=5, or null beside trainer.max_steps=1000",
     ),
     Value(
         "trainer.max_steps",
         "a whole number from 0, or -1 for no end",
-        lambda value: is_whole(value, -1),
+        lambda value: is_integer(value, -1),
         "write how many, as trainer.max_steps=1000, or -1 to train for trainer.max_epochs",
     ),
-    whole("trainer.min_epochs", 0, "null"),
-    whole("trainer.min_steps", 0, "null"),
-    whole("trainer.accumulate_grad_batches", 1, "1"),
+    integer("trainer.min_epochs", 0, "null"),
+    integer("trainer.min_steps", 0, "null"),
+    integer("trainer.accumulate_grad_batches", 1, "1"),
     Value(
         "trainer.val_check_interval",
         "null, a share of an epoch above 0 and at most 1.0, a whole number of batches from 1, or DD:HH:MM:SS",
@@ -152,7 +166,7 @@ TRAINER = (
     Value(
         "trainer.check_val_every_n_epoch",
         "a whole number from 1, or null",
-        lambda value: value is None or is_whole(value, 1),
+        lambda value: value is None or is_integer(value, 1),
         "write trainer.check_val_every_n_epoch=1, or ++trainer.limit_val_batches=0 for no validation",
     ),
     Value(
@@ -164,13 +178,13 @@ TRAINER = (
     Value(
         "trainer.log_every_n_steps",
         "a whole number from 0, or null",
-        lambda value: value is None or is_whole(value),
+        lambda value: value is None or is_integer(value),
         "the usual value is trainer.log_every_n_steps=10; 0 logs nothing",
     ),
     Value(
         "trainer.num_sanity_val_steps",
         "null, a whole number from 0, or -1 for all",
-        lambda value: value is None or is_whole(value, -1),
+        lambda value: value is None or is_integer(value, -1),
         "the usual value is trainer.num_sanity_val_steps=0",
     ),
     *map(_batches, ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches")),
@@ -198,20 +212,20 @@ OPTIMIZATION = (
 )
 
 VALUES = (
-    whole("seed", 0, "0"),
+    integer("seed", 0, "0"),
     _threads(),
-    whole("sentences", 1, "null"),
-    whole("max_tokens", 1, "4096"),
-    whole("batch_size", 1, "16"),
-    whole("limit", 1, "null"),
-    whole("num_fewshot", 0, "null"),
-    whole("max_length", 2, "null"),
+    integer("sentences", 1, "null"),
+    integer("max_tokens", 1, "4096"),
+    integer("batch_size", 1, "16"),
+    integer("limit", 1, "null"),
+    integer("num_fewshot", 0, "null"),
+    integer("max_length", 2, "null"),
     text("task.language", "the code of a language", "eng_Latn"),
     *(text(f"task.{split}", "the name of a split", name) for split, name in (("train", "train"), ("test", "test"))),
     text("task.validation", "the name of a split", "dev"),
-    whole("task.batch_size", 1, "16"),
-    whole("task.max_length", 2, "256"),
-    whole("task.examples", 1, "null"),
+    integer("task.batch_size", 1, "16"),
+    integer("task.max_length", 2, "256"),
+    integer("task.examples", 1, "null"),
     switch("page", "false"),
     *OPTIMIZATION,
     *TRAINER,

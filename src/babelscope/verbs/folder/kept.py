@@ -1,4 +1,4 @@
-"""Whether a run folder holds a run of this very configuration, and where it differs."""
+"""Whether a run folder holds a run of the given configuration, and where that differs."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def configurations(folder: Path) -> list[Path]:
 
 
 def is_finished(cfg: DictConfig, folder: Path) -> bool:
-    """Whether the folder holds this very run, and the run came to its end."""
+    """Whether the folder holds a finished run of this configuration."""
     config, manifest = folder / "run.yaml", folder / "manifest.json"
     if not (config.is_file() and manifest.is_file()):
         return False
@@ -37,7 +37,7 @@ def refuse_another(cfg: DictConfig, folder: Path, no_matter: Sequence[str] = NO_
     """Refuse a folder that holds a run of another configuration, naming the first key that differs and matters.
 
     Raises:
-        RefusedError: naming the key and both values.
+        RefusedError: if it does; the key and both values are named.
     """
     kept_in = configurations(folder)
     if not kept_in:

@@ -1,4 +1,4 @@
-"""The rows that a run has already, as it goes on from a checkpoint."""
+"""The rows that a run already has when it resumes from a checkpoint."""
 
 import math
 from pathlib import Path
@@ -13,13 +13,13 @@ from babelscope.verbs.folder.kept import RefusedError
 
 
 def find_begun(folder: Path) -> tuple[Path | None, str]:
-    """Find the checkpoint that a run goes on from, if there is one, and the name that its rows carry.
+    """Find the checkpoint that a run resumes from, if there is one, and the name in its rows.
 
-    That name is of the folder that it was begun in, which may have another now.
+    That is the name of the folder in which the run began, which may have been renamed since.
 
     Raises:
-        ValueError: the checkpoint is torn, or was not written by a training.
-        RefusedError: rows that the checkpoint has behind it, which are not measured again, cannot be read.
+        ValueError: if the checkpoint is damaged, or was not written by a training.
+        RefusedError: if rows from before the checkpoint, which are not measured again, cannot be read.
     """
     last = find_last(folder)
     return last, folder.name if last is None else _name_of_rows(folder, last)
@@ -31,20 +31,20 @@ def _name_of_rows(folder: Path, last: Path) -> str:
     for part in sorted((folder / "results").glob("*.parquet")):
         step = int(part.stem[-8:]) if part.match(f"*-{STEP}.parquet") else 0
         if step > reached or part.name.startswith("test-"):
-            continue  # written once more
+            continue  # measured again
         try:
             names += pq.read_table(part, columns=["run"], partitioning=None)["run"][:1].to_pylist()
         except (pa.ArrowException, OSError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise RefusedError(
-                f"Expected {part} to be readable, for training goes on behind it, but got: {reason}; delete {last}, so "
-                "that the run begins anew, or all of the folder: without this part alone, its step is never measured."
+                f"Expected {part}, the rows of an earlier step, to be readable, but got: {reason}; delete {last} to "
+                "restart this run, or the whole folder. Deleting only this part loses that step for good."
             ) from error
     return str(names[0]) if names else folder.name
 
 
 def _step_of(last: Path) -> float:
-    """Tell how many steps a checkpoint has behind it; one of a strategy that shards what it saves does not tell."""
+    """Read how many steps came before a checkpoint; a sharded one does not say, and counts as all."""
     if not last.is_file():
         return math.inf
     return float(torch.load(last, map_location="meta", mmap=True, weights_only=True)["global_step"])

@@ -1,4 +1,4 @@
-"""Whether a run that goes on from a checkpoint has the weights and the texts that it was begun on."""
+"""Whether a resumed run has the weights and the texts that it began with."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from babelscope.verbs.folder.kept import RefusedError
 
 
 def refuse_other_data(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse to go on with other weights or texts of the same names, which would make one run of two.
+    """Refuse to resume with other weights or texts of the same names, which would mix two runs in one.
 
     Args:
         folder: Of the run, with the manifest of its beginning; what that lacks, as older ones do, is not compared.
         manifest: Of the run as it would go on.
 
     Raises:
-        RefusedError: naming all that differs.
+        RefusedError: if any differs; all that do are named.
     """
     path = folder / "manifest.json"
     begun = _identity(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
@@ -33,7 +33,7 @@ def refuse_other_data(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Tell what a manifest says of weights and texts, each by its name."""
+    """Collect what a manifest says of weights and texts, each by its name."""
     corpus = manifest.get("corpus") or {}
     hashes = {"frozen weights of `model`": manifest.get("frozen"), "tokens of `corpus`": manifest.get("tokens")}
     hashes |= {f"texts of `{key}`": value for key, value in (manifest.get("texts") or {}).items()}

@@ -1,1 +1,1 @@
-"""The jobs of sweeps: their records, how they stand, and running them again."""
+"""The jobs of sweeps: their records, and rerunning them."""

@@ -1,4 +1,4 @@
-"""One job by the book: a done one is skipped, one that runs elsewhere is refused, and how each ends is written down."""
+"""The record of one job: a done one is skipped, one that runs elsewhere is refused, and how it ends is written."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from babelscope.sweeps.ledger import Entry, forget, lock_of, now, path_of, read_entry, write_entry
 from babelscope.sweeps.pool import LOG, NAME
-from babelscope.sweeps.processes import Process, is_first_rank
+from babelscope.sweeps.processes import is_first_rank
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.errors import exit_code, is_users, one_line
 from babelscope.verbs.folder.kept import RefusedError, configurations, is_finished, refuse_another
@@ -29,7 +29,8 @@ PATIENCE = 0.5
 
 logger = logging.getLogger(__name__)
 HOW = ("threads", "device", "max_tokens")
-"""How something is computed, which a single command may be given again with; what goes on from a checkpoint may not."""
+"""Keys that change how something is computed, not what: a single command may differ in them from the run in its folder,
+a resumed training may not."""
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
     folder holds is asked of the folder, for the ledger does not know one that was copied, renamed or moved.
 
     Raises:
-        RefusedError: another process runs the job, or the folder holds a run of another configuration.
+        RefusedError: if another process runs the job, or the folder holds a run of another configuration.
     """
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN or NAME in os.environ
     if verb in UNRECORDED:
@@ -60,8 +61,8 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
         lock.acquire(timeout=PATIENCE)
     except Timeout:
         raise RefusedError(
-            f"Expected {folder} to be run by nobody else, but got {holder_of(folder)}; wait until it is done, or end "
-            "it, and repeat the command."
+            f"Expected no other process to run {folder}, but {holder_of(folder)}; wait for it or stop it, then repeat "
+            "the command."
         ) from None
     try:
         if skips and is_done(cfg, folder):  # by whoever held the lock until now
@@ -69,7 +70,7 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
             return
         before = _read(folder)
         if before is None and path_of(folder).exists():
-            logger.warning("%s is torn, or no entry of the ledger; it is written anew.", path_of(folder))
+            logger.warning("%s is damaged or not a job record; it will be overwritten.", path_of(folder))
         refuse_another(cfg, folder)
         entry = _begin(verb, fingerprint(cfg), sweep or (before is not None and before.sweep), before)
         write_entry(folder, entry)
@@ -84,23 +85,23 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
 
 
 def is_done(cfg: DictConfig, folder: Path) -> bool:
-    """Whether ledger or manifest say so of this configuration, and nobody has deleted the folder since."""
+    """Whether ledger or manifest say that this configuration is done, and the folder was not deleted since."""
     entry = _read(folder) if path_of(folder).is_file() else None
     told = entry is not None and (entry.state, entry.config) == ("done", fingerprint(cfg))
     return (told and bool(configurations(folder))) or is_finished(cfg, folder)
 
 
 def holder_of(folder: Path) -> str:
-    """Name the process that runs the job of a folder."""
+    """Say which process runs the job of a folder, and since when."""
     entry = _read(folder)
     if entry is None:
-        return "another process"
+        return "another process runs it"
     since = datetime.fromisoformat(entry.start).astimezone()
-    return f"process {entry.pid} on {entry.host}, which does so since {since:%H:%M:%S}"
+    return f"process {entry.pid} on {entry.host} has run it since {since:%H:%M:%S}"
 
 
 def forget_single(folder: Path) -> None:
-    """Leave no trace of a single command that came to nothing: its user has seen why."""
+    """Remove the record of a single command that failed before it wrote anything: its user has seen why."""
     entry = _read(folder)
     if not path_of(folder).exists() if entry is None else not entry.sweep:
         forget(folder)
@@ -113,19 +114,12 @@ def own_sources() -> list[str]:
 
 
 def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
-    settings, process = HydraConfig.get(), Process.own()
-    return Entry(
+    settings = HydraConfig.get()
+    return Entry.of(
         verb=verb,
         overrides=list(settings.overrides.task),
         config=config,
         state="running",
-        start=now(),
-        end=None,
-        host=process.host,
-        pid=process.pid,
-        born=process.born,
-        exit=None,
-        error="",
         slurm=os.environ.get("SLURM_JOB_ID"),
         log=os.environ.get(LOG),
         folder=settings.runtime.cwd,
@@ -136,7 +130,7 @@ def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
 
 
 def _how(error: BaseException) -> dict[str, Any]:
-    """Tell how a job ended that did not come to its end."""
+    """Describe the end of a job that did not finish, as fields of its entry."""
     code = exit_code(error)
     if isinstance(error, KeyboardInterrupt):
         return {"state": "interrupted", "exit": code, "error": "interrupted"}

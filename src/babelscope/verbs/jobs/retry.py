@@ -1,4 +1,4 @@
-"""Jobs of the ledger once more: the command of each as it was given, if it is still of the folder that the job has."""
+"""Jobs of the ledger rerun, by the command of each, if that still belongs to the folder of the job."""
 
 import sys
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from babelscope.sweeps.jobs import Job, read_jobs
 from babelscope.sweeps.ledger import Entry, log_of
 from babelscope.sweeps.pool import Command, run_commands
-from babelscope.verbs.jobs.listing import Job, read_jobs
 
 
 def run_again(jobs: Sequence[Job], n_jobs: int) -> list[Job]:
-    """Give the commands of jobs again, each in a process of its own; returns those that are not done then.
+    """Rerun the commands of jobs, each in a separate process; returns the jobs that are not done then.
 
-    Those whose command cannot be given where it was, or would run in another folder, are left out and named.
+    Jobs whose command cannot be rerun where it was given, or would run in another folder, are left out and named.
 
     Raises:
-        ValueError: if all of them are such, of the first.
+        ValueError: if that is so of all jobs; the first is named.
     """
     asked: dict[str, Job] = {}
     refused: dict[str, ValueError] = {}
@@ -48,7 +48,7 @@ def run_again(jobs: Sequence[Job], n_jobs: int) -> list[Job]:
 
 
 def _refuse_elsewhere(job: Job) -> None:
-    """Refuse a job whose command is not known, or is of another folder, which it would make or change."""
+    """Refuse a job whose command is unknown, or would write to another folder."""
     entry = job.entry
     if entry is None:
         raise ValueError(
@@ -64,8 +64,8 @@ def _refuse_elsewhere(job: Job) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"Expected the command of {job.folder.name} to compose as it did, but got: {reason}; put back what it was "
-            "made of, or give it again."
+            f"Expected the stored command of {job.folder.name} to give the same configuration, but got: {reason}; "
+            "restore the changed YAML files, or rerun the original command."
         ) from error
     if there.resolve() != job.folder.resolve():
         raise ValueError(

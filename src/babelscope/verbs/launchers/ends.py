@@ -1,23 +1,24 @@
-"""What a sweep says of its jobs as they end."""
+"""How the jobs of a sweep ended, and what is printed of it."""
 
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from babelscope.sweeps.complaints import last_complaint
 from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import BEGINS
-from babelscope.verbs.launchers.planned import Planned
+from babelscope.verbs.launchers.planned import PlannedJob
 
 INTERRUPTED = 130
-"""Exit code of a job that was interrupted, and the sweep was not."""
+"""Exit code of a job that was interrupted while the sweep was not."""
 
 
 @dataclass(frozen=True)
-class End:
-    """How one job ended."""
+class JobResult:
+    """How one job of a sweep ended."""
 
-    job: Planned
+    job: PlannedJob
     code: int
     """Its exit code: 0 done, 2 for what a user can mend, negative for the signal that ended it."""
     line: str
@@ -29,46 +30,47 @@ class End:
         return self.code in (2, INTERRUPTED) or self.code < 0
 
 
-def end_of(job: Planned, code: int) -> End:
+def result_of(job: PlannedJob, code: int) -> JobResult:
     """Read in its log how a job ended, or tell by its exit code if it could not say."""
     if code == 0:
-        return End(job, 0, "")
+        return JobResult(job, 0, "")
     if code == INTERRUPTED:
-        return End(job, code, "interrupted; repeat the command, which goes on from its last checkpoint.")
+        return JobResult(job, code, "interrupted; repeat the command, which goes on from its last checkpoint.")
     if code < 0:
         name = signal.Signals(-code).name
         often = ", often for want of memory" if -code == signal.SIGKILL else ""
-        return End(job, code, f"killed by {name}{often}; repeat the command, which goes on from its last checkpoint.")
+        return JobResult(
+            job, code, f"killed by {name}{often}; repeat the command, which goes on from its last checkpoint."
+        )
     log = log_of(job.folder)
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    lines = text.rpartition(f"\n{BEGINS}")[2].splitlines()  # of this attempt
-    told = [line for line in lines if line.startswith("babelscope: ")]
-    line = told[-1].removeprefix("babelscope: ").removeprefix(f"[{job.name}] ") if told else f"exit code {code}"
-    return End(job, code, line if code == 2 else f"{line}: {log}")
+    of_this_attempt = text.rpartition(f"\n{BEGINS}")[2]
+    line = last_complaint(of_this_attempt, job.name) or f"exit code {code}"
+    return JobResult(job, code, line if code == 2 else f"{line}: {log}")
 
 
-def tell_end(end: End, n: int, of: int) -> None:
+def print_end(result: JobResult, n: int, of: int) -> None:
     """Print one line as a job ends; failures go to stderr."""
-    if end.code == 0:
-        print(f"{n}/{of} done: {end.job.folder.name}", flush=True)
+    if result.code == 0:
+        print(f"{n}/{of} done: {result.job.folder.name}", flush=True)
     else:
-        print(f"babelscope: [{end.job.name}] {end.line}", file=sys.stderr, flush=True)
+        print(f"babelscope: [{result.job.name}] {result.line}", file=sys.stderr, flush=True)
 
 
-def tell_failed(ends: Sequence[End]) -> None:
-    """Say how many jobs failed, where there are several.
+def exit_if_failed(results: Sequence[JobResult]) -> None:
+    """Say how many jobs failed, where there were several, and end the command.
 
     Raises:
-        SystemExit: if any did: with 2 if the user can mend all of that, else with 1.
+        SystemExit: if any failed: with 2 if the user can mend all that did, else with 1.
     """
-    failed = [end for end in ends if end.code != 0]
+    failed = [result for result in results if result.code != 0]
     if not failed:
         return
-    if len(ends) > 1:
+    if len(results) > 1:
         print(
-            f"babelscope: {len(failed)} of {len(ends)} jobs did not come to their end; when what is said above is "
-            "mended, the same command runs these again, and no others",
+            f"babelscope: {len(failed)} of {len(results)} jobs failed (see above); fix the cause and repeat the "
+            "command, which reruns only these",
             file=sys.stderr,
             flush=True,
         )
-    raise SystemExit(2 if all(end.is_users for end in failed) else 1)
+    raise SystemExit(2 if all(result.is_users for result in failed) else 1)

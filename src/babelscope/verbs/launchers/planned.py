@@ -1,4 +1,4 @@
-"""The jobs of a sweep before they run: their folders, which of them are done, and which somebody else runs."""
+"""The jobs of a sweep before they run: their folders, which of them are done, and which another process runs."""
 
 import time
 from collections.abc import Sequence
@@ -10,9 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
-from babelscope.sweeps.ledger import Entry, lock_of, now
+from babelscope.sweeps.ledger import Entry, lock_of
 from babelscope.sweeps.pool import Command
-from babelscope.sweeps.processes import Process
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
@@ -20,12 +19,12 @@ from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
 OF_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep")
 """Overrides that are not for a single job."""
 PATIENCE = 10.0
-"""Seconds that the jobs of a command that was killed are given to save in."""
+"""Seconds in which jobs whose command was killed can save and end."""
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One job."""
+class PlannedJob:
+    """One job of a sweep, before it runs."""
 
     name: str
     """The overrides that not all jobs of the sweep share, or else the folder's name."""
@@ -36,7 +35,7 @@ class Planned:
     is_done: bool
 
 
-def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[Planned]:
+def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[PlannedJob]:
     """Find the folder of every job, and whether it is done; jobs that are the same are one.
 
     Args:
@@ -45,9 +44,9 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
         job_overrides: Of each job.
 
     Raises:
-        ValueError: different jobs have the same folder.
+        ValueError: if different jobs have the same folder.
     """
-    found: dict[Path, Planned] = {}
+    found: dict[Path, PlannedJob] = {}
     shared = set.intersection(*map(set, job_overrides)) if len(job_overrides) > 1 else set(*job_overrides)
     for given in job_overrides:
         composed = context.config_loader.load_sweep_config(config, list(given))
@@ -56,7 +55,7 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
         with open_dict(composed):
             del composed["hydra"]
         name = " ".join(one for one in given if one not in shared) or folder.name
-        job = Planned(name, list(given), folder, composed, is_done(composed, folder))
+        job = PlannedJob(name, list(given), folder, composed, is_done(composed, folder))
         before = found.setdefault(folder, job)
         if before is not job and fingerprint(before.cfg) != fingerprint(composed):
             raise ValueError(
@@ -68,7 +67,7 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
     return list(found.values())
 
 
-def command_of(job: Planned, config: DictConfig, log: Path | None = None) -> Command:
+def command_of(job: PlannedJob, config: DictConfig, log: Path | None = None) -> Command:
     """Write the command that a user would give for one job alone.
 
     Args:
@@ -81,8 +80,8 @@ def command_of(job: Planned, config: DictConfig, log: Path | None = None) -> Com
     return Command([config.hydra.job.config_name, *own, *job.overrides, *of_hydra], job.name, log)
 
 
-def entry_of(job: Planned, config: DictConfig, slurm: str, log: Path) -> Entry:
-    """Write what the ledger would have of a job that Slurm ends before it begins: the command, to give it again.
+def entry_of(job: PlannedJob, config: DictConfig, slurm: str, log: Path) -> Entry:
+    """Make the entry of a job that Slurm may end before it begins, so that its command can be rerun.
 
     Args:
         job: One of `plan`.
@@ -90,19 +89,11 @@ def entry_of(job: Planned, config: DictConfig, slurm: str, log: Path) -> Entry:
         slurm: The number of the job in Slurm.
         log: Where it prints to.
     """
-    process = Process.own()
-    return Entry(
+    return Entry.of(
         verb=config.hydra.job.config_name,
         overrides=job.overrides,
         config=fingerprint(job.cfg),
         state="failed",
-        start=now(),
-        end=None,
-        host=process.host,
-        pid=process.pid,
-        born=process.born,
-        exit=None,
-        error="",
         slurm=slurm,
         log=str(log),
         folder=config.hydra.runtime.cwd,
@@ -112,19 +103,19 @@ def entry_of(job: Planned, config: DictConfig, slurm: str, log: Path) -> Entry:
     )
 
 
-def refuse_held(jobs: Sequence[Planned]) -> None:
+def refuse_held(jobs: Sequence[PlannedJob]) -> None:
     """Wait a little for jobs that another process runs, which may be about to end, and refuse if they do not.
 
     Raises:
-        RefusedError: another process runs some of them.
+        RefusedError: if another process runs some of them.
     """
     until = time.monotonic() + PATIENCE
     while held := [job for job in jobs if _is_held(job.folder)]:
         if time.monotonic() > until:
             raise RefusedError(
-                f"Expected nobody else to run the jobs of this sweep, but {len(held)} of {len(jobs)} are run, such as "
-                f"{held[0].folder.name} by {holder_of(held[0].folder)}; wait until they are done, or end them, and "
-                "repeat the command."
+                f"Expected no other process to run the jobs of this sweep, but {len(held)} of {len(jobs)} are held, "
+                f"such as {held[0].folder.name}: {holder_of(held[0].folder)}; wait for it or stop it, then repeat the "
+                "command."
             )
         time.sleep(0.2)
 
@@ -139,7 +130,7 @@ def _is_held(folder: Path) -> bool:
         return True
 
 
-def name_skipped(jobs: Sequence[Planned]) -> None:
+def print_skipped(jobs: Sequence[PlannedJob]) -> None:
     """Name the jobs that are done in one line."""
     names = [job.folder.name for job in jobs if job.is_done]
     if names:

@@ -1,4 +1,4 @@
-"""Sweeps on Slurm: every job is one of Slurm's, submitted by submitit, and the wait ends however a job ends."""
+"""Sweeps on Slurm: submitit submits every job, and the command waits until all have ended."""
 
 import sys
 import time
@@ -8,9 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
-from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -18,14 +16,11 @@ from submitit import AutoExecutor, SlurmJob
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from babelscope.sweeps import slurm_queue, submitted
-from babelscope.sweeps.slurm_end import end_of
+from babelscope.sweeps.slurm_end import slurm_outcome
 from babelscope.sweeps.slurm_job import SlurmCommand
-from babelscope.verbs.launchers.ends import End, tell_end, tell_failed
-from babelscope.verbs.launchers.planned import Planned, command_of, entry_of, name_skipped, plan, refuse_held
+from babelscope.verbs.launchers.ends import JobResult, exit_if_failed, print_end
+from babelscope.verbs.launchers.planned import PlannedJob, command_of, entry_of, plan, print_skipped, refuse_held
 from babelscope.verbs.launchers.slurm_settings import check_settings
-
-TARGET = "hydra_plugins.babelscope.Slurm"
-"""What the YAML calls the launcher: Hydra takes launchers from this package only."""
 
 GENERAL = (
     "name",
@@ -37,15 +32,7 @@ GENERAL = (
     "mem_gb",
     "stderr_to_stdout",
 )
-"""What submitit calls alike on every cluster; other names need a prefix."""
-
-
-class UseSlurm(Callback):
-    """Make the launcher known to Hydra; named in `conf/hydra/launcher/slurm.yaml`."""
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Register before Hydra looks for it."""
-        Plugins.instance().class_name_to_class[TARGET] = Slurm
+"""Names that submitit knows without the prefix slurm_."""
 
 
 class Slurm(Launcher):
@@ -90,7 +77,7 @@ class Slurm(Launcher):
         Raises:
             ValueError: if Slurm would not take the jobs.
             ConnectionError: if the controller is silent for too long.
-            SystemExit: with 2 if all that failed can be mended by the user, else with 1.
+            SystemExit: if a job failed: with 2 if the user can mend all that did, else with 1.
         """
         own = {name: getattr(self, name) for name in ("detach", "max_num_timeout", "poll_s", "patience_s")}
         check_settings(self.resources, {**own, "submitit_folder": self.logs})
@@ -98,7 +85,7 @@ class Slurm(Launcher):
         jobs = plan(self.context, self.config, job_overrides)
         self._check_devices(jobs)
         slurm_queue.check_cpus(self.resources)
-        name_skipped(jobs)
+        print_skipped(jobs)
         left = [job for job in jobs if not job.is_done]
         queue = self._in_queue(left)
         new = [job for job in left if job.folder not in queue]
@@ -109,13 +96,13 @@ class Slurm(Launcher):
                 logs = queue[left[0].folder].paths.stdout
                 print(f"Jobs in Slurm: {len(queue)}, new ones: {len(new)}; logs beside {logs}", flush=True)
             if not self.detach:
-                tell_failed(self._wait([(job, queue[job.folder]) for job in left]))
+                exit_if_failed(self._wait([(job, queue[job.folder]) for job in left]))
         except KeyboardInterrupt:
-            print("Slurm goes on with the jobs: the same command waits for them, and scancel ends them", flush=True)
+            print("The jobs stay in Slurm: repeat the command to wait for them, or end them by scancel", flush=True)
             raise
         return []
 
-    def _check_devices(self, jobs: Sequence[Planned]) -> None:
+    def _check_devices(self, jobs: Sequence[PlannedJob]) -> None:
         """Refuse jobs whose processes Slurm would not start, for these start none themselves."""
         for job in jobs:
             trainer = job.cfg.get("trainer") or {}
@@ -128,9 +115,9 @@ class Slurm(Launcher):
                         "by a command of their own."
                     )
 
-    def _in_queue(self, jobs: Sequence[Planned]) -> dict[Path, SlurmJob[None]]:
+    def _in_queue(self, jobs: Sequence[PlannedJob]) -> dict[Path, SlurmJob[None]]:
         """Find those that an earlier command submitted and Slurm has not ended."""
-        known = {job.folder: found for job in jobs if (found := submitted.find(job.folder))}
+        known = {job.folder: found for job in jobs if (found := submitted.read_submission(job.folder))}
         numbers = (found.job for found in known.values())
         states = slurm_queue.settled_states(numbers, poll_s=self.poll_s, patience_s=self.patience_s)
         return {
@@ -139,7 +126,7 @@ class Slurm(Launcher):
             if states[found.job][0] not in slurm_queue.OVER
         }
 
-    def _submit(self, jobs: Sequence[Planned]) -> dict[Path, SlurmJob[None]]:
+    def _submit(self, jobs: Sequence[PlannedJob]) -> dict[Path, SlurmJob[None]]:
         if not jobs:
             return {}
         executor = AutoExecutor(self.logs, cluster="slurm", slurm_max_num_timeout=self.max_num_timeout)
@@ -160,15 +147,15 @@ class Slurm(Launcher):
         for job in jobs:
             one = own_jobs[job.folder]
             entry = entry_of(job, self.config, one.job_id, one.paths.stdout)
-            submitted.keep(job.folder, one.job_id, self.logs, entry)
+            submitted.record_submission(job.folder, one.job_id, self.logs, entry)
         return own_jobs
 
     def _job(self, number: str, logs: str) -> SlurmJob[None]:
         return SlurmJob(logs, number, range(self.resources["nodes"] * self.resources["tasks_per_node"]))
 
-    def _wait(self, jobs: Sequence[tuple[Planned, SlurmJob[None]]]) -> list[End]:
-        """Wait until Slurm has no more to do with any job, and say of each how it ended."""
-        waiting, ends = [*jobs], list[End]()
+    def _wait(self, jobs: Sequence[tuple[PlannedJob, SlurmJob[None]]]) -> list[JobResult]:
+        """Wait until every job has left Slurm, and print how each ended."""
+        waiting, results = [*jobs], list[JobResult]()
         heard, told = time.monotonic(), ""
         while waiting:
             try:
@@ -176,19 +163,19 @@ class Slurm(Launcher):
                 for job, one in waiting:
                     state, _ = states[one.job_id]
                     if state in slurm_queue.OVER:
-                        code, line = end_of(one, state, job.folder, job.name)
-                        ends.append(End(job, code, line))
-                        tell_end(ends[-1], len(ends), len(jobs))
+                        code, line = slurm_outcome(one, state, job.folder, job.name)
+                        results.append(JobResult(job, code, line))
+                        print_end(results[-1], len(results), len(jobs))
                 now, heard = slurm_queue.summary(states.values()), time.monotonic()
             except ConnectionError:
                 if time.monotonic() - heard > self.patience_s:
                     raise
-                now = f"the controller does not answer; it is waited for, up to {self.patience_s} s"
-            over = {end.job.folder for end in ends}
+                now = f"the controller does not answer; waiting for it up to {self.patience_s} s"
+            over = {result.job.folder for result in results}
             waiting = [(job, one) for job, one in waiting if job.folder not in over]
             if waiting:
                 if now != told:
                     print(f"Slurm: {now}", flush=True)
                 told = now
                 time.sleep(self.poll_s)
-        return ends
+        return results

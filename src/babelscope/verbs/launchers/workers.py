@@ -1,11 +1,8 @@
 """Sweeps on this machine: every job in a process of its own, a bounded number of them at once."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
-from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -13,20 +10,10 @@ from rich.progress import Progress
 
 from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import run_commands
-from babelscope.verbs.launchers.ends import INTERRUPTED, End, end_of, tell_end, tell_failed
-from babelscope.verbs.launchers.planned import command_of, name_skipped, plan, refuse_held
+from babelscope.verbs.config.values import integer
+from babelscope.verbs.launchers.ends import INTERRUPTED, JobResult, exit_if_failed, print_end, result_of
+from babelscope.verbs.launchers.planned import command_of, plan, print_skipped, refuse_held
 from babelscope.verbs.terminal.console import console
-
-TARGET = "hydra_plugins.babelscope.Workers"
-"""What the YAML calls the launcher: Hydra takes launchers from this package only."""
-
-
-class UseWorkers(Callback):
-    """Make the launcher known to Hydra; named in `conf/base.yaml`."""
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Register before Hydra looks for it."""
-        Plugins.instance().class_name_to_class[TARGET] = Workers
 
 
 class Workers(Launcher):
@@ -40,10 +27,7 @@ class Workers(Launcher):
     context: HydraContext
 
     def __init__(self, *, n_jobs: int):
-        if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
-            raise ValueError(
-                f"Expected `hydra.launcher.n_jobs` to be a number of jobs at once, but got {n_jobs!r}; write 1 or more."
-            )
+        integer("hydra.launcher.n_jobs", 1, "2").check(n_jobs)
         self.n_jobs = n_jobs
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -54,23 +38,22 @@ class Workers(Launcher):
         """Run all jobs that are not done, and name every one that failed.
 
         Raises:
-            SystemExit: with 2 if all that failed can be mended by the user, else with 1.
+            SystemExit: if a job failed: with 2 if the user can mend all that did, else with 1.
         """
         jobs = plan(self.context, self.config, job_overrides)
-        name_skipped(jobs)
+        print_skipped(jobs)
         left = [job for job in jobs if not job.is_done]
         refuse_held(left)
         named = {job.name: job for job in left}
         commands = (command_of(job, self.config, log_of(job.folder) if self.n_jobs > 1 else None) for job in left)
-        ends: list[End] = []
+        results: list[JobResult] = []
         shown = self.n_jobs > 1 and console.is_terminal
         with Progress(console=console, transient=True, disable=not shown) as progress:
             bar = progress.add_task("Jobs", total=len(left))
             for command, code in run_commands(commands, n_jobs=self.n_jobs):
-                end = end_of(named[command.name], code)
-                ends.append(end)
+                results.append(result_of(named[command.name], code))
                 progress.advance(bar)
                 if command.log is not None or code < 0 or code == INTERRUPTED:
-                    tell_end(end, len(ends), len(left))
-        tell_failed(ends)
+                    print_end(results[-1], len(results), len(left))
+        exit_if_failed(results)
         return []

@@ -1,4 +1,4 @@
-"""csv/metrics.csv as a mirror of the rows: a resumed run goes on with the file that is there."""
+"""csv/metrics.csv as a mirror of the rows: a resumed run appends to the file that is there."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ class CsvMirror(CSVLogger):
     def experiment(self) -> Any:
         """The writer of the file."""
         if self._experiment is None:
-            self._experiment = GoingOn(self.log_dir)
+            self._experiment = AppendingWriter(self.log_dir)
         return self._experiment
 
 
-class GoingOn(ExperimentWriter):
-    """Writes metrics.csv below what an earlier process has left there.
+class AppendingWriter(ExperimentWriter):
+    """Appends to the metrics.csv of an earlier process.
 
     A row that is logged again, which is one of the same step with the same columns filled, replaces the earlier one: a
     run that goes on from a checkpoint repeats what came after it.

@@ -65,7 +65,7 @@ def make_dashboard(
     """Match what is wanted with what was logged; panels without a key, and sections without a panel, are left out.
 
     Raises:
-        ValueError: a section or a panel is not as it should be, or nothing is left.
+        ValueError: if a section or a panel is malformed, or nothing is left.
     """
     known = sorted(set(keys))
     made = [

@@ -13,7 +13,7 @@ from babelscope.verbs.errors import what_is
 PART = re.compile(r"offline-run-\d{8}_\d{6}-(.+)")
 HEADER = 7
 """Bytes of a file to which nothing was written before its job was killed."""
-STATES = ("new", "going on", "empty", "sent")
+STATES = ("new", "running", "empty", "sent")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class OfflineRun:
     id: str
     parts: tuple[Path, ...]
     """Files in the order in which they were begun."""
-    goes_on: bool
+    is_running: bool
     """Whether its job still writes."""
 
     @property
@@ -36,8 +36,8 @@ class OfflineRun:
     @property
     def state(self) -> str:
         """One of STATES."""
-        if self.goes_on:
-            return "going on"
+        if self.is_running:
+            return "running"
         return "new" if self.new else "sent" if any(map(is_sent, self.parts)) else "empty"
 
 
@@ -50,7 +50,7 @@ def offline_runs(root: Path) -> list[OfflineRun]:
     """Find every offline run at or below a folder, sorted.
 
     Raises:
-        ValueError: there is none.
+        ValueError: if there is none.
     """
     parts: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for place in sorted(root.glob("**/wandb/offline-run-*")):
@@ -62,18 +62,20 @@ def offline_runs(root: Path) -> list[OfflineRun]:
             f"Expected `folder` to hold offline runs of wandb, but got {root}, {what_is(root)}; give the folder that "
             "the run folders are in, as in: babelscope sync outputs; runs that had an account were sent as they ran."
         )
-    goes_on = _going_on()
-    return [OfflineRun(folder, name, tuple(files), goes_on(folder)) for (folder, name), files in sorted(parts.items())]
+    is_running = _ask_running()
+    return [
+        OfflineRun(folder, name, tuple(files), is_running(folder)) for (folder, name), files in sorted(parts.items())
+    ]
 
 
-def _going_on() -> Callable[[Path], bool]:
-    """Ask Slurm once, and the ledger for every run folder."""
+def _ask_running() -> Callable[[Path], bool]:
+    """Ask Slurm once; gives a function that tells by the ledger whether the job of a run folder still runs."""
     queue = queued()
 
-    def goes_on(folder: Path) -> bool:
+    def is_running(folder: Path) -> bool:
         try:
             return read_entry(path_of(folder.absolute())).state_now(queue) == "running"
-        except (FileNotFoundError, ValueError):  # no job of ours, or a torn entry, which `babelscope runs` names
+        except (FileNotFoundError, ValueError):  # not a job, or a damaged entry, which `babelscope runs` names
             return False
 
-    return goes_on
+    return is_running

@@ -11,7 +11,7 @@ def make_workspace(dashboard: Dashboard, *, entity: str, project: str) -> Any:
     """Turn a dashboard into wandb's own object, without a server.
 
     Raises:
-        ValueError: wandb-workspaces is not installed.
+        ValueError: if wandb-workspaces is not installed.
     """
     ws = import_workspaces()
     return ws.Workspace(
@@ -31,7 +31,7 @@ def send_workspace(dashboard: Dashboard, *, entity: str | None, project: str) ->
     """Make the workspace in the account, where each call makes another; gives its address.
 
     Raises:
-        ValueError: wandb-workspaces is not installed, there is no account, or the server refuses.
+        ValueError: if wandb-workspaces is not installed, there is no account, or the server refuses.
     """
     try:
         owner = entity or wandb.Api().default_entity
@@ -63,7 +63,7 @@ def import_workspaces() -> Any:
     """Import what a workspace is made of.
 
     Raises:
-        ValueError: wandb-workspaces is not installed.
+        ValueError: if wandb-workspaces is not installed.
     """
     try:
         from wandb_workspaces import workspaces

@@ -1,12 +1,12 @@
 """What the terminal shows: results go where people look."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
+import rich.progress
 from rich.console import Console
-from rich.progress import track
 
 from babelscope.report.last_steps import say_early
 from babelscope.report.runs import counted
@@ -21,34 +21,37 @@ from babelscope.report.study.tables import (
     studies_of,
     summarise,
     unit_values,
-    units_of,
 )
 from babelscope.report.summary import by_layer, change_by_layer, settings_table
 from babelscope.report.table import THIRDS, Run, sort_layers
 from babelscope.report.words import words_of
 from babelscope.verbs.terminal.folding import fold
 
+Item = TypeVar("Item")
 Key = tuple[str, str, str]
 """Quantity, metric and part of the depth."""
 INCOMPLETE = "(incomplete)"
 console = Console() if Console().is_terminal else Console(width=120)
 
 
-def progress(batches: Sequence[Any]) -> Any:
-    """Show how far the embedding is, where a person watches."""
-    return track(batches, description="Embedding", console=console, transient=True, disable=not console.is_terminal)
+def track(items: Iterable[Item], what: str, *, total: int | None = None, completed: int = 0) -> Iterable[Item]:
+    """Show how far a loop is, on a terminal only.
 
-
-def track_what(what: str) -> Callable[[Sequence[str]], Iterable[str]]:
-    """Show how far a loop over layers or languages is, where a person watches."""
-    return lambda names: track(
-        names, description=what, console=console, transient=True, disable=not console.is_terminal
+    Args:
+        items: What the loop is over.
+        what: Stands beside the bar.
+        total: Number of all items, where they have no length; those that are completed are among them.
+        completed: Items that an earlier command has done.
+    """
+    return rich.progress.track(
+        items,
+        description=what,
+        total=total,
+        completed=completed,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )
-
-
-def track_runs(runs: Sequence[Run]) -> Iterable[Run]:
-    """Show how far the reading of many runs is, where a person watches."""
-    return track(runs, description="Reading runs", console=console, transient=True, disable=not console.is_terminal)
 
 
 def print_trainable(rows: Sequence[dict[str, Any]]) -> None:
@@ -102,13 +105,13 @@ def print_settings(runs: Sequence[Run]) -> None:
         lines.append([row["label"], *ilo, row["score"], _number(row["test"]), _number(row["zero_shot"])])
     title = "source-language test score and mean over the others"
     title = f"ILO by thirds of the depth, before → after; {title}" if has_ilo else title.capitalize()
-    show(title, ["run", *(f"ILO {third}" for third in thirds), "task", "source", "zero-shot"], lines)
+    show(title, ["run", *(f"ILO {third}" for third in thirds), "score", "source", "zero-shot"], lines)
     if has_ilo and (said := say_early(runs)):
         console.print(said, markup=False, highlight=False)
 
 
 def print_study(replicates: Sequence[Replicate]) -> None:
-    """Print one line per setting of a study: means with half their 95 % intervals, and differences to none.
+    """Print one line per setting of a study: means ± half-widths of 95 % intervals, and differences to none.
 
     Studies of one model and task that were trained or measured in several ways are one table, and each line says which.
     """
@@ -117,7 +120,11 @@ def print_study(replicates: Sequence[Replicate]) -> None:
         lines = [line for study in studies for line in _lines(study, columns)]
         show(title, ["setting", "n", *(name for name, _ in columns), "zero-shot minus none"], lines)
         if any(INCOMPLETE in name for name, *_ in lines):
-            console.print("Incomplete settings lack runs that the others share: they are not to be compared.")
+            console.print(
+                f"Settings marked {INCOMPLETE} lack some seeds or source languages; do not compare them with the "
+                "others.",
+                markup=False,
+            )
         if left := sum(len(study.left_out) for study in studies):
             console.print(f"Left out: {counted(left, 'unfinished run')}.")
         for said in filter(None, map(say_ends, studies)):
@@ -125,7 +132,8 @@ def print_study(replicates: Sequence[Replicate]) -> None:
 
 
 def _title(study: Study) -> str:
-    return f"{study.model}, {study.task}: mean ± half of the 95 % interval over {units_of(study)} (n)"
+    sources = f" (source languages: {', '.join(study.sources)})" if len(study.sources) > 1 else ""
+    return f"{study.model}, task={study.task}: mean ± half-width of the 95 % interval over n seeds{sources}"
 
 
 def _columns(study: Study) -> list[tuple[str, Key]]:

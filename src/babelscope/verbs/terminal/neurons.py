@@ -5,7 +5,6 @@ from textwrap import fill
 
 from babelscope.report.neurons.numbers import in_brackets, limits, number
 from babelscope.report.neurons.summary import (
-    above_random,
     by_language,
     by_layer_and,
     contrast,
@@ -16,13 +15,14 @@ from babelscope.report.neurons.summary import (
     over_layers,
     without_reading,
 )
+from babelscope.report.runs import counted
 from babelscope.report.table import Run
 from babelscope.verbs.terminal.console import console
 from babelscope.verbs.terminal.folding import fold
 
 
 def print_neurons(run: Run) -> None:
-    """Print the blocks, the regions, and what each does when it is off."""
+    """Print the blocks, the regions, and what ablating each costs."""
     run = without_reading(run)
     criteria = criteria_of(run)
     _print_layers(run, criteria)
@@ -53,7 +53,7 @@ def _print_layers(run: Run, criteria: Sequence[str]) -> None:
     if any(chance):
         lines.append(["chance", *chance])
     titles = [f"{' and '.join(map(str.upper, shared))}, 95 % intervals over sentences"] if shared else []
-    titles += ["neurons of a language, mean over languages"] if criteria else []
+    titles += ["neurons per language (mean)"] if criteria else []
     title = "; ".join(titles)
     _show(f"{title[:1].upper()}{title[1:]}", names, lines)
 
@@ -68,14 +68,18 @@ def _print_effects(run: Run) -> None:
         [str(name), *(number(row[kind], digits=4, sign=True) for kind in kinds)]
         for name, row in (*values.iterrows(), *means)
     ]
-    _show("Change of the loss, nats per target", ["region off", "own language", "others", "random neurons"], lines)
-    for against in ("others", "random"):
+    _show("Change of the loss, nats per target", ["ablated region", "own language", "others", "random neurons"], lines)
+    for against, what in (("others", "that in others"), ("random", "that by random neurons")):
         found = contrast(run, against)
         if found.n:
             interval = in_brackets(found.low, found.high, sign=True)
-            console.print(f"Own minus {against}: {number(found.value, sign=True)}{interval} over languages")
-    if above := above_random(run):
-        console.print(f"Own language: {above} neurons")
+            difference = f"{number(found.value, sign=True)}{interval} over languages"
+            console.print(f"Loss increase in the own language minus {what}: {difference}")
+    compared = values.dropna(subset=["own", "random"])
+    if len(compared):
+        more = (compared["own"] > compared["random"]).sum()
+        of = f"{more} of {counted(len(compared), 'language')}"
+        console.print(f"Ablating a language's own neurons costs more than random ones in {of}")
 
 
 def _print_sizes(run: Run, criterion: str) -> None:

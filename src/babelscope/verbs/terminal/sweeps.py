@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from babelscope.report.sweep.jobs import Job
+from babelscope.report.runs import counted
 from babelscope.report.sweep.means import GROUP, means_over_seeds
 from babelscope.report.sweep.page import TROUBLE
 from babelscope.report.sweep.runs import SweepRun, say_ends
+from babelscope.sweeps.jobs import Job
 from babelscope.verbs.terminal.console import console, show
 
 MOST = 40
@@ -16,7 +17,7 @@ MOST = 40
 
 
 def print_sweep(runs: Sequence[SweepRun]) -> None:
-    """Print one line per model, setting, source language and task: mean ± half of the 95 % interval over seeds."""
+    """Print one line per model, setting, source language and task: means over seeds ± half-widths of 95 % intervals."""
     means = means_over_seeds(runs)
     groups = means.groupby([*GROUP, "score"], sort=False)
     lines = []
@@ -28,11 +29,11 @@ def print_sweep(runs: Sequence[SweepRun]) -> None:
         lines.append([*shown, str(int(group["n"].max())), score, *cells])
     if lines:
         columns = ["model", "setting", "fine-tuned on", "task", "seeds", "score", "source", "zero-shot"]
-        show("Test scores, mean ± half of the 95 % interval over seeds", columns, lines, keys=len(GROUP))
+        show("Test scores, mean ± half-width of the 95 % interval over seeds", columns, lines, keys=len(GROUP))
     if len(groups) > MOST:
-        console.print(f"{len(groups) - MOST} more are on the page.")
+        console.print(f"On the page only: {counted(len(groups) - MOST, 'more row')}.")
     if unfinished := sum(not run.finished for run in runs):
-        console.print(f"{unfinished} runs are not finished and count in no mean.")
+        console.print(f"Excluded from all means: {counted(unfinished, 'unfinished run')}.")
     if said := say_ends(runs):
         console.print(said, markup=False, highlight=False)
 
@@ -44,7 +45,7 @@ def print_trouble(jobs: Sequence[Job]) -> None:
             console.print(f"{job.state}: {job.folder.name} {job.error}".rstrip(), markup=False, highlight=False)
     counts = Counter(job.state for job in jobs)
     if counts["failed"] or counts["interrupted"]:
-        console.print("The command of the sweep again, or babelscope runs FOLDER --retry failed, runs them once more.")
+        console.print("To rerun them, repeat the sweep command or use babelscope runs FOLDER --retry failed.")
 
 
 def _mean(rows: pd.DataFrame) -> str:

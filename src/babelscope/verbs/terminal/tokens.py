@@ -5,37 +5,28 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pandas as pd
-from rich.progress import track
 
 from babelscope.analyses.tokens.blocks import Found
 from babelscope.report.table import Run
 from babelscope.report.tokens.summary import pair_table, token_table
-from babelscope.verbs.terminal.console import console, show
+from babelscope.verbs.terminal.console import console, show, track
 
 
 def searching(blocks: Iterable[Found], total: int, done: int) -> Iterable[Found]:
-    """Show how far the search for neighbours is, with the blocks of an earlier command, where a person watches."""
+    """Show how far the search for neighbours is, counting the blocks of an earlier command."""
     if done:
-        print(f"Going on after {done} of {total} blocks of neighbours")
-    return track(
-        blocks,
-        description="Neighbours",
-        total=total,
-        completed=done,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+        print(f"Resuming after {done} of {total} blocks of neighbours")
+    return track(blocks, "Neighbours", total=total, completed=done)
 
 
 def busy(what: str) -> AbstractContextManager[Any]:
-    """Show that a long step goes on, where a person watches."""
+    """Show that a long step is running, on a terminal only."""
     return console.status(what) if console.is_terminal else nullcontext()
 
 
 def print_tables(runs: Sequence[Run]) -> None:
-    """Print one column per model: tokens, probe, neighbours and translations, beside what chance gives."""
-    _show("Token tables (published: S1's own figures)", token_table(runs))
+    """Print one column per model: tokens, probe, neighbours and translations, beside chance."""
+    _show("Token embeddings (published: Wen-Yi & Mimno 2023)", token_table(runs))
 
 
 def print_pairs(run: Run) -> None:
