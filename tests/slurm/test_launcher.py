@@ -26,7 +26,7 @@ def test_jobs_that_fail_in_every_way_are_named_and_the_others_finish(sweep, slur
     assert "ran out of memory; ask for more by hydra.launcher.mem_gb, or lower task.batch_size" in said["memory"]
     assert f"Slurm job {number_of(runs['wait'])} to end by itself, but it was cancelled" in said["wait"]
     assert said.keys() == {*ways} - {"fine"}
-    assert "5 of 6 jobs did not come to their end" in lines[-1]
+    assert "5 of 6 jobs failed (see above)" in lines[-1]
     assert code == 1  # a defect is not the user's
     # Slurm knows who failed, too
     for what, exit_code in (("fine", "0:0"), ("mistake", "2:0"), ("defect", "1:0")):
