@@ -173,7 +173,7 @@ def folds_of(sample: LayerSample) -> dict[str, list[Fold]]:
         test = dealt == number
         label = language[~test]
         shuffled = label[torch.randperm(len(label), generator=generator)]
-        mean = torch.stack([x[~test][label == k].mean(0) for k in range(sample.languages)])
+        mean = torch.stack([x[~test][label == k].mean(0) for k in range(sample.n_languages)])
         for name, features, labels in (
             ("plain", x, label),
             ("control", x, shuffled),

@@ -60,7 +60,7 @@ def test_hooks_are_gone_after_an_error_which_is_not_masked():
 def test_a_down_projection_that_is_passed_by_is_an_error_and_its_gate_is_not():
     parts = parts_of(tiny_model("bloom", pretraining_tp=2, slow_but_exact=True))
     message = (
-        r"`ffn_out` of a bloom model .* in layers 1 \(0x in 1\), 2 .* the other place, or set slow_but_exact=false"
+        r"`ffn_out` of a bloom model .* in layers 1 \(0x in 1\), 2 .* the other reading, or set slow_but_exact=false"
     )
     with pytest.raises(ValueError, match=message) as caught:
         recorded(parts, "down_input")

@@ -195,6 +195,6 @@ def test_a_schedule_is_told_the_steps_that_it_asks_for(schedule, shares, tmp_pat
         def on_train_batch_start(self, trainer, *args):
             self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
-    rates, module = Rates(), make_module(tiny_model("llama", "topic"), schedule=schedule, warmup=0.4)
+    rates, module = Rates(), make_module(tiny_model("llama", "classification"), schedule=schedule, warmup=0.4)
     make_trainer(tmp_path, rates, max_steps=5, limit_val_batches=0).fit(module, make_data())
     assert rates.seen == pytest.approx([1e-2 * share for share in shares])
