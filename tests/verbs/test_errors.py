@@ -267,7 +267,12 @@ def test_a_file_that_is_too_large_has_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", too_large)
     with pytest.raises(OSError, match="File too large") as told:
         write_text(tmp_path / "run.yaml", "x")
-    says(one_line(told.value), f"Expected {tmp_path / 'run.yaml'} to stay within the file-size limit", "File too large", "ulimit -f")
+    says(
+        one_line(told.value),
+        f"Expected {tmp_path / 'run.yaml'} to stay within the file-size limit",
+        "File too large",
+        "ulimit -f",
+    )
 
 
 @pytest.mark.parametrize("place", ["files", "store"])
