@@ -14,7 +14,7 @@ from babelscope.report.page import write_page
 from babelscope.report.runs import counted, model_of, task_of
 from babelscope.report.study.page import write_study_page
 from babelscope.report.study.replicates import is_study, replicate_of
-from babelscope.report.study.tables import studies_of
+from babelscope.report.study.studies import studies_of
 from babelscope.report.sweep.heads import read_heads
 from babelscope.report.sweep.page import write_sweep_page
 from babelscope.report.sweep.runs import sweep_run_of

@@ -6,12 +6,12 @@ import pytest
 from scipy import stats
 from tests.report.study_runs import make_run, make_study
 
-from babelscope.report.study import tables
+from babelscope.report.study import studies, tables
 from babelscope.report.study.replicates import replicate_of
 
 
 def study_of(runs):
-    (found,) = tables.studies_of([replicate_of(run) for run in runs])
+    (found,) = studies.studies_of([replicate_of(run) for run in runs])
     return found
 
 
@@ -84,31 +84,6 @@ def test_transfer_sets_the_source_apart(study):
     assert grid.loc["deu_Latn", "early"] == pytest.approx(expected)
 
 
-def test_unfinished_and_missing_runs_are_listed_and_count_in_no_mean():
-    runs = [*make_study(("none", "early"), range(3))[:-1], make_run("early", 2, tested=False)]
-    found = study_of(runs)
-    assert [(run.setting, run.seed) for run in found.left_out] == [("early", "2")]
-    assert tables.missing_units(found).to_dict("records") == [{"setting": "early", "source": "eng_Latn", "seed": "2"}]
-    assert select(tables.summarise(tables.unit_values(found)), setting="early", quantity="source")["n"].item() == 2
-
-
-def test_runs_of_one_unit_count_once():
-    runs = make_study(("none",), range(2))
-    found = study_of([*runs, runs[0]])
-    assert tables.repeated_units(found) == [("none", "eng_Latn", "0")]
-    assert tables.unit_values(found).equals(tables.unit_values(study_of(runs)))
-
-
-def test_models_and_tasks_are_studies_of_their_own():
-    runs = [*make_study(("none",), (0,)), *make_study(("none",), (0,), task="lm"), make_run(model="lab_bloom")]
-    found = tables.studies_of([replicate_of(run) for run in runs])
-    assert [(one.model, one.task, one.score) for one in found] == [
-        ("lab_bloom", "topic", "accuracy"),
-        ("lab_xlmr", "topic", "accuracy"),
-        ("lab_xlmr", "lm", "loss"),
-    ]
-
-
 def test_one_run_has_no_interval():
     table = tables.summarise(tables.unit_values(study_of(make_study(("none",), (0,)))))
     assert (table["n"] == 1).all()
@@ -138,14 +113,7 @@ def test_zero_shot_is_over_the_languages_that_all_runs_tested():
     few = make_run("early", 0)
     rows = few.rows[~((few.rows["metric"] == "test_accuracy") & few.rows["language"].isin(["tha_Thai", "jpn_Jpan"]))]
     found = study_of([make_run("none", 0), replace(few, rows=rows)])
-    assert tables.tested_languages(found)[1] == ["jpn_Jpan", "tha_Thai"]
+    assert studies.tested_languages(found)[1] == ["jpn_Jpan", "tha_Thai"]
     tests = found.runs[1].tests if found.runs[1].setting == "none" else found.runs[0].tests
     value = select(tables.unit_values(found), setting="none", quantity="zero_shot")["value"].item()
     assert value == pytest.approx(tests.drop(["eng_Latn", "tha_Thai", "jpn_Jpan"]).mean())
-
-
-def test_scores_have_a_better_way_or_none():
-    metrics = ("mexa", "separability", "knn_lid", "hubness", "isoscore", "total_variance", "random_cosine")
-    assert [tables.direction_of(metric) for metric in metrics] == [1, -1, -1, 0, 0, 0, 0]
-    assert tables.primary_scores(study_of(make_study(("none",), (0,), metrics=metrics[3:]))) == []
-    assert tables.primary_scores(study_of(make_study(("none",), (0,), metrics=metrics[1:]))) == ["separability"]

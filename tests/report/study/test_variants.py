@@ -14,7 +14,7 @@ from tests.report.sweep.sweep_runs import make_sweep
 from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.page import render_study
 from babelscope.report.study.replicates import cell_of, is_study, replicate_of
-from babelscope.report.study.tables import studies_of
+from babelscope.report.study.studies import studies_of
 from babelscope.report.study.variants import name_variants
 from babelscope.report.sweep.means import means_over_seeds
 from babelscope.report.sweep.runs import sweep_run_of

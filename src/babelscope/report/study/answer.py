@@ -9,19 +9,11 @@ from babelscope.report.cards import Card
 from babelscope.report.numbers import number, plus_minus, signed
 from babelscope.report.runs import counted
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
+from babelscope.report.study.directions import direction_of, lower_is_better
 from babelscope.report.study.intervals import Interval, t_interval
 from babelscope.report.study.replicates import Replicate
-from babelscope.report.study.tables import (
-    BASE,
-    Study,
-    by_seed,
-    direction_of,
-    lower_is_better,
-    pair_differences,
-    ranked_settings,
-    share_units,
-    sources_words,
-)
+from babelscope.report.study.studies import Study, sources_words
+from babelscope.report.study.tables import BASE, by_seed, pair_differences, ranked_settings, share_units
 from babelscope.report.table import sort_layers
 from babelscope.report.words import words_of
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from babelscope.report.runs import counted
+from babelscope.report.study.directions import direction_of, lower_is_better
 from babelscope.report.study.intervals import (
     ROUNDING,
     Interval,
@@ -21,16 +22,8 @@ from babelscope.report.study.intervals import (
     t_interval,
 )
 from babelscope.report.study.replicates import parts_of_depth
-from babelscope.report.study.tables import (
-    BASE,
-    UNIT,
-    Study,
-    by_seed,
-    direction_of,
-    lower_is_better,
-    pair_differences,
-    ranked_values,
-)
+from babelscope.report.study.studies import Study
+from babelscope.report.study.tables import BASE, UNIT, by_seed, pair_differences, ranked_values
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 

@@ -8,7 +8,8 @@ from babelscope.report.figures.study import draw_layer_curves, draw_setting_curv
 from babelscope.report.panels import Choice, Panel
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import parts_of_depth
-from babelscope.report.study.tables import UNIT, Study, by_seed, units_of
+from babelscope.report.study.studies import Study, units_of
+from babelscope.report.study.tables import UNIT, by_seed
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
 

@@ -13,16 +13,9 @@ from babelscope.report.numbers import number, plus_minus, signed
 from babelscope.report.runs import counted
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
 from babelscope.report.study.conditions import describe_differing, differing_conditions
-from babelscope.report.study.tables import (
-    BASE,
-    Study,
-    direction_of,
-    lower_is_better,
-    missing_units,
-    repeated_units,
-    say_ends,
-    tested_languages,
-)
+from babelscope.report.study.directions import direction_of, lower_is_better
+from babelscope.report.study.studies import Study, missing_units, repeated_units, say_ends, tested_languages
+from babelscope.report.study.tables import BASE
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
 

@@ -26,19 +26,16 @@ from babelscope.report.study.panels import (
     transfer,
 )
 from babelscope.report.study.replicates import Replicate
+from babelscope.report.study.studies import Study, primary_scores, studies_of, units_of
 from babelscope.report.study.tables import (
     BASE,
-    Study,
     language_values,
     pair_differences,
-    primary_scores,
     ranked_settings,
     share_units,
-    studies_of,
     summarise,
     summarise_languages,
     unit_values,
-    units_of,
 )
 from babelscope.report.table import Run
 from babelscope.report.words import words_of

@@ -12,21 +12,18 @@ from babelscope.report.figures.frontier import best_of_both, draw_frontier
 from babelscope.report.figures.guard import draw_guard
 from babelscope.report.figures.study import draw_transfer_map
 from babelscope.report.panels import Choice, Figure, Panel
+from babelscope.report.study.directions import direction_of, lower_is_better
 from babelscope.report.study.intervals import t_intervals
+from babelscope.report.study.studies import Study, directed_metrics, units_of
 from babelscope.report.study.tables import (
     BASE,
     KEYS,
-    Study,
     by_seed,
-    directed_metrics,
-    direction_of,
-    lower_is_better,
     pair_differences,
     ranked_values,
     share_units,
     summarise,
     transfer_by_language,
-    units_of,
 )
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of

@@ -12,9 +12,9 @@ from scipy import stats
 from babelscope.report.bidi import isolate
 from babelscope.report.figures.marks import COLOURS
 from babelscope.report.figures.style import SEQUENTIAL, clean
+from babelscope.report.study.directions import PRIMARY, direction_of, lower_is_better
 from babelscope.report.study.intervals import LEVEL
 from babelscope.report.study.replicates import sort_seeds, sort_settings
-from babelscope.report.study.tables import PRIMARY, direction_of, lower_is_better
 from babelscope.report.sweep.runs import MOMENTS, PARTS, SweepRun, name_settings
 from babelscope.report.words import ORDER, words_of
 from babelscope.sweeps.jobs import Job

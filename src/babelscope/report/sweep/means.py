@@ -5,9 +5,10 @@ from math import nan
 
 import pandas as pd
 
+from babelscope.report.study.directions import lower_is_better
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import sort_settings
-from babelscope.report.study.tables import lower_is_better, shared_languages
+from babelscope.report.study.studies import shared_languages
 from babelscope.report.sweep.runs import SweepRun, name_settings
 
 GROUP = ["model", "setting", "source", "task"]

@@ -10,8 +10,8 @@ import pandas as pd
 from babelscope.report.last_steps import LastSteps, last_steps, say_last
 from babelscope.report.runs import has_ended, seed_of
 from babelscope.report.study.conditions import conditions_of
+from babelscope.report.study.directions import direction_of, is_headline
 from babelscope.report.study.replicates import cell_of
-from babelscope.report.study.tables import direction_of, is_headline
 from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.summary import at_last_step, thirds
 from babelscope.report.table import THIRDS, Run, sort_layers

@@ -11,17 +11,8 @@ from rich.console import Console
 from babelscope.report.last_steps import say_early
 from babelscope.report.runs import counted
 from babelscope.report.study.replicates import Replicate
-from babelscope.report.study.tables import (
-    Study,
-    pair_differences,
-    primary_scores,
-    ranked_settings,
-    say_ends,
-    share_units,
-    studies_of,
-    summarise,
-    unit_values,
-)
+from babelscope.report.study.studies import Study, primary_scores, say_ends, studies_of
+from babelscope.report.study.tables import pair_differences, ranked_settings, share_units, summarise, unit_values
 from babelscope.report.summary import by_layer, change_by_layer, settings_table
 from babelscope.report.table import THIRDS, Run, sort_layers
 from babelscope.report.words import words_of
