@@ -17,6 +17,7 @@ from hydra.core.utils import env_override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from babelscope.sweeps.complaints import PREFIX
 from babelscope.sweeps.pool import FULL_ERROR, LOG, NAME
 from babelscope.verbs.config.conf import conf_folder, register_resolvers
 from babelscope.verbs.config.help import describe_verb
@@ -67,7 +68,7 @@ def main() -> None:
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(jobs.run)()
     except KeyboardInterrupt:
         if NAME not in os.environ or LOG in os.environ:  # the command of a sweep says so beside its job
-            print("babelscope: interrupted", file=sys.stderr)
+            print(f"{PREFIX}interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
         jobs.tell(error)
@@ -109,7 +110,7 @@ class Jobs:
         if self.full_error == "1" or not is_users(error):
             traceback.print_exception(error)
         line = one_line(error) if is_users(error) else f"unexpected {type(error).__name__}; please report the above"
-        print(f"babelscope: {f'[{job}] ' if job else ''}{line}", file=sys.stderr, flush=True)
+        print(f"{PREFIX}{f'[{job}] ' if job else ''}{line}", file=sys.stderr, flush=True)
 
     def _clear(self, folder: Path) -> None:
         if folder not in self.new or any(file.is_file() for kept in KEPT for file in (folder / kept).rglob("*")):

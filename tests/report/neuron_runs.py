@@ -33,7 +33,7 @@ def make_neurons(
     rows = [
         *_alignment(rng, grown, layers, languages),
         *_regions(rng, grown, layers, neurons, languages, criteria),
-        *(_deactivation(rng, grown, languages) if ablated else ()),
+        *(_ablation_rows(rng, grown, languages) if ablated else ()),
         *(_layered(rng, layers, languages) if layered else ()),
     ]
     label = f"{model}-{step}"
@@ -126,7 +126,7 @@ def _regions(rng, grown, layers, neurons, languages, criteria):
             yield "", "z_lape_overlap_chance", code, "", 0.012
 
 
-def _deactivation(rng, grown, languages):
+def _ablation_rows(rng, grown, languages):
     for code in languages:
         for metric, value in (("loss", 3 - 2 * grown), ("perplexity", np.exp(3 - 2 * grown)), ("bits_per_byte", 1.1)):
             yield "", metric, code, "", value

@@ -5,7 +5,7 @@ import pytest
 from tests.report.neuron_runs import LANGUAGES, make_growth, make_neurons, without
 
 from babelscope.report.figures import places
-from babelscope.report.figures.deactivation import draw_deactivation, draw_own
+from babelscope.report.figures.ablation import draw_ablation, draw_own
 from babelscope.report.figures.growth import draw_growth, draw_growth_layers
 from babelscope.report.figures.matrices import draw_matrix
 from babelscope.report.figures.neurons import draw_agreement, draw_alignment, draw_regions
@@ -15,8 +15,8 @@ from babelscope.report.neurons.panels import show_neurons
 from babelscope.report.neurons.summary import lines_of, model_value
 
 
-def test_deactivation_diverges_at_zero_and_shares_its_colours_with_the_control():
-    left, right = draw_deactivation(make_neurons(), "loss")
+def test_losses_diverge_at_zero_and_shares_its_colours_with_the_control():
+    left, right = draw_ablation(make_neurons(), "loss")
     assert left.data[0].zmin == -left.data[0].zmax == right.data[0].zmin
     assert left.data[0].reversescale
     assert "perplexity × " in left.data[0].customdata[0][0]
@@ -26,13 +26,13 @@ def test_deactivation_diverges_at_zero_and_shares_its_colours_with_the_control()
 
 def test_both_units_of_loss_look_alike_and_rows_without_controls_are_drawn():
     run = make_neurons()
-    nats, bits = draw_deactivation(run, "loss"), draw_deactivation(run, "bits_per_byte")
+    nats, bits = draw_ablation(run, "loss"), draw_ablation(run, "bits_per_byte")
     assert len(nats) == len(bits) == 2
     assert all("[" in figure.data[0].customdata[0][0] for figure in bits)
     assert bits[0].data[0].z[0][0] == pytest.approx(nats[0].data[0].z[0][0] / 3, abs=1e-3)
     assert "bits per byte" in draw_own(run, "bits_per_byte").layout.title.text
     old = without(run, "random_bits", "ablated_bits_per_byte_")
-    (figure,) = draw_deactivation(old, "bits_per_byte")
+    (figure,) = draw_ablation(old, "bits_per_byte")
     assert "[" not in figure.data[0].customdata[0][0]
     assert draw_own(old, "bits_per_byte").data
 
@@ -54,7 +54,7 @@ def test_alignment_has_interval_null_and_the_released_stride():
     run = make_neurons()
     sads = draw_alignment(run, "sads")
     assert len(sads.data) == 4
-    assert [note.text for note in sads.layout.annotations if "stride" in note.text] == ["released stride"]
+    assert [note.text for note in sads.layout.annotations if "stride" in note.text] == ["published stride"]
     assert f"whole model {model_value(run, 'sads'):.2f}" in {note.text for note in sads.layout.annotations}
     bare = draw_alignment(without(run, "sads_"), "sads")
     assert len(bare.data) == 1

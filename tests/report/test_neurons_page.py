@@ -8,7 +8,7 @@ from plotly.offline import get_plotlyjs
 from tests.report.neuron_runs import LANGUAGES, make_growth, make_neurons, without
 from tests.report.test_page import HOSTILE, browse, needs_browser, panels, parse
 
-from babelscope.report.figures.deactivation import draw_deactivation
+from babelscope.report.figures.ablation import draw_ablation
 from babelscope.report.neurons.cards import neuron_cards
 from babelscope.report.neurons.numbers import number
 from babelscope.report.neurons.page import is_of_neurons, render_neurons, write_neurons_page
@@ -186,7 +186,7 @@ def test_regions_of_some_languages_only():
     some = run.rows["other"].isin(["", *LANGUAGES[:2]]) | ~run.rows["metric"].str.startswith(("ablated", "random"))
     run = replace(run, rows=run.rows[some])
     assert sorted(effects(run).index) == sorted(LANGUAGES[:2])
-    left, _ = draw_deactivation(run, "loss")
+    left, _ = draw_ablation(run, "loss")
     assert (len(left.data[0].x), len(left.data[0].y), len(left.layout.shapes)) == (2, 6, 2)
     assert "Loss change when one language&#x27;s neurons are ablated" in render_neurons([run])
 

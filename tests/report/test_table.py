@@ -1,4 +1,5 @@
 import errno
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -72,6 +73,12 @@ def test_a_full_disk_leaves_the_old_part_and_no_temporary(tmp_path, monkeypatch)
         table.write(tmp_path, "step_1", [row(step=1)])
     assert names(tmp_path / "results") == ["step_0.parquet"]
     assert table.read(tmp_path)["value"].tolist() == [0.1]
+
+
+def test_a_relative_folder_may_have_a_colon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table.write(Path("trial:1"), "step_0", [row(value=0.1)])
+    assert table.read(tmp_path / "trial:1")["value"].tolist() == [0.1]
 
 
 def test_rows_that_fail_half_way_leave_nothing(tmp_path):

@@ -26,7 +26,7 @@ def ablate(parts: Parts, mask: Tensor, *, place: Place = "down_input") -> Iterat
 
     Args:
         parts: Where the layers of the loaded model are.
-        mask: (L, F) bool, the neurons to switch off.
+        mask: (L, F) bool, the neurons to ablate.
         place: The input of the down-projection, or the output of the activation function.
 
     Raises:
@@ -44,7 +44,7 @@ def ablate(parts: Parts, mask: Tensor, *, place: Place = "down_input") -> Iterat
         yield
     if idle := [str(i + 1) for i in blocks if i not in ran]:
         raise ValueError(
-            f"Expected the model to run while its neurons are switched off, but layers {', '.join(idle)} of this "
+            f"Expected the model to run while its neurons are ablated, but layers {', '.join(idle)} of this "
             f"{parts.family.model_type} model did not; call the model itself inside the `with`."
         )
 
@@ -67,7 +67,7 @@ def measure_without(
         parts: Of the model that `measure` runs.
         masks: (L, F) bool of each region, by its language; none empty.
         measure: Runs the model on the same sentences every time.
-        place: Where neurons are switched off.
+        place: Where neurons are ablated.
         controls: Random sets per region, each with as many neurons in every layer as the region, and none of its own.
         seed: Of the random sets; those of a region do not depend on which others are measured.
         progress: Wraps the languages of the regions, for a progress bar.
@@ -194,7 +194,7 @@ def _refuse_recomputed(parts: Parts, block: nn.Module) -> None:
     """Refuse gradient checkpointing: the backward pass would run the block again, after the `with`, with all on."""
     if block.training and any(getattr(module, "gradient_checkpointing", False) for module in (parts.stack, block)):
         raise ValueError(
-            "Expected a model that keeps its activations while neurons are switched off, but this one trains with "
+            "Expected a model that keeps its activations while neurons are ablated, but this one trains with "
             "gradient checkpointing, which computes them anew with all neurons on; call model.eval() first."
         )
 
@@ -202,5 +202,5 @@ def _refuse_recomputed(parts: Parts, block: nn.Module) -> None:
 def _passed_by(parts: Parts, i: int, place: str) -> str:
     return (
         f"Expected block {i + 1} of a {parts.family.model_type} model to call its module at {place!r}, where neurons "
-        f"are switched off, but it did not; {remedy_for_bypassed(parts.family, 'place')}"
+        f"are ablated, but it did not; {remedy_for_bypassed(parts.family, 'place')}"
     )

@@ -3,6 +3,7 @@
 from babelscope.data.batches import Batch, batches, token_fingerprint
 from babelscope.data.corpora import Corpus
 from babelscope.data.labelled import Examples, LabelledCorpus
+from babelscope.data.labelled_tables import labelled_table
 from babelscope.data.loaders import flores, lines, sib200
 from babelscope.data.parallel_table import table
 
@@ -13,6 +14,7 @@ __all__ = [
     "LabelledCorpus",
     "batches",
     "flores",
+    "labelled_table",
     "lines",
     "sib200",
     "table",

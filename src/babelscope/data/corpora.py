@@ -71,7 +71,7 @@ class Corpus:
         Raises:
             ValueError: if n is not positive.
         """
-        return self if n is None else self.take(draw(n, len(self), seed))
+        return self if n is None else self.take(draw(n, len(self), seed, place=self.name))
 
     def take(self, positions: Sequence[int]) -> "Corpus":
         """Keep the sentences at these positions, in this order."""

@@ -33,16 +33,23 @@ class Examples:
         return Examples(kept[0] or (), kept[1] or (), *kept[2:])
 
 
-def draw(n: int, size: int, seed: int) -> list[int]:
+def shuffled(size: int, seed: int) -> list[int]:
+    """Return the positions 0 to size - 1 in random order: what is drawn first is the same however many are drawn."""
+    order: list[int] = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).tolist()
+    return order
+
+
+def draw(n: int, size: int, seed: int, *, place: str) -> list[int]:
     """Draw at most n of `size` positions at random, in ascending order.
 
     Raises:
-        ValueError: if n is not positive.
+        ValueError: if n is not positive, naming the place.
     """
     if n < 1:
-        raise ValueError(f"Expected to keep at least 1 sentence, but got {n}; ask for more, or null for all")
-    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
-    return sorted(order[:n].tolist())
+        raise ValueError(
+            f"Expected to keep at least 1 sentence of {place!r}, but got {n}; ask for more, or null for all"
+        )
+    return sorted(shuffled(size, seed)[:n])
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,9 @@ class LabelledCorpus:
         """
         if n is None:
             return self
-        kept = {code: found.take(draw(n, len(found.ids), seed)) for code, found in self.by_language.items()}
+        kept = {
+            code: found.take(draw(n, len(found.ids), seed, place=self.name)) for code, found in self.by_language.items()
+        }
         return LabelledCorpus(self.name, kept)
 
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""The level of all intervals, and the quantile of Student's t that belongs to it."""
+"""The level of intervals of metrics and analyses, and its quantile of Student's t; the report has its own."""
 
 from scipy import stats
 

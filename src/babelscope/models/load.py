@@ -244,7 +244,8 @@ def _refuse_random(
     if bad:
         raise MissingWeightsError(
             f"Expected `model.checkpoint` to hold all weights of {type(model).__name__}, but {found} lacks {len(bad)}, "
-            f"among them {bad[0]}; give a checkpoint saved with this architecture, or another head than {head}."
+            f"among them {bad[0]}; give a checkpoint saved with this architecture, or another `head` (chosen by "
+            f"`task`) than {head}."
         )
 
 

@@ -89,8 +89,9 @@ def write(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
             )
     table = pa.table({column: [_PLAIN[column](row[column]) for row in rows] for column in COLUMNS}, schema=SCHEMA)
     part = folder / "results" / f"{name}.parquet"
-    with whole_file(part) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    # an open file, for Arrow takes a path with a colon for an address
+    with whole_file(part) as temporary, temporary.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
     return part
 
 

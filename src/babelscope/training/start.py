@@ -56,13 +56,22 @@ class StartTensors:
         # files of before have their origin among the values, where the oldest do not name the pooling
         origin = json.loads(metadata["origin"]) if "origin" in metadata else {**self.origin, **about}
         if other := [
-            f"{name} ({origin.get(name)}, now {now})" for name, now in self.origin.items() if origin.get(name) != now
+            f"{name} ({_short(origin.get(name))}, now {_short(now)})"
+            for name, now in self.origin.items()
+            if origin.get(name) != now
         ]:
             raise ValueError(
                 f"Expected the {self.what} of step 0 in {self.file} to be measured as they are now, but they are with "
-                f"other {', '.join(other)}; go on with the same, or start a new run folder."
+                f"other {', '.join(other)}; go on with the same corpus, tokenizer and settings, or start a new "
+                "run folder."
             )
         return StoredTensors(self.file, tuple(about.get("layers", names))), about
+
+
+def _short(value: object) -> str:
+    """Cut hashes, which twelve letters tell apart."""
+    text = str(value)
+    return text if len(text) < 40 else f"{text[:12]}..."
 
 
 class StoredTensors(Mapping[str, Tensor]):

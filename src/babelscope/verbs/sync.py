@@ -17,6 +17,7 @@ from rich.table import Table
 
 from babelscope.report.runs import counted
 from babelscope.report.table import read_run
+from babelscope.sweeps.complaints import PREFIX
 from babelscope.verbs.config.values import check_values, integer, switch, text
 from babelscope.verbs.mirror.dashboard import Dashboard, group_of, logged_keys, make_dashboard
 from babelscope.verbs.mirror.offline import STATES, OfflineRun, is_sent, offline_runs
@@ -99,7 +100,7 @@ def send_all(runs: Sequence[OfflineRun], *, n_jobs: int) -> None:
                 reason = done.result()
                 progress.advance(task)
                 if reason:
-                    print(f"babelscope: [{sending[done].folder.name}] {reason}", file=sys.stderr, flush=True)
+                    print(f"{PREFIX}[{sending[done].folder.name}] {reason}", file=sys.stderr, flush=True)
                     failed.append(sending[done].folder.name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,1 +1,1 @@
-"""FFN neurons: what languages share, regions of their own, and life without them."""
+"""FFN neurons: find, compare and ablate the neurons that are specific to a language."""

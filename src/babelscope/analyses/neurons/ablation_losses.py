@@ -32,7 +32,7 @@ def ablation_losses(
         parts: Of the model that `measure` runs.
         masks: (L, F) bool of each region, by its language; none empty.
         measure: Runs the model on the same sentences every time.
-        place: Where neurons are switched off.
+        place: Where neurons are ablated.
         controls: Random sets per region, each with as many neurons in every layer as the region, and none of its own.
         seed: Of the random sets; those of a region do not depend on which others are measured.
         progress: Wraps the languages of the regions, for a progress bar.

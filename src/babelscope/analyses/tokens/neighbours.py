@@ -36,7 +36,9 @@ def draw_tokens(tokens: TokenRows, sample: float = 0.01, *, seed: int = 0) -> Te
         ValueError: if the share is not above 0 and at most 1.
     """
     if not 0 < sample <= 1:
-        raise ValueError(f"Expected argument `sample` to be above 0 and at most 1, but got {sample}; 0.01 is S1's")
+        raise ValueError(
+            f"Expected argument `sample` to be above 0 and at most 1, but got {sample}; Wen-Yi & Mimno 2023 take 0.01"
+        )
     count = max(1, round(sample * len(tokens.ids)))
     order = torch.randperm(len(tokens.ids), generator=torch.Generator().manual_seed(seed))
     return tokens.ids[order[:count]].sort().values

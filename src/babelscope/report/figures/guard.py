@@ -63,7 +63,7 @@ def draw_guard(rows: pd.DataFrame, title: str) -> go.Figure:
         plain(title),
         height=290,
         xaxis={"title": {"text": "training steps"}, "showgrid": False, "nticks": 6},
-        yaxis={"title": {"text": "fall since step 0"}},
+        yaxis={"title": {"text": "drop since step 0"}},
         shapes=shapes,
         annotations=notes,
     )

@@ -40,7 +40,7 @@ def draw_alignment(run: Run, metric: str) -> go.Figure:
         _band(over_layers(run, f"{metric}{kind}_low"), over_layers(run, f"{metric}{kind}_high"), colour)
         for kind, colour in (("_null", MUTED), ("", STRONG))
     ]
-    lines = {"": (values, STRONG, "solid"), "released stride": (over_layers(run, f"{metric}_legacy"), ACCENT, "dash")}
+    lines = {"": (values, STRONG, "solid"), "published stride": (over_layers(run, f"{metric}_legacy"), ACCENT, "dash")}
     ends = []
     for name, (line, colour, dash) in lines.items():
         if line.empty:

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 from babelscope.report.figures.names import BESIDE_CELLS, shorten
 from babelscope.report.figures.style import MUTED, STRONG, draw
 from babelscope.report.neurons.summary import by_language, criterion_label, model_value
-from babelscope.report.neurons.words import THIRD_LABELS
-from babelscope.report.table import Run
+from babelscope.report.table import THIRDS, Run
 from babelscope.report.words import plain
 
 BINS = 24
@@ -31,10 +30,10 @@ def draw_places(run: Run, criterion: str) -> go.Figure:
 
     Languages are alike, but those far from all others are named (beyond Tukey's fences).
     """
-    thirds = [f"{third} third" for third in THIRD_LABELS.values()]
-    values = pd.DataFrame({third: by_language(run, f"{criterion}_share_{third}") for third in THIRD_LABELS})
-    mean = [model_value(run, f"{criterion}_share_{third}") for third in THIRD_LABELS]
-    null = [model_value(run, f"{criterion}_share_{third}_null") for third in THIRD_LABELS]
+    thirds = [f"{third} third" for third in THIRDS]
+    values = pd.DataFrame({third: by_language(run, f"{criterion}_share_{third}") for third in THIRDS})
+    mean = [model_value(run, f"{criterion}_share_{third}") for third in THIRDS]
+    null = [model_value(run, f"{criterion}_share_{third}_null") for third in THIRDS]
     known = [share for share in [*values.to_numpy(dtype=float).ravel().tolist(), *null] if not isnan(share)]
     top = max(known, default=1.0) or 1.0
     shares = [values[third].dropna() for third in values.columns]

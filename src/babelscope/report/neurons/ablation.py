@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from babelscope.report.figures.deactivation import OFF, UNITS, draw_deactivation, draw_own
+from babelscope.report.figures.ablation import OFF, UNITS, draw_ablation, draw_own
 from babelscope.report.figures.matrices import draw_matrix, largest
 from babelscope.report.neurons.measures import measure_choice
 from babelscope.report.neurons.numbers import in_brackets, limits, number
@@ -25,7 +25,7 @@ from babelscope.report.table import Run
 from babelscope.report.words import words_of
 
 
-def deactivation(run: Run) -> Panel | None:
+def loss_matrix(run: Run) -> Panel | None:
     """Make the panel of the matrix of languages by ablated regions."""
     units = [unit for unit in UNITS if not by_pair(run, f"ablated_{unit}").empty]
     criterion = (run.config.get("ablation") or {}).get("criterion")
@@ -36,7 +36,7 @@ def deactivation(run: Run) -> Panel | None:
         "Orange: the loss rises; blue: it falls. A dark diagonal (framed) means that neurons serve their own language, "
         "a dark column that all languages need them. Beside it, in the same colours, the mean over draws of as many "
         f"random neurons in every layer. Point at a cell for its 95 % interval.{_left_out(run)}",
-        {str(place): draw_deactivation(run, unit) for place, unit in enumerate(units)},
+        {str(place): draw_ablation(run, unit) for place, unit in enumerate(units)},
         [_unit_choice(units, [""] * len(units))],
         "pairs",
     )

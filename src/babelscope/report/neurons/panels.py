@@ -8,7 +8,7 @@ from babelscope.report.figures.layers import draw_curves
 from babelscope.report.figures.matrices import draw_matrix
 from babelscope.report.figures.neurons import draw_agreement, draw_alignment, draw_regions
 from babelscope.report.figures.places import draw_places
-from babelscope.report.neurons.ablation import deactivation, own, under_ablation
+from babelscope.report.neurons.ablation import loss_matrix, own, under_ablation
 from babelscope.report.neurons.summary import (
     by_language,
     by_layer_and,
@@ -36,7 +36,7 @@ def show_neurons(run: Run) -> list[Panel]:
         _places(run),
         _overlaps(run),
         _agreement(run),
-        deactivation(run),
+        loss_matrix(run),
         own(run),
         *under_ablation(run),
     ]

@@ -19,9 +19,8 @@ from babelscope.report.neurons.summary import (
     shares_nothing,
     trend,
 )
-from babelscope.report.neurons.words import THIRD_LABELS
 from babelscope.report.study.intervals import Interval
-from babelscope.report.table import Run
+from babelscope.report.table import THIRDS, Run
 from babelscope.report.words import words_of
 
 Cell = tuple[str, str]
@@ -32,7 +31,7 @@ def numbers_html(names: Sequence[str], points: Sequence[Checkpoint]) -> str:
     """Render the main numbers of every run, regions in a table of their own; columns that no run fills are left out."""
     criteria = list(dict.fromkeys(name for point in points for name in criteria_of(point.run)))
     main = {
-        "Whole model": ["LRDS", "SADS", "SADS, released stride"],
+        "Whole model": ["LRDS", "SADS", "SADS, published stride"],
         "Loss when its neurons are ablated": ["own language", "above random", "minus random", "minus others"],
     }
     regions = {f"Regions by {criterion_label(name)}": ["neurons", "overlap", "by thirds"] for name in criteria}
@@ -143,7 +142,7 @@ def _regions(run: Run, name: str) -> list[Cell]:
 
 
 def _thirds(run: Run, criterion: str, end: str = "") -> str:
-    shares = [model_value(run, f"{criterion}_share_{third}{end}") for third in THIRD_LABELS]
+    shares = [model_value(run, f"{criterion}_share_{third}{end}") for third in THIRDS]
     return "" if any(map(isnan, shares)) else " / ".join(f"{share:.0%}" for share in shares)
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from babelscope.report.table import THIRDS
+
 CRITERIA = {"z": "z-score", "lape": "LAPE", "published": "published"}
 """How a region was found, in short."""
-THIRD_LABELS = {"early": "first", "middle": "middle", "last": "last"}
 
 _RULES = {
     "z": "A key neuron of a language carries far more of that language's mean cosine than of the other languages'.",
@@ -33,7 +34,7 @@ NEURON_WORDS: dict[str, dict[str, Any]] = {
         "unit_interval": False,
     },
     "sads_legacy": {
-        "name": "SADS, released stride",
+        "name": "SADS, published stride",
         "title": "SADS with the stride of the code released by Zeng et al. 2025 (difference of mean cosines)",
         "reading": "The released code cuts its blocks one sentence too long, so that few of its pairs are "
         "translations: near 0 whatever the neurons know.",
@@ -119,10 +120,10 @@ for _c, _said in CRITERIA.items():
         "reading": "Near 1, a language is where it was before training; chance is two regions placed at random.",
         "null": f"{_c}_kept_chance",
     }
-    for _third, _word in THIRD_LABELS.items():
+    for _third in THIRDS:
         NEURON_WORDS[f"{_c}_share_{_third}"] = {
-            "name": f"{_said}, {_word} third",
-            "title": f"Neurons of a language that lie in the {_word} third of the blocks by {_said} (share, 0 to 1)",
+            "name": f"{_said}, {_third} third",
+            "title": f"Neurons of a language that lie in the {_third} third of the blocks by {_said} (share, 0 to 1)",
             "reading": "The null is the share of all neurons that lie there.",
             "null": f"{_c}_share_{_third}_null",
         }

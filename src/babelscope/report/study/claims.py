@@ -59,7 +59,7 @@ def check_claims(study: Study, values: pd.DataFrame, languages: pd.DataFrame, me
 
 
 def check_alignment(study: Study, values: pd.DataFrame, languages: pd.DataFrame, metric: str) -> list[Claim]:
-    """Measure the claims about alignment: spread over languages, fall, depth of the fall, and what freezing keeps.
+    """Measure the claims about alignment: spread over languages, drop, depth of the drop, and what freezing keeps.
 
     A score where lower is better has its sign turned; one that is neither makes no claim.
     """
@@ -71,10 +71,10 @@ def check_alignment(study: Study, values: pd.DataFrame, languages: pd.DataFrame,
     grid = values[chosen].pivot(index=UNIT, columns="part", values="value") * way
     if "early" in grid:
         text = "Fine-tuning on one language lowers alignment in the early layers."
-        claims.append(_claim(study, text, -grid["early"], f"fall in the early third, setting none{turned}"))
+        claims.append(_claim(study, text, -grid["early"], f"drop in the early third, setting none{turned}"))
     if {"early", "later"} <= set(grid.columns):
         text = "It lowers alignment more in the early layers than in the later ones."
-        measure = f"fall in the early third minus fall in the later two thirds, setting none{turned}"
+        measure = f"drop in the early third minus drop in the later two thirds, setting none{turned}"
         claims.append(_claim(study, text, grid["later"] - grid["early"], measure))
     for setting in _early(study):
         # layers that a setting freezes keep theirs by construction, which says nothing

@@ -169,7 +169,7 @@ def _claims_note(
     note = (
         f'<p class="reading">{measured}Intervals are over {escape(units_of(study))}. A claim holds if its 95 % '
         "interval is wholly above 0, does not "
-        "hold if it is wholly below, and is undecided if it holds 0 or there is none. The claims on spread, fall and "
+        "hold if it is wholly below, and is undecided if it holds 0 or there is none. The claims on spread, drop and "
         "freezing are those of Wilie et al. 2025, the rest is what comes next. Frozen layers keep their alignment "
         "by construction, so what freezing retains is measured in the layers above them. "
         f"{total} claims were tested in this tab and no interval is widened for that: at 95 %, one in twenty "

@@ -18,10 +18,10 @@ from babelscope.report.study.conditions import describe_differing, differing_con
 from babelscope.report.sweep.data import describe_sweep, link_to, state_of
 from babelscope.report.sweep.runs import SweepRun, say_ends
 from babelscope.report.table import Run
-from babelscope.sweeps.jobs import Job
+from babelscope.sweeps.jobs import GONE, RETRIED, UNREADABLE, Job
 
 SCRIPTS = ("statistics", "selection", "names", "tables", "figures", "filters", "sweep", "print")
-TROUBLE = ("failed", "interrupted", "unreadable", "gone")
+TROUBLE = (*RETRIED, UNREADABLE, GONE)
 
 
 def write_sweep_page(
@@ -85,11 +85,10 @@ def trouble_html(jobs: Sequence[Job], path: Path) -> str:
     for job in sorted(jobs, key=lambda job: (TROUBLE.index(job.state) if job.state in TROUBLE else 9, job.folder)):
         if job.state not in TROUBLE:
             continue
-        error = job.error or {"gone": "done, but its run folder is no longer there"}.get(job.state, "")
         link = link_to(job.log, path) if job.log else ""
         log = f'<a href="{escape(link)}">log</a>' if link else escape(str(job.log.name) if job.log else "")
         cells = [f"<td>{job.state}</td>", f"<td>{escape(' '.join(map(isolate, job.overrides)))}</td>"]
-        cells += [f"<td>{escape(error)}</td>", f"<td>{log}</td>"]
+        cells += [f"<td>{escape(job.error)}</td>", f"<td>{log}</td>"]
         rows.append(f'<tr><th scope="row">{escape(job.folder.name)}</th>{"".join(cells)}</tr>')
     if not rows:
         return ""

@@ -78,7 +78,7 @@ function showGroups(selection) {
     ...[source, transfer, alignment].map((found) => meanCell(found)),
     meanCell(best, 1),
   ]);
-  showTable(place("groups"), "groups", `Mean ± half of the 95 % interval over seeds, ${isolate(selection.score.task)}`, columns, rows);
+  showTable(place("groups"), "groups", `Mean ± half-width of the 95 % interval over seeds, ${isolate(selection.score.task)}`, columns, rows);
 }
 
 function showMatrix(name, what, selection, value, languages, flip) {
@@ -149,7 +149,7 @@ function showBest(selection) {
     meanCell(overSeeds(runs, (run) => depth(run, bestLayer(run, 1))), 0),
     meanCell(overSeeds(runs, (run) => run.alignment[chosen.metric]?.profile[1]?.[run.layers.indexOf(bestLayer(run, 1))] ?? NaN)),
   ]);
-  showTable(document.querySelector("#best .place"), "best-layers", `Best layer by ${metric().name}, mean ± half of the 95 % interval over seeds`, columns, rows);
+  showTable(document.querySelector("#best .place"), "best-layers", `Best layer by ${metric().name}, mean ± half-width of the 95 % interval over seeds`, columns, rows);
 }
 
 function showCorrelation(selection) {

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from babelscope.analyses.neurons.scores import check_threshold
 from babelscope.data.corpora import Corpus
+from babelscope.data.labelled import shuffled
 from babelscope.states.neurons import Place
 from babelscope.verbs.config.signature import check_arguments
 from babelscope.verbs.config.values import Value, check_values, integer, is_finite, is_number
@@ -210,5 +210,5 @@ def split_corpus(settings: Settings, corpus: Corpus, *, sentences: int | None, s
             f"others for ablating them, but got {len(corpus)}; lower `sentences` or `ablation.sentences`, or take "
             "another split."
         )
-    order: Any = torch.randperm(len(corpus), generator=torch.Generator().manual_seed(seed)).tolist()
+    order = shuffled(len(corpus), seed)
     return corpus.take(sorted(order[:wanted])), corpus.take(sorted(order[wanted : wanted + apart] or order[:1]))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from babelscope.sweeps.complaints import last_complaint
+from babelscope.sweeps.complaints import PREFIX, last_complaint
 from babelscope.sweeps.ledger import log_of
 from babelscope.sweeps.pool import BEGINS
 from babelscope.verbs.launchers.planned import PlannedJob
@@ -54,7 +54,7 @@ def print_end(result: JobResult, n: int, of: int) -> None:
     if result.code == 0:
         print(f"{n}/{of} done: {result.job.folder.name}", flush=True)
     else:
-        print(f"babelscope: [{result.job.name}] {result.line}", file=sys.stderr, flush=True)
+        print(f"{PREFIX}[{result.job.name}] {result.line}", file=sys.stderr, flush=True)
 
 
 def exit_if_failed(results: Sequence[JobResult]) -> None:
@@ -68,7 +68,7 @@ def exit_if_failed(results: Sequence[JobResult]) -> None:
         return
     if len(results) > 1:
         print(
-            f"babelscope: {len(failed)} of {len(results)} jobs failed (see above); fix the cause and repeat the "
+            f"{PREFIX}{len(failed)} of {len(results)} jobs failed (see above); fix the cause and repeat the "
             "command, which reruns only these",
             file=sys.stderr,
             flush=True,

@@ -32,8 +32,8 @@ def show_training(folder: Path, loggers: Sequence[Logger], columns: Sequence[str
     print_settings([run])
     if len(layers) and (last := int(layers["step"].max())) < steps:
         print(
-            f"Layers were last measured at step {last} of {steps}, for averaged weights are measured at validations "
-            "only; for scores of the final model, let training end on a validation or set trainer.val_check_interval."
+            f"Layers were last measured at step {last} of {steps} (averaged weights only at validations); for scores "
+            "of the final model, let training end on a validation, or set trainer.val_check_interval."
         )
     if page:
         print(f"Wrote {write_page([run], folder / 'report.html')}")

@@ -24,7 +24,7 @@ MARKS = {
 }
 
 
-def draw_deactivation(run: Run, unit: str) -> list[go.Figure]:
+def draw_ablation(run: Run, unit: str) -> list[go.Figure]:
     """Draw the change in every language (rows) without every region (columns), beside that without random neurons.
 
     Args:
@@ -37,7 +37,7 @@ def draw_deactivation(run: Run, unit: str) -> list[go.Figure]:
         draw_matrix(
             grid,
             words_of(f"{kind}_{unit}").title,
-            f"%{{y}} without {OFF[kind]} %{{x}}<br>%{{z:+.3f}}%{{customdata}}",
+            f"%{{y}}, {OFF[kind]} %{{x}} ablated<br>%{{z:+.3f}}%{{customdata}}",
             notes=_notes(run, kind, unit, grid),
             bound=bound,
             digits="+.2f",
