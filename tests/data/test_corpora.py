@@ -50,7 +50,7 @@ def test_subset_is_the_same_sentences_in_every_language_with_their_labels():
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_a_subset_of_nothing_is_refused(n):
-    with pytest.raises(ValueError, match=f"at least 1 sentence, but got {n};"):
+    with pytest.raises(ValueError, match=f"at least 1 sentence of .test., but got {n};"):
         corpus().subset(n)
 
 

@@ -31,7 +31,7 @@ def test_a_subset_keeps_columns_together_and_order():
     assert kept == TEXT.subset(2, seed=1)
     assert TEXT.subset(5) == TEXT
     assert TEXT.subset(None) is TEXT
-    with pytest.raises(ValueError, match="at least 1 sentence, but got 0"):
+    with pytest.raises(ValueError, match="at least 1 sentence of 'mine', but got 0"):
         TEXT.subset(0)
     assert {TEXT.subset(1, seed=i).examples("eng_Latn").ids for i in range(20)} == {("1",), ("2",), ("3",)}
 

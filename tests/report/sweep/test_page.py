@@ -110,7 +110,7 @@ def test_jobs_without_a_result_are_named_with_their_log(tmp_path):
     jobs = [
         Job(tmp_path / "runs" / "two", "failed", entry, "Expected `lr` to be small"),
         Job(tmp_path / "runs" / "three", "interrupted"),
-        Job(tmp_path / "runs" / "four", "gone"),
+        Job(tmp_path / "runs" / "four", "gone", error="its run folder is no longer there"),
         Job(tmp_path / "runs" / "five", "running"),
         Job(tmp_path / "runs" / "one", "done"),
     ]

@@ -8,7 +8,7 @@ from tests.report.conftest import write_run
 def test_it_says_where_the_final_model_was_not_measured(steps, is_early, tmp_path, capsys):
     folder = write_run(tmp_path / "run", steps=3, pairs=False)
     show_training(folder, [], [], steps=steps, page=False)
-    assert ("Layers were last measured at step 80 of 90, for averaged weights" in capsys.readouterr().out) is is_early
+    assert ("Layers were last measured at step 80 of 90 (averaged weights" in capsys.readouterr().out) is is_early
     assert not (folder / "report.html").exists()
 
 
