@@ -40,7 +40,9 @@ def test_there_are_none(tmp_path):
 @pytest.mark.parametrize("name", ORIGIN)
 def test_those_of_another_origin_are_refused(name, tmp_path):
     start(tmp_path / "kept").keep(TENSORS)
-    message = rf"with other {name} \({ORIGIN[name]}, now other\); go on with the same corpus, .*, or start a new run folder"
+    message = (
+        rf"with other {name} \({ORIGIN[name]}, now other\); go on with the same corpus, .*, or start a new run folder"
+    )
     with pytest.raises(ValueError, match=message):
         start(tmp_path / "kept", **{name: "other"}).read()
 
