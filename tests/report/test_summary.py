@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -115,6 +116,11 @@ def test_labels_name_what_differs(run, tmp_path):
     ]
     assert naming.labels([make("a"), make("b")]) == ["freeze=none (a)", "freeze=none (b)"]
     assert naming.labels([make("x/a"), make("y/a")]) == ["freeze=none (a) #1", "freeze=none (a) #2"]
+    probe = table.Run(tmp_path / "p", {"seed": 1}, {"model": "other"}, run.rows)
+    trained = [make("a"), make("b", freeze="early")]  # what a probe lacks, such as an adapter, is no difference
+    assert naming.labels([*trained, probe]) == ["lab, freeze=none", "lab, freeze=early", "other"]
+    earlier = replace(trained[0], manifest=trained[0].manifest | {"revision": "step=5"})
+    assert naming.labels([trained[0], earlier]) == ["a", "step=5"]  # unless nothing else is
     early, none = make("a", freeze="early"), make("b")
     assert [kept.folder.name for kept in naming.baseline_first([early, none])] == ["b", "a"]
 

@@ -117,14 +117,24 @@ def counted(number: int, what: str) -> str:
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """Give each run a short, distinct label: the settings in which the runs differ, else its folder's name."""
+    """Give each run a short, distinct label: the settings in which the runs differ, else its folder's name.
+
+    A setting that some runs lack, as a probe lacks a task, is shown only where labels would be the same without it.
+    """
     traits = [_traits(run) for run in runs]
-    differing = [name for name in traits[0] if len({trait[name] for trait in traits}) > 1] if traits else []
-    shown = differing or ["freeze"]
-    found = [", ".join(trait[name] for name in shown if trait[name]) for trait in traits]
+    found = _labels_by(traits, lacking=False)
+    if len(set(found)) < len(found):
+        found = _labels_by(traits, lacking=True)
     found = [label or run.folder.name for label, run in zip(found, runs, strict=True)]
     found = tell_apart(found, [f" ({run.folder.name})" for run in runs])
     return tell_apart(found, [f" #{place}" for place, _ in enumerate(runs, start=1)])
+
+
+def _labels_by(traits: Sequence[Mapping[str, str]], *, lacking: bool) -> list[str]:
+    """Join the traits in which runs differ; to lack one counts as a difference only if `lacking`."""
+    values = {name: {trait[name] for trait in traits} for name in (traits[0] if traits else ())}
+    shown = [name for name, had in values.items() if len(had if lacking else had - {""}) > 1] or ["freeze"]
+    return [", ".join(trait[name] for name in shown if trait[name]) for trait in traits]
 
 
 def tell_apart(names: Sequence[str], marks: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where regions lie: the share of every language's neurons in the first, middle and last third of the blocks."""
+"""Where regions lie: the share of every language's neurons in the early, middle and last third of the blocks."""
 
 from math import isnan
 from typing import Any

@@ -54,7 +54,7 @@ _LOSSES = (
 )
 _REGIONS = (
     "Regions: mean over languages, and, by z-score, of languages shuffled within every sentence. Overlap: of two "
-    "languages, beside regions placed at random. By thirds: share of a language's neurons in first, middle and last "
+    "languages, beside regions placed at random. By thirds: share of a language's neurons in early, middle and last "
     "blocks, beside that of all neurons."
 )
 
