@@ -6,6 +6,7 @@ from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.labelled_tables import labelled_table
 from babelscope.data.loaders import flores, lines, sib200
 from babelscope.data.parallel_table import table
+from babelscope.data.tagged_files import tagged
 
 __all__ = [
     "Batch",
@@ -18,5 +19,6 @@ __all__ = [
     "lines",
     "sib200",
     "table",
+    "tagged",
     "token_fingerprint",
 ]

@@ -23,11 +23,13 @@ class Encoding:
         special: which of them the tokenizer added (T). This is decided by position, because a pad token may also be the
             end token, and a text may spell out a special token.
         segments: of a pair, 0 in the first text and 1 in the second (T), special tokens as the tokenizer counts them.
+        spans: half-open ranges of the characters of the text that tokens stand for (T), if they were asked for.
     """
 
     ids: list[int]
     special: list[bool]
     segments: list[int] | None = None
+    spans: list[tuple[int, int]] | None = None
 
 
 class NoTokensError(ValueError):
@@ -67,6 +69,7 @@ def encode(
     *,
     max_length: int = 512,
     languages: Sequence[str | None] | None = None,
+    spans: bool = False,
 ) -> list[Encoding]:
     """Tokenize texts with special tokens; long texts are cut before their end token.
 
@@ -77,9 +80,10 @@ def encode(
         tokenizer: of the model.
         max_length: most tokens in a text, special ones included; the tokenizer's own limit also applies.
         languages: FLORES code of each text, for models that need it; None leaves it to the tokenizer.
+        spans: whether to find the characters that tokens stand for.
 
     Raises:
-        ValueError: if max_length leaves no room for the text, or the tokenizer does not know a language.
+        ValueError: if max_length leaves no room for the text, or the tokenizer does not know a language, or spans.
         NoTokensError: if a text has no ordinary token.
     """
     if not texts:
@@ -89,6 +93,11 @@ def encode(
     if longest <= added:
         raise ValueError(
             f"Expected `max_length` to be more than the {added} special tokens of a text, but got {longest}; raise it"
+        )
+    if spans and not tokenizer.is_fast:
+        raise ValueError(
+            f"Expected a tokenizer that knows which characters a token stands for, but {type(tokenizer).__name__} does "
+            "not; choose a model whose tokenizer is a fast one"
         )
     encodings: list[Encoding] = []
     each = languages if languages is not None and has_language_token(tokenizer) else [None] * len(texts)
@@ -101,11 +110,13 @@ def encode(
                 padding=False,
                 return_attention_mask=False,
                 return_special_tokens_mask=True,
+                return_offsets_mapping=spans,
             )
-        for ids, mask in zip(rows["input_ids"], rows["special_tokens_mask"], strict=True):
+        found = rows["offset_mapping"] if spans else [None] * len(rows["input_ids"])
+        for ids, mask, own in zip(rows["input_ids"], rows["special_tokens_mask"], found, strict=True):
             if all(mask):
                 raise NoTokensError(texts, len(encodings))
-            encodings.append(Encoding(list(ids), [bool(flag) for flag in mask]))
+            encodings.append(Encoding(list(ids), [bool(flag) for flag in mask], spans=own))
     return encodings
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -17,20 +17,22 @@ class Examples:
         texts: one text each (N).
         seconds: the second text of each, where they are pairs (N).
         labels: one label each (N), or None where there are none.
+        words: the words of each text (N), where words are tagged.
+        tags: a tag for every word of each text (N), or None where there are none.
     """
 
     ids: tuple[str, ...]
     texts: tuple[str, ...]
     seconds: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
+    words: tuple[tuple[str, ...], ...] | None = None
+    tags: tuple[tuple[str, ...], ...] | None = None
 
     def take(self, positions: range | list[int]) -> "Examples":
         """Keep the examples at these positions, in this order."""
-        kept = [
-            None if column is None else tuple(column[i] for i in positions)
-            for column in (self.ids, self.texts, self.seconds, self.labels)
-        ]
-        return Examples(kept[0] or (), kept[1] or (), *kept[2:])
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept = {name: column and tuple(column[i] for i in positions) for name, column in columns.items()}
+        return Examples(**kept)
 
 
 def shuffled(size: int, seed: int) -> list[int]:
@@ -97,6 +99,15 @@ class LabelledCorpus:
         return LabelledCorpus(self.name, kept)
 
     def fingerprint(self) -> str:
-        """Return a sha256 over languages, ids, texts and labels."""
-        rows = {code: [found.ids, found.texts, found.seconds, found.labels] for code, found in self.by_language.items()}
+        """Return a sha256 over languages, ids, texts, and labels or tagged words."""
+        rows = {
+            code: [
+                found.ids,
+                found.texts,
+                found.seconds,
+                found.labels,
+                *([found.words, found.tags] if found.tags else []),
+            ]
+            for code, found in self.by_language.items()
+        }
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

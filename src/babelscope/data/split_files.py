@@ -1,5 +1,6 @@
 """Find the file of each split by a pattern."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from babelscope.data.patterns import names_in
@@ -9,16 +10,19 @@ VALIDATION = ("dev", "validation", "valid", "val")
 """Names of one split."""
 
 
-def files_of_splits(pattern: Path) -> dict[str, Path]:
-    """Find the table of each split, where the pattern has {split}: train, validation and test first, others by name.
+def files_of_splits(pattern: Path, endings: Collection[str] = tuple(READERS)) -> dict[str, Path]:
+    """Find the file of each split, where the pattern has {split}: train, validation and test first, others by name.
+
+    Args:
+        pattern: a path with {split} in it.
+        endings: of files; a pattern without any of them is one of folders that `datasets` saved.
 
     Raises:
         FileNotFoundError: if there is none.
     """
     paths = {name: Path(str(pattern).replace("{split}", name)) for name in names_in(pattern, "split")}
-    # a pattern without the ending of a table is one of folders that `datasets` saved
-    is_table = pattern.suffix.lower() in READERS
-    found = {name: path for name, path in paths.items() if path.is_dir() != is_table}
+    is_file = pattern.suffix.lower() in endings
+    found = {name: path for name, path in paths.items() if path.is_dir() != is_file}
     if not found:
         raise FileNotFoundError(f"Expected a table for each split, but found none at {pattern}; correct the path")
     usual = ("train", *VALIDATION, "test")

@@ -12,6 +12,7 @@ from babelscope.data.encoding import Encoding, NoTokensError, encode, naming_sen
 from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.objectives import Classification, Collator, collator_for
 from babelscope.data.pairs import encode_pairs
+from babelscope.data.tagging import TaggedWords, encode_tagged
 
 TaskCorpus = Corpus | LabelledCorpus
 """Parallel sentences, or examples of each language's own."""
@@ -48,6 +49,18 @@ def classification(
     collate = Classification(tokenizer)
     examples = partial(encode_labelled, tokenizer=tokenizer, labels=labels, max_length=max_length, segments=segments)
     return Task(labels, examples, collate, collate)
+
+
+def tagging(tokenizer: PreTrainedTokenizerBase, tags: tuple[str, ...], *, max_length: int = 256) -> Task:
+    """Make the task of choosing the tag of every word, such as its part of speech, or its part in a name.
+
+    Args:
+        tokenizer: of the model.
+        tags: their names, from `tag_names` of all that is trained and tested on.
+        max_length: most tokens of a text.
+    """
+    collate = TaggedWords(tokenizer)
+    return Task(tags, partial(encode_tagged, tokenizer=tokenizer, tags=tags, max_length=max_length), collate, collate)
 
 
 def lm(tokenizer: PreTrainedTokenizerBase, objective: str, *, max_length: int = 256, seed: int = 0) -> Task:

@@ -4,8 +4,8 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from babelscope.data.lab import LANGUAGES, lab, lab_text, tiers
-from babelscope.data.lab.lexicon import TOPICS
+from babelscope.data.lab import LANGUAGES, lab, lab_tagged, lab_text, tiers
+from babelscope.data.lab.lexicon import CONCEPTS, TOPICS
 
 ENGLISH = ["eng_Latn"]
 
@@ -74,6 +74,20 @@ def test_topics_are_learnable_but_no_word_settles_them(seed):
     bayes = MultinomialNB().fit(words.fit_transform(train.texts["eng_Latn"]), train.labels)
     accuracy = bayes.score(words.transform(test.texts["eng_Latn"]), test.labels)
     assert 0.9 < accuracy < 1.0
+
+
+def test_tagged_words_are_those_of_the_sentences():
+    for split in ("dev", "train"):
+        text, tagged = lab(LANGUAGES, split), lab_tagged(LANGUAGES, split)
+        for language in LANGUAGES:
+            own = tagged.examples(language)
+            assert own.ids == text.ids
+            for sentence, words, tags in zip(text.texts[language], own.words, own.tags, strict=True):
+                assert sentence.startswith((" ".join(words), "".join(words)))
+                assert len(set(tags)) == len(words)
+                for word, tag in zip(words, tags, strict=True):
+                    said = {c.category for c in CONCEPTS.values() if c.words[language].lower() == word.lower()}
+                    assert tag in said
 
 
 def test_tiers_cover_the_languages():

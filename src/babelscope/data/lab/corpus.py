@@ -1,12 +1,15 @@
 """The lab's corpora: one sequence of meanings, cut into splits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.lab.grammar import SETTINGS, meanings, render
+from babelscope.data.lab.grammar import SETTINGS, begin, meanings, render, words_of
 from babelscope.data.lab.lexicon import LANGUAGES
+from babelscope.data.labelled import LabelledCorpus
 from babelscope.data.reading import check_languages
 from babelscope.data.splits import parse_split
+from babelscope.data.tagged_files import tagged_examples
 
 DEV = range(100)
 TEST = range(100, 300)
@@ -24,11 +27,31 @@ def lab(languages: Sequence[str], split: str, *, train: int = 700, seed: int = 0
     Raises:
         ValueError: if a language or split is unknown, or `train` is impossible.
     """
-    if train < 1:
-        raise ValueError(f"Expected `train` of corpus lab to be at least 1, but got {train}; ask for more sentences")
-    splits = {"train": range(TEST.stop, TEST.stop + train), "dev": DEV, "test": TEST}
-    parts = parse_split(split, splits, corpus="lab")
-    return _make("lab", languages, [i for part in parts for i in splits[part]], seed)
+    return _make("lab", languages, _positions(split, train), seed)
+
+
+def lab_tagged(languages: Sequence[str], split: str, *, train: int = 700, seed: int = 0) -> LabelledCorpus:
+    """Make the same sentences as words, each tagged with what it says: agent, verb, object, adjective, place or time.
+
+    Args:
+        languages: codes among `LANGUAGES`.
+        split: as of `lab`.
+        train: number of sentences of the training split.
+        seed: of the meanings.
+
+    Raises:
+        ValueError: if a language or split is unknown, or `train` is impossible.
+    """
+    check_languages(languages, LANGUAGES, place="the lab")
+    positions = _positions(split, train)
+    sequence = meanings(max(positions) + 1, seed=seed)
+    found = {}
+    for language in languages:
+        pairs = [words_of(sequence[i], language) for i in positions]
+        words = [(begin(own[0][1]), *(word for _, word in own[1:])) for own in pairs]
+        own = tagged_examples(list(zip(words, [tuple(slot for slot, _ in one) for one in pairs], strict=True)))
+        found[language] = replace(own, ids=tuple(map(_name, positions)))
+    return LabelledCorpus("lab", found)
 
 
 def lab_text(languages: Sequence[str], split: str = "train", *, sentences: int = 4000, seed: int = 0) -> Corpus:
@@ -57,13 +80,25 @@ def tiers() -> dict[str, float]:
     return {language: float(setting["weight"]) for language, setting in SETTINGS.items()}
 
 
+def _positions(split: str, train: int) -> list[int]:
+    """Find the meanings of a split."""
+    if train < 1:
+        raise ValueError(f"Expected `train` of corpus lab to be at least 1, but got {train}; ask for more sentences")
+    splits = {"train": range(TEST.stop, TEST.stop + train), "dev": DEV, "test": TEST}
+    return [i for part in parse_split(split, splits, corpus="lab") for i in splits[part]]
+
+
+def _name(position: int) -> str:
+    return f"lab-{position:06d}"
+
+
 def _make(name: str, languages: Sequence[str], positions: Sequence[int], seed: int) -> Corpus:
     check_languages(languages, LANGUAGES, place="the lab")
     sequence = meanings(max(positions) + 1, seed=seed)
     chosen = [sequence[i] for i in positions]
     return Corpus(
         name=name,
-        ids=tuple(f"lab-{i:06d}" for i in positions),
+        ids=tuple(map(_name, positions)),
         texts={language: tuple(render(meaning, language) for meaning in chosen) for language in languages},
         labels=tuple(meaning.topic for meaning in chosen),
     )

@@ -44,12 +44,25 @@ def render(meaning: Meaning, language: str) -> str:
     Raises:
         ValueError: if the lab lacks the language.
     """
+    words = [word for _, word in words_of(meaning, language)]
+    separator = " " if SETTINGS[language]["spaces"] == "yes" else ""
+    return begin(separator.join(words)) + SETTINGS[language]["stop"]
+
+
+def words_of(meaning: Meaning, language: str) -> list[tuple[str, str]]:
+    """Say a meaning in a language: the slot of every word, such as agent, and the word, in their order.
+
+    Raises:
+        ValueError: if the lab lacks the language.
+    """
     if language not in SETTINGS:
         check_languages([language], SETTINGS, place="the lab")
-    setting = SETTINGS[language]
-    slots = [getattr(meaning, slot) for slot in setting["order"].split()]
-    separator = " " if setting["spaces"] == "yes" else ""
-    text = separator.join(CONCEPTS[name].words[language] for name in slots if name is not None) + setting["stop"]
+    slots = [(slot, getattr(meaning, slot)) for slot in SETTINGS[language]["order"].split()]
+    return [(slot, CONCEPTS[name].words[language]) for slot, name in slots if name is not None]
+
+
+def begin(text: str) -> str:
+    """Write a text as the beginning of a sentence."""
     # title case, because the upper case of Georgian is a style of its own, which no sentence begins with
     return text[:1].title() + text[1:]
 

@@ -1,0 +1,104 @@
+"""Tagged words as tokens: the first token of a word carries its tag, and the others carry none."""
+
+from collections.abc import Collection, Sequence
+from itertools import accumulate
+from typing import Any
+
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from babelscope.data.corpora import Corpus
+from babelscope.data.encoding import Encoding, attention_mask, encode, naming_sentences, pad, pad_id
+from babelscope.data.labelled import LabelledCorpus
+from babelscope.data.objectives import IGNORED, Example
+
+
+class TaggedWords:
+    """Pads texts and the tags of their tokens, (B, T) each."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+        self.pad_id = pad_id(tokenizer)
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Batch examples with a tag, or `IGNORED`, for every token."""
+        rows = [example["input_ids"] for example in examples]
+        labels = pad([example["labels"] for example in examples], IGNORED)
+        return {"input_ids": pad(rows, self.pad_id), "attention_mask": attention_mask(rows), "labels": labels}
+
+
+def is_tagged(text: Corpus | LabelledCorpus) -> bool:
+    """Return whether the words of a text are tagged."""
+    return isinstance(text, LabelledCorpus) and all(own.tags is not None for own in text.by_language.values())
+
+
+def tag_names(*texts: Corpus | LabelledCorpus) -> tuple[str, ...]:
+    """Return the tags of texts, sorted; the position of a tag is its number.
+
+    Texts of other languages may have tags that those of the training language lack: such words are never tagged right.
+
+    Raises:
+        ValueError: if there is only one tag.
+    """
+    every = (text.examples(code).tags for text in texts for code in text.texts)
+    names = tuple(sorted({name for tags in every for own in tags or () for name in own}))
+    if len(names) < 2:
+        raise ValueError(
+            f"Expected words with at least 2 tags to tell apart, but {texts[0].name!r} has "
+            f"{', '.join(names) or 'none'}; say where they are, by task.corpus.tags"
+        )
+    return names
+
+
+def encode_tagged(
+    text: Corpus | LabelledCorpus,
+    language: str,
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    tags: Sequence[str],
+    max_length: int,
+) -> list[dict[str, Any]]:
+    """Tokenize the texts of one language (N), each with a label for every token.
+
+    Words that a long text is cut before, or that a tokenizer gives no token of their own, have no label.
+
+    Raises:
+        ValueError: if the words are not tagged, a tag is not among those given, or no word of a text has a token.
+    """
+    examples = text.examples(language)
+    if examples.words is None or examples.tags is None:
+        raise ValueError(f"Expected text with tagged words, but {text.name!r} has none; choose another task")
+    number = {name: i for i, name in enumerate(tags)}
+    unknown = sorted({name for own in examples.tags for name in own} - number.keys())
+    if unknown:
+        raise ValueError(f"Expected the tags {', '.join(tags)} in {text.name!r}, but got {unknown[0]!r} in {language}")
+    with naming_sentences([language], examples.ids):
+        languages = [language] * len(examples.texts)
+        found = encode(examples.texts, tokenizer, max_length=max_length, languages=languages, spans=True)
+    # a token of the blank before a word has, at the beginning of a text, the place of the character after it
+    blank = {
+        token for token in {token for one in found for token in one.ids} if not str(tokenizer.decode([token])).strip()
+    }
+    rows = []
+    for key, encoding, words, own in zip(examples.ids, found, examples.words, examples.tags, strict=True):
+        labels = _labels(encoding, words, [number[name] for name in own], blank)
+        if all(label == IGNORED for label in labels):
+            raise ValueError(
+                f"Expected a token of a word in every text, but sentence {key!r} in {language} has none; remove it"
+            )
+        rows.append({"input_ids": encoding.ids, "labels": labels})
+    return rows
+
+
+def _labels(encoding: Encoding, words: Sequence[str], numbers: Sequence[int], blank: Collection[int]) -> list[int]:
+    """Put the number of each word at the first token that has a character of it, and not of a word before."""
+    ends = [length - 1 for length in accumulate(1 + len(word) for word in words)]  # a blank after each
+    labels, place = [IGNORED] * len(encoding.ids), 0
+    for i, (start, end) in enumerate(encoding.spans or ()):
+        if encoding.special[i] or start == end or encoding.ids[i] in blank:
+            continue
+        while place < len(words) and ends[place] <= start:  # it had no token of its own
+            place += 1
+        if place < len(words) and ends[place] - len(words[place]) < end:
+            labels[i] = numbers[place]
+            place += 1
+    return labels

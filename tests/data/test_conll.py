@@ -1,0 +1,76 @@
+import pytest
+
+from babelscope.data.conll import read_conll
+
+UD = """# sent_id = 1
+# text = Vámonos al mar.
+1-2\tVámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tVamos\tir\tVERB\tv\t_\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\tp\t_\t1\tobj\t_\t_
+3-4\tal\t_\t_\t_\t_\t_\t_\t_\t_
+3\ta\ta\tADP\ts\t_\t5\tcase\t_\t_
+4\tel\tel\tDET\td\t_\t5\tdet\t_\t_
+5\tmar\tmar\tNOUN\tn\t_\t1\tobl\t_\tSpaceAfter=No
+6\t.\t.\tPUNCT\tf\t_\t1\tpunct\t_\t_
+
+1\t1 000\t1000\tNUM\tz\t_\t0\troot\t_\t_
+1.1\tgone\tgo\tVERB\t_\t_\t_\t_\t_\t_
+2\t#\t#\tSYM\tf\t_\t1\tdep\t_\t_
+"""
+
+
+def written(folder, name, text):
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_universal_dependencies_by_their_words(tmp_path):
+    file = written(tmp_path, "es-ud-train.conllu", UD)
+    assert read_conll(file) == [
+        (("Vamos", "nos", "a", "el", "mar", "."), ("VERB", "PRON", "ADP", "DET", "NOUN", "PUNCT")),
+        (("1 000", "#"), ("NUM", "SYM")),
+    ]
+    assert read_conll(file, tags="deprel")[1] == (("1 000", "#"), ("root", "dep"))
+    assert read_conll(file, words=3, tags=5) == read_conll(file, words="lemma", tags="xpos")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("four.conll", "-DOCSTART- -X- -X- O\n\nAda NNP B-NP B-PER\nran VBD B-VP O\n\n# SYM B-NP O\n"),
+        ("two.txt", "Ada B-PER\nran O\n\n\n# O\n\n"),
+        ("tabs.tsv", "Ada\tB-PER\r\nran\tO\r\n\r\n#\tO\r\n"),
+        ("wikiann", "en:Ada\tB-PER\nen:ran\tO\n\nen:#\tO\n"),
+        ("comments.bio", "# id = 1\nAda\tx\tB-PER\nran\tx\tO\n\n# id = 2\n#\tx\tO"),
+    ],
+)
+def test_a_word_per_line(name, text, tmp_path):
+    assert read_conll(written(tmp_path, name, text)) == [(("Ada", "ran"), ("B-PER", "O")), (("#",), ("O",))]
+
+
+def test_columns_are_chosen_by_number(tmp_path):
+    file = written(tmp_path, "uner.iob2", "# text = Ada ran\n1\tAda\tB-PER\t-\tme\n2\tran\tO\t-\tme\n")
+    assert read_conll(file, words=2, tags=3) == [(("Ada", "ran"), ("B-PER", "O"))]
+
+
+def test_a_colon_is_no_language_unless_all_words_have_it(tmp_path):
+    file = written(tmp_path, "x.txt", "en:Ada X\nde:Ada Y\n")
+    assert read_conll(file) == [(("en:Ada", "de:Ada"), ("X", "Y"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns", "message"),
+    [
+        ("a.txt", "Ada X\nran\n", {}, r"columns 1 and last, but got 1 columns in .*a\.txt, line 2; correct"),
+        ("a.txt", "Ada X\n", {"tags": 3}, r"columns 1 and 3, but got 2 columns in .*line 1"),
+        ("a.tsv", "Ada\tX\n\tY\n", {}, r"one of them is empty in .*a\.tsv, line 2; fill it"),
+        ("a.txt", "\n\n", {}, r"Expected sentences of a word per line in .*a\.txt, but found none"),
+        ("a.txt", "Ada X\n", {"tags": "upos"}, r"`task\.corpus\.tags` to be the number of a column.*got 'upos'"),
+        ("a.conllu", UD, {"words": "word"}, r"`task\.corpus\.words` to be one of id, form, .*or the number.*'word'"),
+        ("a.txt", "Ada X\n", {"words": 0}, r"`task\.corpus\.words` to be the number .*counted from 1, but got 0"),
+    ],
+)
+def test_what_cannot_be_read_is_named(name, text, columns, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_conll(written(tmp_path, name, text), **columns)
