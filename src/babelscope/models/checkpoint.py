@@ -30,11 +30,13 @@ class Checkpoint:
 
     def labels(self) -> dict[str, Any]:
         """The labels of a classifier that was saved as adapters; empty if the model's own configuration applies."""
-        if self.adapter is None or self.adapter_head != "classification":
+        if self.adapter is None or self.adapter_head not in ("classification", "token_classification"):
             return {}
         file = self.adapter / "config.json"
         config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         names = {key: config[key] for key in ("id2label", "label2id") if key in config}
+        if "id2label" in names:  # keys of JSON are text
+            names["id2label"] = {int(number): name for number, name in names["id2label"].items()}
         # PEFT saves no model configuration: one beside its adapters may belong to another head, or to none
         count = count_labels(self.adapter)
         return names if count in (None, len(names.get("id2label", ()))) else {"num_labels": count}

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Objective = Literal["masked", "span", "causal", "translation"]
-Head = Literal["base", "classification", "lm"]
-"""Head of a model: none, a classifier, or the language-modelling head of the family's objective."""
+Head = Literal["base", "classification", "token_classification", "lm"]
+"""Head of a model: none, a classifier of texts or tokens, or the language-modelling head of the family's objective."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTextEncoding,
+    AutoModelForTokenClassification,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -41,6 +42,10 @@ from babelscope.models.trainable import TrainableMap, trainable_map
 
 DType = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_CLASSIFIERS = {
+    "classification": AutoModelForSequenceClassification,
+    "token_classification": AutoModelForTokenClassification,
+}
 _LANGUAGE_MODELS = {
     "masked": AutoModelForMaskedLM,
     "span": AutoModelForSeq2SeqLM,
@@ -83,7 +88,8 @@ def load(
 
     Args:
         checkpoint: A folder or a Hub id. A folder of saved adapters also loads the model that they were made for.
-        head: None ("base"; of an encoder-decoder, only the encoder), a classifier, or a language-modelling head.
+        head: None ("base"; of an encoder-decoder, only the encoder), a classifier of texts or of tokens, or a
+            language-modelling head.
         revision: Revision of a Hub id; in a folder, a subfolder such as "step=100".
         dtype: Type of all weights, whatever type the checkpoint stores.
         labels: Of a classifier, the number of classes or their names in order; by default those of the checkpoint.
@@ -113,7 +119,7 @@ def load(
     own = head if found.adapter is None else found.adapter_head
     with _quiet(found.local):
         raw = read_raw_config(found)
-    config, family = _configure(found, raw, labels if own == "classification" else None, family)
+    config, family = _configure(found, raw, labels if own in _CLASSIFIERS else None, family)
     _refuse_headless(found, config, own, family)
     names = TEXT_WEIGHTS if wraps_text(raw) else None
     model = _load_weights(found, config, own, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
@@ -137,8 +143,8 @@ def load(
 def auto_class(head: Head, config: PreTrainedConfig, family: Family | None = None) -> Any:
     """Choose the Hugging Face class that has this head for a family."""
     objective = (family or family_of(config.model_type)).objective
-    if head == "classification":
-        return AutoModelForSequenceClassification
+    if head in _CLASSIFIERS:
+        return _CLASSIFIERS[head]
     if head == "lm":
         return _LANGUAGE_MODELS[objective]
     return AutoModelForTextEncoding if objective == "span" else AutoModel
@@ -153,7 +159,7 @@ def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, head: Head, fa
         )
     # remote code may define any head
     if not found.trust_remote_code and type(config) not in auto_class(head, config, family)._model_mapping:
-        other = "lm" if head == "classification" else "another"
+        other = "lm" if head in _CLASSIFIERS else "another"
         remedy = "base" if family.objective == "translation" else f"{other}, or a model of another family"
         raise ValueError(
             f"Expected `head` (chosen by `task`) to be one that transformers has a {family.model_type} model for, but "
@@ -238,7 +244,7 @@ def _refuse_random(
     found: Checkpoint, model: PreTrainedModel, missing: set[str], head: Head, parts: Parts, *, new_head: bool
 ) -> None:
     """Refuse a checkpoint that lacks weights which nobody will train; a classifier and BERT's pooler may be new."""
-    new = [*parts.rest, *(parts.head if head == "classification" and new_head else ())]
+    new = [*parts.rest, *(parts.head if head in _CLASSIFIERS and new_head else ())]
     may_miss = {id(p) for module in new for p in module.parameters()}
     bad = sorted(n for n, p in model.named_parameters() if n in missing and id(p) not in may_miss)
     if bad:

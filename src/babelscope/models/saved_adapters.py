@@ -53,6 +53,8 @@ def read_adapter(folder: Path) -> MadeFor:
     kind = found.get("task_type") or ""
     if kind == "SEQ_CLS" or "SequenceClassification" in made_for:
         return MadeFor(base, revision, "classification")
+    if kind == "TOKEN_CLS" or "TokenClassification" in made_for:
+        return MadeFor(base, revision, "token_classification")
     heads = ("MaskedLM", "CausalLM", "LMHead", "ConditionalGeneration")
     if kind in ("CAUSAL_LM", "SEQ_2_SEQ_LM") or any(head in made_for for head in heads):
         return MadeFor(base, revision, "lm")
