@@ -73,7 +73,7 @@ def compose_choice(composed: Any, group: str, name: str) -> DictConfig:
     choice = f"{group}=[{name}]" if group in LISTS and name != "none" else f"{group}={name}"
     given = ["model.checkpoint=somewhere"] if (group, name) == ("model", "default") else []
     given += {"lines": ["corpus.folder=somewhere"], "table": ["corpus.file=some.csv"]}.get(name, [])
-    given += ["task.corpus.file=some.csv"] if (group, name) == ("task", "classification") else []
+    given += ["task.corpus.file=some.csv"] if group == "task" and name in {"classification", "tagging"} else []
     cfg = composed(root, choice, *given)
     COMPOSED[group, name] = HydraConfig.instance().cfg, cfg
     return cfg
@@ -177,7 +177,7 @@ def test_tasks(composed, group, name):
     cfg = compose_choice(composed, group, name)
     read = instantiate(cfg.task.corpus)
     assert cfg.task.name == name
-    if name in {"nli", "classification"}:  # their text comes from outside
+    if name in {"nli", "classification", "tagging"}:  # their text comes from outside
         assert inspect.signature(read).bind(["eng_Latn"], split=cfg.task.validation)
         assert set(cfg.task.get("languages") or ()) <= set(xnli.LANGUAGES)
         return

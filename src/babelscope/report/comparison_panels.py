@@ -72,6 +72,8 @@ def _differences(runs: Sequence[Run]) -> Panel | None:
 def _task(runs: Sequence[Run]) -> Panel | None:
     rows = gather(runs)
     titles = {
+        "validation_f1": "Validation F1, source language",
+        "test_f1": "Test F1, mean over all tested languages",
         "validation_accuracy": "Validation accuracy, source language",
         "test_accuracy": "Test accuracy, mean over all tested languages",
         "train_loss": "Training loss (nats)",

@@ -11,6 +11,9 @@ import pandas as pd
 from babelscope.report.runs import labels, setting_of, source_of
 from babelscope.report.table import THIRDS, Run, cut_in_thirds, sort_layers
 
+SCORES = ("f1", "accuracy", "loss")
+"""What tasks are scored by: names in texts by F1, other labels by accuracy, language modelling by its loss."""
+
 
 def thirds(layers: Iterable[str]) -> dict[str, list[str]]:
     """Cut numbered layers into early, middle and last; fewer than three layers leave the later ones empty."""
@@ -64,9 +67,9 @@ def change_by_layer(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def score_of(rows: pd.DataFrame) -> str:
-    """Name what the task is scored by: "accuracy", else "loss", else "" for a run without a task."""
+    """Name what the task is scored by: the first of `SCORES` that it has; "" for a run without a task."""
     found = set(rows["metric"].unique())
-    return next((score for score in ("accuracy", "loss") if {f"test_{score}", f"validation_{score}"} & found), "")
+    return next((score for score in SCORES if {f"test_{score}", f"validation_{score}"} & found), "")
 
 
 def at_last_step(rows: pd.DataFrame, metric: str) -> pd.Series:
@@ -88,7 +91,7 @@ def settings_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Build the table of settings, one row per run.
 
     Columns: label, folder, freeze, adapter, source_language; METRIC_THIRD_first and METRIC_THIRD_last for ilo and
-    separability (first and last measured step); score ("accuracy", "loss" or ""), validation and test (source
+    separability (first and last measured step); score (of `SCORES`, or ""), validation and test (source
     language, last measured step), zero_shot (unweighted mean test
     score over all other languages). NaN where a run has no such rows.
     """

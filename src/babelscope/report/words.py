@@ -249,6 +249,7 @@ WORDS = {
         "share of neighbours", "Languages of the nearest neighbours (share of neighbours, 0 to 1)"
     ),
     "accuracy": Words("accuracy", "accuracy (0 to 1)"),
+    "f1": Words("F1", "F1 of spans of tagged words (0 to 1)"),
     "loss": Words("loss", "loss (nats)", unit_interval=False),
 }
 WORDS |= {name: Words(**said) for name, said in NEURON_WORDS.items()}

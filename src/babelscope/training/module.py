@@ -4,6 +4,7 @@ import inspect
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,12 +12,14 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Accuracy, MeanMetric, Metric
 
+from babelscope.data.objectives import IGNORED
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.models.trainable import named_parts
 from babelscope.training.alignment import ContrastiveTerm
 from babelscope.training.divergence import Divergence, refuse_non_finite_loss, refuse_non_finite_weights
 from babelscope.training.progress import is_last_step
+from babelscope.training.span_f1 import SpanF1, marks_spans
 
 Optimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
 Schedule = Callable[..., torch.optim.lr_scheduler.LRScheduler]
@@ -33,7 +36,9 @@ class FineTuner(pl.LightningModule):
         schedule: Makes the schedule from the optimizer and those of `num_warmup_steps` and `num_training_steps` that it
             takes.
         warmup: Share of all steps that warm up.
-        labels: Number of classes; None for language modelling, which is scored by its loss in nats per target.
+        labels: Number of classes of texts or words; None for language modelling, which is scored by its loss in nats
+            per target.
+        tags: Names of these classes, in order, where they are tags of words that may mark spans; see `marks_spans`.
         seed: With epoch and process, of dropout and masks, so that a resumed run is the one it would have been.
         family: Where the parts are, for a model type that is not known.
         alignment: Term to add to the loss, with its weight; it is logged as `alignment_loss`.
@@ -49,6 +54,7 @@ class FineTuner(pl.LightningModule):
         schedule: Schedule,
         warmup: float = 0.1,
         labels: int | None = None,
+        tags: Sequence[str] = (),
         seed: int = 0,
         family: Family | None = None,
         alignment: ContrastiveTerm | None = None,
@@ -63,9 +69,12 @@ class FineTuner(pl.LightningModule):
         # by default it would drop what is not a number, as if such a batch had not been
         self.losses = nn.ModuleDict({name: MeanMetric(nan_strategy="error") for name in self._scored()})
         self.divergence = Divergence()
-        self.accuracies = nn.ModuleDict(
-            {} if labels is None else {n: Accuracy(task="multiclass", num_classes=labels) for n in self._scored()}
-        )
+        self.scores = nn.ModuleDict()
+        if labels is not None:
+            accuracy = partial(Accuracy, task="multiclass", num_classes=labels, ignore_index=IGNORED)
+            self.scores["accuracy"] = nn.ModuleDict({name: accuracy() for name in self._scored()})
+        if marks_spans(tags):
+            self.scores["f1"] = nn.ModuleDict({name: SpanF1(tags) for name in self._scored()})
 
     def on_fit_start(self) -> None:
         """Train with dropout except in wholly frozen parts; `fit` would leave all in `from_pretrained`'s eval mode."""
@@ -150,7 +159,7 @@ class FineTuner(pl.LightningModule):
 
     def monitored(self, *, validated: bool) -> list[str]:
         """Name what a training logs, by which a callback may decide, with or without validation."""
-        scores = ["loss", *(["accuracy"] if self.accuracies else [])]
+        scores = ["loss", *self.scores]
         term = self.alignment is not None and self.alignment.weight != 0
         names = [f"validation_{score}/{self.source}" for score in scores] if validated else []
         return [*names, "train_loss", *(["alignment_loss"] if term else [])]
@@ -169,16 +178,16 @@ class FineTuner(pl.LightningModule):
     def _score(self, stage: str, language: str, batch: dict[str, Tensor]) -> None:
         output = self.model(**batch)
         key = "validation" if stage == "validation" else language
-        targets = int((batch["labels"] != -100).sum())
+        targets = int((batch["labels"] != IGNORED).sum())
         refuse_non_finite_loss(output.loss, self.trainer, f"{stage} in {language}")
         losses: Metric = self.losses[key]  # type: ignore[assignment]
         losses.update(output.loss.detach().float(), weight=targets)
         options: dict[str, Any] = {"on_step": False, "on_epoch": True, "add_dataloader_idx": False}
         self.log(f"{stage}_loss/{language}", losses, **options)
-        if key in self.accuracies:
-            accuracy: Metric = self.accuracies[key]  # type: ignore[assignment]
-            accuracy.update(output.logits.argmax(dim=-1), batch["labels"])
-            self.log(f"{stage}_accuracy/{language}", accuracy, **options)
+        for name, by_key in self.scores.items():
+            score: Metric = by_key[key]  # type: ignore[index]
+            score.update(output.logits.argmax(dim=-1), batch["labels"])
+            self.log(f"{stage}_{name}/{language}", score, **options)
 
 
 def _taken(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

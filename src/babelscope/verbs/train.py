@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from babelscope.data.corpora import Corpus
-from babelscope.data.tasks import Task, TaskCorpus, classification, label_names, lm, reads_segments
+from babelscope.data.tagging import is_tagged, tag_names
+from babelscope.data.tasks import Task, TaskCorpus, classification, label_names, lm, reads_segments, tagging
+from babelscope.models.families import Head
 from babelscope.models.fingerprint import frozen_fingerprint, weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.states import prepare
@@ -57,13 +59,14 @@ def main(cfg: DictConfig, folder: Path) -> None:
     watched = watched_corpora(partials)
     trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
     refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
-    labels = None if cfg.task.name == "lm" else label_names(train)
-    loaded = build_model(cfg, head="lm" if labels is None else "classification", labels=labels)
+    test = read(languages, split=cfg.task.test)
+    head, labels = _choose_head(cfg, train, validation, test)
+    loaded = build_model(cfg, head=head, labels=labels)
     data = TaskData(
-        _build_task(cfg, loaded, labels),
+        _build_task(cfg, loaded, head, labels or ()),
         train=train,
         validation=validation,
-        test=read(languages, split=cfg.task.test),
+        test=test,
         source=source,
         languages=languages,
         batch_size=cfg.task.batch_size,
@@ -77,6 +80,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         **steps,
         warmup=cfg.warmup,
         labels=None if labels is None else len(labels),
+        tags=(labels or ()) if head == "token_classification" else (),
         seed=cfg.seed,
         family=loaded.parts.family,
         alignment=None if alignment is None else alignment(tokenizer=loaded.tokenizer, parts=loaded.parts),
@@ -122,10 +126,21 @@ def _build_steps(cfg: DictConfig) -> dict[str, Any]:
     return {key: build(key, cfg[key]) for key in ("optimizer", "schedule")}
 
 
-def _build_task(cfg: DictConfig, loaded: Loaded, labels: tuple[str, ...] | None) -> Task:
-    """Build language modelling by the family's objective, or the choice among labels."""
+def _choose_head(cfg: DictConfig, train: TaskCorpus, *others: TaskCorpus) -> tuple[Head, tuple[str, ...] | None]:
+    """Choose the head by the task and what its examples are, and name what it tells apart."""
+    if cfg.task.name == "lm":
+        return "lm", None
+    if is_tagged(train):
+        return "token_classification", tag_names(train, *others)
+    return "classification", label_names(train)
+
+
+def _build_task(cfg: DictConfig, loaded: Loaded, head: Head, labels: tuple[str, ...]) -> Task:
+    """Build language modelling by the family's objective, or the choice among labels of texts or words."""
     config: Any = loaded.model.config
-    if labels is not None:
+    if head == "token_classification":
+        return tagging(loaded.tokenizer, labels, max_length=cfg.task.max_length)
+    if head == "classification":
         segments = reads_segments(loaded.tokenizer, config)
         return classification(loaded.tokenizer, labels, max_length=cfg.task.max_length, segments=segments)
     objective = loaded.parts.family.objective

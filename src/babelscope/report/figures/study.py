@@ -80,7 +80,7 @@ def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool 
 
     Args:
         grid: language x setting, the row "" for the source language.
-        score: "accuracy" or "loss".
+        score: what the task is scored by, such as "accuracy".
         own: what the row of the source language is called.
         change: whether the grid holds differences to the setting none.
     """
@@ -95,7 +95,7 @@ def draw_transfer_map(grid: pd.DataFrame, score: str, own: str, *, change: bool 
         ticks[plain(own)] = f"<b>{plain(shorten(own, BESIDE_BARS))}</b>"
     if change:
         bound = max(0.02, float(others.abs().max().max()))
-        # blue is better in both scores
+        # blue is better in every score
         colours = {"colorscale": DIVERGING, "zmin": -bound, "zmax": bound, "reversescale": down}
     else:
         colours = {"colorscale": SEQUENTIAL["alignment"], "reversescale": down}

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from babelscope.report.figures.marks import mark_of
 from babelscope.report.figures.names import BESIDE_BARS, shorten
 from babelscope.report.figures.style import MUTED, clean, draw, end_labels, fit_beside
-from babelscope.report.words import plain
+from babelscope.report.words import plain, words_of
 
 
 def draw_task(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
@@ -32,9 +32,9 @@ def draw_task(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
         )
         ends.append((plain(run), float(curve.iloc[-1]), colour))
     beside = fit_beside(list(rows["run"].unique()))
-    accuracy = metric.endswith("accuracy")
+    score = metric.rpartition("_")[2]
     last = int(curves.index.get_level_values("step").max())
-    high = 1.02 if accuracy else 1.08 * float(curves.max())
+    high = 1.02 if words_of(score).unit_interval else 1.08 * float(curves.max())
     return draw(
         traces,
         plain(title),
@@ -46,7 +46,7 @@ def draw_task(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
             "nticks": 6,
             "range": [-0.03 * last, 1.03 * last],
         },
-        yaxis={"range": [0, high], "title": {"text": "accuracy" if accuracy else "loss"}},
+        yaxis={"range": [0, high], "title": {"text": words_of(score).name}},
         annotations=end_labels(ends if beside else [], last, high, height=238, top=high),
     )
 
@@ -90,7 +90,7 @@ def draw_transfer(table: pd.DataFrame, sources: Mapping[str, str], score: str) -
             )
         )
     ticks = [_tick(language, source=language in set(sources.values())) for language in best_first.index]
-    axis = {"range": [0, 1.02]} if score == "accuracy" else {"rangemode": "tozero"}
+    axis = {"range": [0, 1.02]} if words_of(score).unit_interval else {"rangemode": "tozero"}
     return draw(
         traces,
         f"Test {score} in every language, at the last tested step",

@@ -1,9 +1,16 @@
 """Which way a score is better, and which scores speak for a study."""
 
+from babelscope.report.summary import SCORES
 from babelscope.report.words import words_of
 
 PRIMARY = ("mexa", "retrieval", "csls", "cka", "mutual_knn", "ilo")
 """Alignment scores that speak for a study, the first measured one first."""
+
+
+def rank_score(score: str) -> tuple[bool, int, str]:
+    """Sort task scores: the one that speaks for a task first, losses last."""
+    known = SCORES.index(score) if score in SCORES else len(SCORES)
+    return lower_is_better(score), known, score
 
 
 def lower_is_better(score: str) -> bool:

@@ -43,7 +43,7 @@ class Replicate:
     seed: str
     folder: Path
     score: str
-    """What the task is scored by: "accuracy" or "loss"; "" for an unfinished run."""
+    """What the task is scored by, such as "accuracy"; "" for an unfinished run."""
     tests: pd.Series
     """The last test score by language; empty for an unfinished run."""
     layers: pd.DataFrame

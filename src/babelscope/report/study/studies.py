@@ -20,7 +20,7 @@ class Study:
     model: str
     task: str
     score: str
-    """What the task is scored by: "accuracy" or "loss"."""
+    """What the task is scored by, such as "accuracy"."""
     runs: list[Replicate]
     """Finished runs: those that count."""
     left_out: list[Replicate]

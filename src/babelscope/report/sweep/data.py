@@ -12,7 +12,7 @@ from scipy import stats
 from babelscope.report.bidi import isolate
 from babelscope.report.figures.marks import COLOURS
 from babelscope.report.figures.style import SEQUENTIAL, clean
-from babelscope.report.study.directions import PRIMARY, direction_of, lower_is_better
+from babelscope.report.study.directions import PRIMARY, direction_of, lower_is_better, rank_score
 from babelscope.report.study.intervals import LEVEL
 from babelscope.report.study.replicates import sort_seeds, sort_settings
 from babelscope.report.sweep.runs import MOMENTS, PARTS, SweepRun, name_settings
@@ -35,7 +35,7 @@ def describe_sweep(runs: Sequence[SweepRun], jobs: Mapping[Path, Job], page: Pat
     )
     scores = sorted(
         {(run.task, score) for run in runs for score in run.tests},
-        key=lambda pair: (lower_is_better(pair[1]), pair),
+        key=lambda pair: (lower_is_better(pair[1]), pair[0], rank_score(pair[1])),
     )
     names: dict[str, list[str]] = {
         "models": sorted({run.model for run in runs}),

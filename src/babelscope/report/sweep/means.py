@@ -5,7 +5,7 @@ from math import nan
 
 import pandas as pd
 
-from babelscope.report.study.directions import lower_is_better
+from babelscope.report.study.directions import rank_score
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import sort_settings
 from babelscope.report.study.studies import shared_languages
@@ -23,7 +23,7 @@ def means_over_seeds(runs: Sequence[SweepRun]) -> pd.DataFrame:
     rows, runs = [], name_settings(runs)
     for task in sorted({run.task for run in runs}):
         done = [run for run in runs if run.task == task and run.finished]
-        named = sorted({score for run in done for score in run.tests}, key=lambda name: (lower_is_better(name), name))
+        named = sorted({score for run in done for score in run.tests}, key=rank_score)
         for score in named[:1]:
             tested = [run for run in done if score in run.tests]
             shared = shared_languages([(set(run.tests[score].index), run.source) for run in tested])

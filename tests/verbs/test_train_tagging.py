@@ -1,0 +1,82 @@
+"""`babelscope train` on tagged words, from files as others write them."""
+
+import json
+
+import pytest
+
+from babelscope.data.lab import lab_tagged
+from babelscope.models.load import load
+from babelscope.report.table import read_run
+from tests.models.tiny import save_checkpoint
+from tests.verbs.command import babelscope, refused
+
+CODES = {"eng_Latn": "en", "deu_Latn": "de"}
+SIZES = {"train": 24, "dev": 6, "test": 9}
+
+
+@pytest.fixture
+def overrides(somewhere):
+    checkpoint = save_checkpoint(somewhere.parent / "tiny", "bert", "lm")
+    return [
+        f"model.checkpoint={checkpoint}",
+        "task=tagging",
+        "languages.codes=[eng_Latn,rus_Cyrl]",
+        "task.languages=[deu_Latn]",
+        "sentences=12",
+        "metrics=ilo",
+        "metrics.ilo.k=2",
+        "metrics.ilo.threshold=1",
+        "trainer=smoke",
+        "logger=none",
+        "threads=1",
+        "output=run",
+    ]
+
+
+def sentences(code, part):
+    own = lab_tagged([code], part).examples(code)
+    yield from list(zip(own.words, own.tags, strict=True))[: SIZES[part]]
+
+
+def test_names_are_scored_by_f1_where_they_are_tested(overrides, somewhere):
+    for code, short in CODES.items():
+        for part in SIZES:
+            said = [
+                "\n".join(f"{word}\t{'B-PER' if tag == 'agent' else 'O'}" for word, tag in zip(*each, strict=True))
+                for each in sentences(code, part)
+            ]
+            (somewhere / f"{short}_{part}.iob2").write_text("\n\n".join(said))
+    ended = babelscope("train", *overrides, 'task.corpus.file="{language}_{split}.iob2"')
+    assert ended.code == 0, ended.err
+    assert "f1" in ended.out
+    rows = read_run(somewhere / "run").rows
+    for score in ("f1", "accuracy", "loss"):
+        assert set(rows.loc[rows["metric"] == f"test_{score}", "language"]) == {"eng_Latn", "deu_Latn"}
+    kept = load(somewhere / "run" / "model", head="token_classification", new_head=False)
+    assert kept.model.config.id2label == {0: "B-PER", 1: "O"}
+    assert "Test f1 in every language" in (somewhere / "run" / "report.html").read_text()
+
+
+def test_other_tags_are_scored_by_accuracy(overrides, somewhere):
+    for code in CODES:
+        for part in SIZES:
+            rows = [{"tokens": words, "upos": tags} for words, tags in sentences(code, part)]
+            (somewhere / f"{code}.{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = (*overrides, 'task.corpus.file="{language}.{split}.jsonl"', "adapter=lora")
+    ended = babelscope("train", *given)
+    assert ended.code == 0, ended.err
+    rows = read_run(somewhere / "run").rows
+    assert set(rows.loc[rows["language"] == "deu_Latn", "metric"]) == {"test_accuracy", "test_loss"}
+    assert "already" in babelscope("train", *given).out
+    probe = babelscope(
+        "probe", "model.checkpoint=run", "sentences=12", "metrics=ilo", "metrics.ilo.threshold=1", "output=scored"
+    )
+    assert probe.code == 0, probe.err
+
+
+def test_what_is_no_tagged_text_is_refused_in_a_line(overrides, somewhere):
+    (somewhere / "eng.txt").write_text("Ada X\nran\n")
+    assert "task.corpus.file" in refused("train", *overrides)
+    wrong = refused("train", *overrides, 'task.corpus.file="{language}.txt"', "task.languages=[eng_Latn]")
+    assert "got 1 columns in" in wrong
+    assert not (somewhere / "run").exists()
