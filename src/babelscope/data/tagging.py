@@ -1,6 +1,6 @@
 """Tagged words as tokens: the first token of a word carries its tag, and the others carry none."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -74,13 +74,9 @@ def encode_tagged(
     with naming_sentences([language], examples.ids):
         languages = [language] * len(examples.texts)
         found = encode(examples.texts, tokenizer, max_length=max_length, languages=languages, spans=True)
-    # a token of the blank before a word has, at the beginning of a text, the place of the character after it
-    blank = {
-        token for token in {token for one in found for token in one.ids} if not str(tokenizer.decode([token])).strip()
-    }
     rows = []
     for key, encoding, words, own in zip(examples.ids, found, examples.words, examples.tags, strict=True):
-        labels = _labels(encoding, words, [number[name] for name in own], blank)
+        labels = _labels(encoding, words, [number[name] for name in own])
         if all(label == IGNORED for label in labels):
             raise ValueError(
                 f"Expected a token of a word in every text, but sentence {key!r} in {language} has none; remove it"
@@ -89,16 +85,19 @@ def encode_tagged(
     return rows
 
 
-def _labels(encoding: Encoding, words: Sequence[str], numbers: Sequence[int], blank: Collection[int]) -> list[int]:
-    """Put the number of each word at the first token that has a character of it, and not of a word before."""
+def _labels(encoding: Encoding, words: Sequence[str], numbers: Sequence[int]) -> list[int]:
+    """Put the number of each word where Hugging Face's `word_ids` first have it.
+
+    That is at the first token that has a character of it or is the blank before it, and is not a word's before.
+    """
     ends = [length - 1 for length in accumulate(1 + len(word) for word in words)]  # a blank after each
     labels, place = [IGNORED] * len(encoding.ids), 0
     for i, (start, end) in enumerate(encoding.spans or ()):
-        if encoding.special[i] or start == end or encoding.ids[i] in blank:
+        if encoding.special[i] or start == end:
             continue
         while place < len(words) and ends[place] <= start:  # it had no token of its own
             place += 1
-        if place < len(words) and ends[place] - len(words[place]) < end:
+        if place < len(words) and ends[place] - len(words[place]) - 1 < end:
             labels[i] = numbers[place]
             place += 1
     return labels
