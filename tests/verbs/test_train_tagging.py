@@ -54,7 +54,7 @@ def test_names_are_scored_by_f1_where_they_are_tested(overrides, somewhere):
         assert set(rows.loc[rows["metric"] == f"test_{score}", "language"]) == {"eng_Latn", "deu_Latn"}
     kept = load(somewhere / "run" / "model", head="token_classification", new_head=False)
     assert kept.model.config.id2label == {0: "B-PER", 1: "O"}
-    assert "Test f1 in every language" in (somewhere / "run" / "report.html").read_text()
+    assert "Test F1 in every language" in (somewhere / "run" / "report.html").read_text()
 
 
 def test_other_tags_are_scored_by_accuracy(overrides, somewhere):

@@ -45,7 +45,8 @@ def _score(runs: Sequence[Run], table: pd.DataFrame, name: str) -> Card | None:
     score = str(ranked["score"].iloc[0])
     ranked = ranked.sort_values(name, ascending=score == "loss", kind="stable")
     best, others = ranked.iloc[0], ranked.iloc[1:4]
-    what = f"mean zero-shot {score}" if name == "zero_shot" else f"test {score} in {isolate(best['source_language'])}"
+    called = words_of(score).name
+    what = f"mean zero-shot {called}" if name == "zero_shot" else f"test {called} in {isolate(best['source_language'])}"
     rest = ", ".join(f"{isolate(row['label'])} {row[name]:.2f}" for _, row in others.iterrows())
     notes = [f"with {isolate(best['label'])}" + (f" ({rest})" if rest else "")] if len(known) > 1 else []
     notes += [f"tested otherwise and not ranked with it: {shorten(apart)}"] if apart else []

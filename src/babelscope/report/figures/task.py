@@ -93,10 +93,10 @@ def draw_transfer(table: pd.DataFrame, sources: Mapping[str, str], score: str) -
     axis = {"range": [0, 1.02]} if words_of(score).unit_interval else {"rangemode": "tozero"}
     return draw(
         traces,
-        f"Test {score} in every language, at the last tested step",
+        f"Test {words_of(score).name} in every language, at the last tested step",
         height=84 + 19 * len(names),
         margin={"l": 132},
-        xaxis={"title": {"text": score}, **axis},
+        xaxis={"title": {"text": words_of(score).name}, **axis},
         yaxis={
             "autorange": "reversed",
             "showgrid": False,
