@@ -2,6 +2,7 @@ import pytest
 
 from babelscope.data import Corpus
 from babelscope.data.corpora import read
+from babelscope.data.lab import lab_tagged
 
 
 def corpus(n: int = 10, **changes) -> Corpus:
@@ -80,3 +81,8 @@ def test_a_corpus_is_read_by_its_loader_and_cut_to_what_there_is():
     assert asked == [(["eng_Latn", "deu_Latn"], "dev")]
     assert read(loader, ["eng_Latn"], "dev", sentences=4, seed=1).ids == corpus().subset(4, seed=1).ids
     assert len(read(loader, ["eng_Latn"], "dev", sentences=99)) == 10
+
+
+def test_examples_of_each_languages_own_are_no_parallel_text():
+    with pytest.raises(ValueError, match=r"parallel text, but lab has examples .*task\.parallel='\$\{corpus\}'"):
+        read(lab_tagged, ["eng_Latn"], "dev")

@@ -74,6 +74,15 @@ def test_other_tags_are_scored_by_accuracy(overrides, somewhere):
     assert probe.code == 0, probe.err
 
 
+@pytest.mark.parametrize("more", ["setting=guard", "alignment=contrast"])
+def test_parallel_text_beside_it_is_that_of_the_probes(more, overrides, somewhere):
+    given = [each for each in overrides if not each.startswith(("task", "languages"))]
+    tagged = ("task=lab_tagging", "languages.codes=[eng_Latn,rus_Cyrl,deu_Latn]", "corpus.split=test")
+    ended = babelscope("train", *given, *tagged, more)
+    assert ended.code == 0, ended.err
+    assert (read_run(somewhere / "run").rows["metric"] == "test_accuracy").sum() == 3
+
+
 def test_what_is_no_tagged_text_is_refused_in_a_line(overrides, somewhere):
     (somewhere / "eng.txt").write_text("Ada X\nran\n")
     assert "task.corpus.file" in refused("train", *overrides)

@@ -125,5 +125,14 @@ def read(
         split: a split name of the loader.
         sentences: how many at most, the same in every language; None keeps all.
         seed: seed of the choice.
+
+    Raises:
+        ValueError: if the loader's text is not parallel, or it lacks a language or the split.
     """
-    return corpus(list(languages), split=split).subset(sentences, seed=seed)
+    found = corpus(list(languages), split=split)
+    if not isinstance(found, Corpus):
+        raise ValueError(
+            f"Expected parallel text, but {found.name} has examples of each language's own; give the text of the "
+            "probes, by task.parallel='${corpus}', or other parallel text"
+        )
+    return found.subset(sentences, seed=seed)
