@@ -42,11 +42,18 @@ def test_universal_dependencies_by_their_words(tmp_path):
         ("two.txt", "Ada B-PER\nran O\n\n\n# O\n\n"),
         ("tabs.tsv", "Ada\tB-PER\r\nran\tO\r\n\r\n#\tO\r\n"),
         ("wikiann", "en:Ada\tB-PER\nen:ran\tO\n\nen:#\tO\n"),
+        ("multiconer.conll", "# id 1\tdomain=en\nAda _ _ B-PER\nran _ _ O\n\n# id 2 domain=en\n# _ _ O\n"),
+        ("ontonotes.conll", "#begin document (x); part 000\nAda B-PER\nran O\n\n# O\n#end document\n"[:-14]),
         ("comments.bio", "# id = 1\nAda\tx\tB-PER\nran\tx\tO\n\n# id = 2\n#\tx\tO"),
     ],
 )
 def test_a_word_per_line(name, text, tmp_path):
     assert read_conll(written(tmp_path, name, text)) == [(("Ada", "ran"), ("B-PER", "O")), (("#",), ("O",))]
+
+
+def test_blanks_that_are_part_of_a_word(tmp_path):
+    file = written(tmp_path, "x.txt", "10\u00a0000 NUM\n\u3000 PUNCT\n \t\nftp://a X\n")
+    assert read_conll(file) == [(("10\u00a0000", "\u3000"), ("NUM", "PUNCT")), (("ftp://a",), ("X",))]
 
 
 def test_columns_are_chosen_by_number(tmp_path):
@@ -62,9 +69,19 @@ def test_a_colon_is_no_language_unless_all_words_have_it(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "columns", "message"),
     [
-        ("a.txt", "Ada X\nran\n", {}, r"columns 1 and last, but got 1 columns in .*a\.txt, line 2; correct"),
-        ("a.txt", "Ada X\n", {"tags": 3}, r"columns 1 and 3, but got 2 columns in .*line 1"),
+        (
+            "a.txt",
+            "Ada X\nran\n",
+            {},
+            r"Expected 2 columns separated by blanks, but got 1 in .*a\.txt, line 2; correct this line",
+        ),
+        ("a.txt", "Ada X\n", {"tags": 3}, r"columns 1 and 3, but there are 2 columns in .*line 1; correct task"),
         ("a.tsv", "Ada\tX\n\tY\n", {}, r"one of them is empty in .*a\.tsv, line 2; fill it"),
+        ("a.txt", "Ada X Y B-PER\nNew York X O\nin O\n", {}, r"Expected 4 columns .* got 2 in .*line 3"),
+        ("a.txt", "Ada X\n", {"words": 2}, r"columns 2 and last, but there are 2 columns"),
+        ("a.txt", "en:Ada X\nen: Y\n", {}, r"a word after every 'en:' in .*a\.txt"),
+        ("a.conllu", "1\tAda\tNOUN\n", {}, r"Expected 10 columns separated by tabs, but got 3 in .*line 1"),
+        ("a.conllu", UD.replace("1.1\t", "1a\t"), {}, r"Expected the number of a word .*got '1a' in .*line 13"),
         ("a.txt", "\n\n", {}, r"Expected sentences of a word per line in .*a\.txt, but found none"),
         ("a.txt", "Ada X\n", {"tags": "upos"}, r"`task\.corpus\.tags` to be the number of a column.*got 'upos'"),
         ("a.conllu", UD, {"words": "word"}, r"`task\.corpus\.words` to be one of id, form, .*or the number.*'word'"),

@@ -31,7 +31,14 @@ def saved(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "file", ["arrow/{language}/{split}", "{language}.{split}.parquet", "{language}.{split}.jsonl", "e*.{split}.txt"]
+    "file",
+    [
+        "arrow/{language}/{split}",
+        "ar*/{language}/{split}",
+        "{language}.{split}.parquet",
+        "{language}.{split}.jsonl",
+        "e*.{split}.txt",
+    ],
 )
 def test_every_format_gives_the_same(file, saved):
     found = tagged(["eng_Latn"], "train", file=saved / file).examples("eng_Latn")
@@ -45,16 +52,19 @@ def test_numbers_of_tags_get_names_where_some_are_given(saved):
     given = {"file": saved / "{language}.{split}.json", "split": "numbers"}
     assert tagged(["eng_Latn"], **given).examples("eng_Latn").tags == (("1", "2", "0"), ("0",), ("0", "0", "1"))
     assert tagged(["eng_Latn"], **given, names=NAMES).examples("eng_Latn").tags == TAGS
-    with pytest.raises(ValueError, match=r"numbers below 2, but got 2 in .*row 1"):
+    with pytest.raises(ValueError, match=r"numbers below 2, .*but got '2' in .*numbers\.json"):
         tagged(["eng_Latn"], **given, names=NAMES[:2])
 
 
 def test_universal_dependencies_as_they_are_unpacked(tmp_path):
+    filler = 6 * "\t_" + "\n"
     for tree, short in (("German-GSD", "de_gsd"), ("German-HDT", "de_hdt"), ("Tamil-TTB", "ta_ttb")):
         folder = tmp_path / f"UD_{tree}"
         folder.mkdir()
         for part in ("train", "dev"):
-            (folder / f"{short}-ud-{part}.conllu").write_text(f"1\t{short}\t_\tX\n2\t{part}\t_\tY\n")
+            (folder / f"{short}-ud-{part}.conllu").write_text(
+                "".join(f"{i}\t{word}\t_\tX{filler}" for i, word in enumerate((short, part), start=1))
+            )
     file = tmp_path / "UD_*" / "{language}-ud-{split}.conllu"
     codes = {"deu_Latn": "de_gsd", "tam_Taml": "ta_ttb"}
     found = tagged(["deu_Latn", "tam_Taml"], "validation", file=file, codes=codes)
@@ -79,6 +89,25 @@ def test_a_subset_keeps_words_and_tags_together(saved):
     assert few.examples("eng_Latn").words == tuple(ADA[i] for i in kept)
     assert few.examples("eng_Latn").tags == tuple(TAGS[i] for i in kept)
     assert few.fingerprint() != whole.fingerprint()
+    lines = saved / "eng.train.jsonl"
+    lines.write_text(lines.read_text().replace("I-PER", "I-LOC"))
+    assert tagged(["eng_Latn"], "train", file=lines.with_name("{language}.{split}.jsonl")).fingerprint() != (
+        whole.fingerprint()
+    )
+
+
+@pytest.mark.parametrize("name", ["eng.train", "eng/train"])
+def test_files_have_the_names_that_their_authors_gave_them(name, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("en:Ada B-PER\nen:ran O\n")
+    file = tmp_path / name.replace("eng", "{language}").replace("train", "{split}")
+    assert tagged(["eng_Latn"], "train", file=file).texts == {"eng_Latn": ("Ada ran",)}
+
+
+@pytest.mark.parametrize("names", ["OBI", 3, [0, 1, 2], ["O", "B-PER", None]])
+def test_names_of_tags_are_a_list_of_names(names, saved):
+    with pytest.raises(ValueError, match=r"Expected `task\.corpus\.names` to be a list of names of tags, but got"):
+        tagged(["eng_Latn"], "numbers", file=saved / "{language}.{split}.json", names=names)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +119,7 @@ def test_a_subset_keeps_words_and_tags_together(saved):
         ({"tokens": ["a"], "tags": [None]}, r"Expected names of tags, but got None in .*row 1"),
         ({"tokens": ["a"], "tag": ["X"]}, r"column of tags to be one of tags, ner_tags, .* has tokens, tag; set task"),
         ({"tokens": [], "tags": []}, r"lists of words"),
+        ({"tokens": ["a"], "tags": [True]}, r"Expected names of tags, but got True"),
     ],
 )
 def test_rows_that_are_no_tagged_words_are_named(row, message, tmp_path):

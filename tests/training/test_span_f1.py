@@ -28,6 +28,8 @@ def scored(said, right, tags=TAGS):
         ("B-PER L-PER U-LOC I-LOC", [(0, 2, "PER"), (2, 3, "LOC"), (3, 4, "LOC")]),
         ("B-a-b I-a-b", [(0, 2, "a-b")]),
         ("O O", []),
+        ("B I O B B", [(0, 2, ""), (3, 4, ""), (4, 5, "")]),
+        ("I-PER S-PER I-PER U-PER", [(0, 1, "PER"), (1, 2, "PER"), (2, 3, "PER"), (3, 4, "PER")]),
     ],
 )
 def test_spans(tags, found):
@@ -79,7 +81,9 @@ def test_counts_add_over_batches_and_what_is_no_word_is_left_out():
         (("O", "S-PER", "U-x"), True),
         (("NOUN", "VERB"), False),
         (("O", "NOUN"), False),
-        (("O", "B"), False),
+        (("O", "B", "I"), True),
+        (("O", "B-PER", "B-"), False),
+        (("O", "B-PER", "PAD"), False),
         (("O", "O-PER"), False),
         (("O",), False),
         ((), False),

@@ -23,7 +23,7 @@ def read_examples(
     pattern: str,
     read: Read,
     *,
-    endings: Collection[str],
+    endings: Collection[str] | None,
     codes: Mapping[str, str] | None,
     name: str,
 ) -> LabelledCorpus:
@@ -36,7 +36,7 @@ def read_examples(
         pattern: a path; {language} and {split} are replaced by their names in paths, and a star stands for any part of
             a name where one path is meant.
         read: reads one file.
-        endings: of files.
+        endings: of files; None takes any, and folders.
         codes: names by FLORES code in paths, where `find_names` does not find them.
         name: name of the corpus in errors.
 

@@ -3,26 +3,26 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from babelscope.data.patterns import names_in
+from babelscope.data.patterns import names_in, only_path
 from babelscope.data.table_files import READERS
 
 VALIDATION = ("dev", "validation", "valid", "val")
 """Names of one split."""
 
 
-def files_of_splits(pattern: Path, endings: Collection[str] = tuple(READERS)) -> dict[str, Path]:
+def files_of_splits(pattern: Path, endings: Collection[str] | None = tuple(READERS)) -> dict[str, Path]:
     """Find the file of each split, where the pattern has {split}: train, validation and test first, others by name.
 
     Args:
         pattern: a path with {split} in it.
-        endings: of files; a pattern without any of them is one of folders that `datasets` saved.
+        endings: of files; a pattern without any of them is one of folders that `datasets` saved. None takes both.
 
     Raises:
         FileNotFoundError: if there is none.
     """
     paths = {name: Path(str(pattern).replace("{split}", name)) for name in names_in(pattern, "split")}
-    is_file = pattern.suffix.lower() in endings
-    found = {name: path for name, path in paths.items() if path.is_dir() != is_file}
+    is_file = endings is None or pattern.suffix.lower() in endings
+    found = {name: path for name, path in paths.items() if endings is None or only_path(path).is_dir() != is_file}
     if not found:
         raise FileNotFoundError(f"Expected a table for each split, but found none at {pattern}; correct the path")
     usual = ("train", *VALIDATION, "test")

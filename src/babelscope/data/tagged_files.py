@@ -13,7 +13,7 @@ from babelscope.data.table_files import READERS
 WORDS = ("tokens", "words")
 TAGS = ("tags", "ner_tags", "upos", "pos_tags", "labels")
 """Usual names of the columns of tables, the first that is there."""
-_TABLES = tuple(kind for kind in READERS if kind not in (".csv", ".tsv"))
+_TABLES = tuple(kind for kind in READERS if kind != ".tsv")
 
 
 def tagged(
@@ -38,7 +38,7 @@ def tagged(
         words: the column of words, by its name or, in files of a word per line, counted from 1; None is the usual one:
             form, the first, or `WORDS`.
         tags: the column of tags; None is the usual one: upos, the last, or `TAGS`.
-        names: of tags that a table has as numbers from 0; None takes those that `datasets` saved with them.
+        names: of tags that are numbers from 0; None takes those that `datasets` saved with them, if it did.
         codes: names by FLORES code in paths, where `find_names` does not find them.
         name: name of the corpus in errors.
 
@@ -48,6 +48,9 @@ def tagged(
     """
     if file is None:
         raise ValueError("Expected `task.corpus.file` to be a file of tagged words, but got None; set it")
+    listed = isinstance(names, Sequence) and not isinstance(names, str)
+    if names is not None and not (listed and all(isinstance(one, str) and one for one in names)):
+        raise ValueError(f"Expected `task.corpus.names` to be a list of names of tags, but got {names!r}; correct it")
     pattern = str(Path(file).expanduser())
     if "{language}" not in pattern and len(languages) > 1:
         raise ValueError(
@@ -56,11 +59,11 @@ def tagged(
         )
 
     def read(path: Path, inside: Sequence[str]) -> Mapping[str, Examples]:
-        by_line = path.suffix.lower() in conll.ENDINGS and not path.is_dir()
-        found = conll.read_conll(path, words, tags) if by_line else _read_table(path, words, tags, names)
-        return dict.fromkeys(inside, tagged_examples(found))
+        table = path.is_dir() or path.suffix.lower() in _TABLES
+        found = _read_table(path, words, tags) if table else conll.read_conll(path, words, tags)
+        return dict.fromkeys(inside, tagged_examples(_named(found, names, path)))
 
-    return read_examples(languages, split, pattern, read, endings=(*conll.ENDINGS, *_TABLES), codes=codes, name=name)
+    return read_examples(languages, split, pattern, read, endings=None, codes=codes, name=name)
 
 
 def tagged_examples(sentences: Sequence[conll.Sentence]) -> Examples:
@@ -70,18 +73,32 @@ def tagged_examples(sentences: Sequence[conll.Sentence]) -> Examples:
     return Examples(ids, tuple(" ".join(words) for words in own), words=own, tags=given)
 
 
-def _read_table(
-    path: Path, words: str | int | None, tags: str | int | None, names: Sequence[str] | None
-) -> list[conll.Sentence]:
+def _named(found: list[conll.Sentence], names: Sequence[str] | None, path: Path) -> list[conll.Sentence]:
+    """Give numbered tags their names."""
+    if names is None:
+        return found
+    number = {str(i): name for i, name in enumerate(names)}
+    unknown = sorted({tag for _, tags in found for tag in tags} - number.keys())
+    if unknown:
+        raise ValueError(
+            f"Expected tags that are numbers below {len(number)}, as task.corpus.names has names, but got "
+            f"{unknown[0]!r} in {path}; correct it, or write null"
+        )
+    return [(words, tuple(number[tag] for tag in tags)) for words, tags in found]
+
+
+def _read_table(path: Path, words: str | int | None, tags: str | int | None) -> list[conll.Sentence]:
     if path.suffix.lower() == ".csv" and not path.is_dir():
         raise ValueError(
             f"Expected tagged words in a format with lists (JSON lines, Parquet, or a folder that datasets saved) or "
-            f"with a word per line ({', '.join(conll.ENDINGS)}), but got {path}; convert it"
+            f"with a word per line (.conllu, .tsv, .txt), but got {path}; convert it"
         )
     rows = numbered_rows(path)
     first = rows[0][1]
     columns = (_find(words, WORDS, first, path, "words"), _find(tags, TAGS, first, path, "tags"))
-    known = _class_names(path, columns[1]) if names is None else names
+    if columns[0] == columns[1]:
+        raise ValueError(f"Expected another column of tags than of words, but both are {columns[0]!r}; correct one")
+    known = _class_names(path, columns[1])
     return [_sentence(row, columns, path, known) for row in rows]
 
 
@@ -99,12 +116,8 @@ def _sentence(numbered: Numbered, columns: tuple[str, str], path: Path, names: S
     number, row = numbered
     own, given = (row.get(column) or [] for column in columns)
     lists = all(isinstance(cell, list | tuple) for cell in (own, given))
-    if (
-        not lists
-        or not own
-        or len(own) != len(given)
-        or not all(isinstance(word, str) and word.strip() for word in own)
-    ):
+    words = lists and own and all(isinstance(word, str) and word.strip() for word in own)
+    if not words or len(own) != len(given):
         raise ValueError(
             f"Expected lists of words as {columns[0]!r} and of as many tags as {columns[1]!r}, but got {own!r:.60} and "
             f"{given!r:.60} in {path}, row {number}; correct it, or remove this row"
@@ -115,7 +128,7 @@ def _sentence(numbered: Numbered, columns: tuple[str, str], path: Path, names: S
 def _name(tag: Any, names: Sequence[str] | None, path: Path, number: int) -> str:
     if isinstance(tag, str) and tag.strip():
         return tag.strip()
-    if not isinstance(tag, int) or (names is not None and not 0 <= tag < len(names)):
+    if not isinstance(tag, int) or isinstance(tag, bool) or (names is not None and not 0 <= tag < len(names)):
         among = "" if names is None else f", or numbers below {len(names)}"
         raise ValueError(f"Expected names of tags{among}, but got {tag!r} in {path}, row {number}; correct it")
     return str(tag) if names is None else names[tag]

@@ -1,5 +1,6 @@
 """Tagged words as tokens: the first token of a word carries its tag, and the others carry none."""
 
+import logging
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -11,6 +12,8 @@ from babelscope.data.corpora import Corpus
 from babelscope.data.encoding import Encoding, attention_mask, encode, naming_sentences, pad, pad_id
 from babelscope.data.labelled import LabelledCorpus
 from babelscope.data.objectives import IGNORED, Example
+
+logger = logging.getLogger(__name__)
 
 
 class TaggedWords:
@@ -59,7 +62,8 @@ def encode_tagged(
 ) -> list[dict[str, Any]]:
     """Tokenize the texts of one language (N), each with a label for every token.
 
-    Words that a long text is cut before, or that a tokenizer gives no token of their own, have no label.
+    Words that a long text is cut before, or that a tokenizer gives no token of their own, have no label; a warning
+    counts them.
 
     Raises:
         ValueError: if the words are not tagged, a tag is not among those given, or no word of a text has a token.
@@ -72,8 +76,9 @@ def encode_tagged(
     if unknown:
         raise ValueError(f"Expected the tags {', '.join(tags)} in {text.name!r}, but got {unknown[0]!r} in {language}")
     with naming_sentences([language], examples.ids):
-        languages = [language] * len(examples.texts)
-        found = encode(examples.texts, tokenizer, max_length=max_length, languages=languages, spans=True)
+        texts = [" ".join(words) for words in examples.words]
+        languages = [language] * len(texts)
+        found = encode(texts, tokenizer, max_length=max_length, languages=languages, spans=True)
     rows = []
     for key, encoding, words, own in zip(examples.ids, found, examples.words, examples.tags, strict=True):
         labels = _labels(encoding, words, [number[name] for name in own])
@@ -82,6 +87,17 @@ def encode_tagged(
                 f"Expected a token of a word in every text, but sentence {key!r} in {language} has none; remove it"
             )
         rows.append({"input_ids": encoding.ids, "labels": labels})
+    total = sum(map(len, examples.words))
+    missed = total - sum(label != IGNORED for row in rows for label in row["labels"])
+    if missed:
+        logger.warning(
+            "%d of %d words in %s are not trained on or scored: they lie beyond %d tokens, or the tokenizer has none "
+            "for them; raise task.max_length where that is the reason.",
+            missed,
+            total,
+            language,
+            max_length,
+        )
     return rows
 
 

@@ -112,9 +112,10 @@ def load(
         beside = found.local and found.adapter.samefile(found.name_or_path)
         alone = "move its adapter_config.json away" if beside else f"load the base checkpoint {found.name_or_path}"
         possible = " or ".join(dict.fromkeys((found.adapter_head, "base")))
+        only = ", or, to find regions of neurons only, ablation=null" if head == "lm" else ""
         raise ValueError(
             f"Expected `head` (chosen by `task`) to be {possible} for the adapter in {found.adapter}, which was "
-            f"trained with it, but got {head}; choose one of these, or {alone}."
+            f"trained with it, but got {head}; choose one of these, or {alone}{only}."
         )
     own = head if found.adapter is None else found.adapter_head
     with _quiet(found.local):

@@ -36,6 +36,18 @@ def refuse_unknown_monitors(callbacks: Mapping[str, pl.Callback], logged: Sequen
                 f"Expected `callbacks.{key}.monitor` to be one of {', '.join(logged)}{nothing}, but got "
                 f"{callback.monitor!r}; correct it, or leave `{key}` out of `callbacks`."
             )
+        _refuse_wrong_way(key, callback)
+
+
+def _refuse_wrong_way(key: str, callback: EarlyStopping) -> None:
+    """Refuse to stop while a score gets better."""
+    score = callback.monitor.partition("/")[0].rpartition("_")[2]
+    way = "min" if score == "loss" else "max"
+    if score in ("accuracy", "f1", "loss") and callback.mode != way:
+        raise ValueError(
+            f"Expected `callbacks.{key}.mode` to be {way} for {callback.monitor}, or training would stop as it gets "
+            f"better, but got {callback.mode}; write callbacks.{key}.mode={way}."
+        )
 
 
 def refuse_unmeasured_monitors(trainer: pl.Trainer, pl_module: pl.LightningModule, measured: Collection[str]) -> None:

@@ -9,27 +9,31 @@ from torchmetrics import Metric
 
 from babelscope.data.objectives import IGNORED
 
-_TAG = re.compile(r"([BIOESLU])(?:-(.+))?")
+_TAG = re.compile(r"O|[BIESLU](-.+)?")
 _BEGINS, _ENDS = "BSU", "ESLU"
 Span = tuple[int, int, str]
 """First word, the one after the last, and the kind of span."""
 
 
 def marks_spans(tags: Sequence[str]) -> bool:
-    """Return whether tags mark spans: O outside of any, B-KIND or I-KIND inside (or E, S, L, U)."""
-    found = [_TAG.fullmatch(tag) for tag in tags]
-    return any(tag != "O" for tag in tags) and all(one and (one[1] == "O") == (one[2] is None) for one in found)
+    """Return whether tags mark spans: O outside of any, inside B-KIND or I-KIND (or E, S, L, U), or these letters."""
+    return not odd_tags(tags) and any(tag != "O" for tag in tags)
+
+
+def odd_tags(tags: Sequence[str]) -> list[str]:
+    """List the tags that mark no span, where others do."""
+    return [tag for tag in tags if not _TAG.fullmatch(tag)]
 
 
 def spans(tags: Sequence[str]) -> Iterator[Span]:
     """Find the spans of a sentence, where a tag of the inside may begin one, as in IOB1 and in what models say."""
-    start, kind, before = 0, "", "O"
+    start, kind, before = 0, None, "O"
     for i, tag in enumerate([*tags, "O"]):
         mark, _, own = tag.partition("-")
-        if kind and (mark == "O" or mark in _BEGINS or own != kind or before in _ENDS):
+        if kind is not None and (mark == "O" or mark in _BEGINS or own != kind or before in _ENDS):
             yield start, i, kind
-            kind = ""
-        if mark != "O" and not kind:
+            kind = None
+        if mark != "O" and kind is None:
             start, kind = i, own
         before = mark
 

@@ -1,5 +1,6 @@
 """`babelscope train`: fine-tune on one language and score every layer at every validation epoch."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from babelscope.training.data import TaskData
 from babelscope.training.interrupt import exit_by_signal
 from babelscope.training.layer_scores import LayerScores
 from babelscope.training.module import FineTuner
+from babelscope.training.span_f1 import odd_tags
 from babelscope.verbs.config.building import (
     begin,
     build,
@@ -42,6 +44,8 @@ from babelscope.verbs.folder.resumed import refuse_other_data
 from babelscope.verbs.mirror.logger import mirrored
 from babelscope.verbs.terminal.console import first_columns, print_trainable
 from babelscope.verbs.terminal.training import show_training
+
+logger = logging.getLogger(__name__)
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -99,6 +103,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     manifest: dict[str, Any] = {}
     if trainer.is_global_zero:
         texts = {**trained, "task.validation": validation, **watched}  # what is tested is read but once
+        if head == "token_classification":  # but its tags are among the classes
+            texts["task.test"] = test
         manifest = _manifest(cfg, loaded, probed, texts)
         if last is not None:
             refuse_other_data(folder, manifest)
@@ -131,7 +137,11 @@ def _choose_head(cfg: DictConfig, train: TaskCorpus, *others: TaskCorpus) -> tup
     if cfg.task.name == "lm":
         return "lm", None
     if is_tagged(train):
-        return "token_classification", tag_names(train, *others)
+        tags = tag_names(train, *others)
+        odd = odd_tags(tags)
+        if odd and 2 * len(odd) < len(tags):
+            logger.warning("F1 over spans is not scored, because %s marks no span; correct it if it should.", odd[0])
+        return "token_classification", tags
     return "classification", label_names(train)
 
 

@@ -50,7 +50,8 @@ def lab_tagged(languages: Sequence[str], split: str, *, train: int = 700, seed: 
         pairs = [words_of(sequence[i], language) for i in positions]
         words = [(begin(own[0][1]), *(word for _, word in own[1:])) for own in pairs]
         own = tagged_examples(list(zip(words, [tuple(slot for slot, _ in one) for one in pairs], strict=True)))
-        found[language] = replace(own, ids=tuple(map(_name, positions)))
+        texts = tuple(render(sequence[i], language) for i in positions)  # to be known as what is measured elsewhere
+        found[language] = replace(own, ids=tuple(map(_name, positions)), texts=texts)
     return LabelledCorpus("lab", found)
 
 

@@ -23,9 +23,10 @@ def means_over_seeds(runs: Sequence[SweepRun]) -> pd.DataFrame:
     rows, runs = [], name_settings(runs)
     for task in sorted({run.task for run in runs}):
         done = [run for run in runs if run.task == task and run.finished]
-        named = sorted({score for run in done for score in run.tests}, key=rank_score)
-        for score in named[:1]:
-            tested = [run for run in done if score in run.tests]
+        # runs of one task may be scored differently, such as by F1 and accuracy for spans and other tags
+        scored = {id(run): min(run.tests, key=rank_score) for run in done if run.tests}
+        for score in sorted(set(scored.values()), key=rank_score):
+            tested = [run for run in done if scored.get(id(run)) == score]
             shared = shared_languages([(set(run.tests[score].index), run.source) for run in tested])
             for run in tested:
                 values = run.tests[score]
