@@ -26,6 +26,7 @@ from transformers.utils import logging
 from babelscope.models.checkpoint import Checkpoint, resolve_checkpoint, unreadable
 from babelscope.models.families import Family, Head, family_of
 from babelscope.models.freeze import freeze as freeze_parts
+from babelscope.models.old_head import CLASSES, CLASSIFIERS, begin_classifier, has_other_classifier
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
 from babelscope.models.raw_config import (
@@ -123,7 +124,11 @@ def load(
     config, family = _configure(found, raw, labels if own in _CLASSIFIERS else None, family)
     _refuse_headless(found, config, own, family)
     names = TEXT_WEIGHTS if wraps_text(raw) else None
-    model = _load_weights(found, config, own, _choose_dtype(dtype, family), family, new_head=new_head, names=names)
+    to_train = own in CLASSES and new_head and found.adapter is None
+    afresh = to_train and has_other_classifier(raw, own, labels, str(found))
+    model = _load_weights(
+        found, config, own, _choose_dtype(dtype, family), family, new_head=new_head, names=names, afresh=afresh
+    )
     if own == "base" and family.decoder is not None and hasattr(model, family.decoder):
         delattr(model, family.decoder)  # transformers has no class for only the encoder of a translation model
     text = load_tokenizer(found, tokenizer)
@@ -206,6 +211,7 @@ def _load_weights(
     *,
     new_head: bool,
     names: dict[str, str] | None,
+    afresh: bool,
 ) -> PreTrainedModel:
     try:
         with _quiet(found.local):
@@ -227,8 +233,11 @@ def _load_weights(
     if names is not None:
         # otherwise the model would be saved under the wrapper's weight names, which do not fit its configuration
         vars(model).pop("_weight_conversions", None)
+    if afresh:
+        begin_classifier(model)
     saved = found.adapter_tensors()
-    mismatched = [key for key in report["mismatched_keys"] if key[0] not in saved]
+    drawn = CLASSIFIERS if afresh else ()
+    mismatched = [key for key in report["mismatched_keys"] if key[0] not in saved and key[0].split(".")[0] not in drawn]
     if mismatched:
         name, stored, wanted = min(mismatched)
         raise ValueError(
