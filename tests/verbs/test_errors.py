@@ -76,6 +76,18 @@ def test_settings_of_a_metric_that_is_not_chosen():
     says(line, "`metrics.separability`", "{'folds': 3}", "metrics=[...,separability]", "'~metrics.separability'")
 
 
+def test_an_experiment_of_another_verb():
+    says(refused("probe", "experiment=demo"), "`experiment=demo`", "`task`", "leave it out")
+
+
+@pytest.mark.parametrize("text", ["a: [1\n", "a:\n\tb: 1\n"])
+def test_a_file_of_ones_own_that_is_no_yaml(text, tmp_path):
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "q.yaml").write_text(text)
+    line = refused("probe", "--config-dir", tmp_path, "metrics=[q]")
+    says(line, "Expected YAML in", "q.yaml, line 2", "correct it")
+
+
 def test_a_key_of_the_trainer(small):
     says(refused("train", *small, *TRAIN, "+trainer.max_epoch=1"), "trainer", "`max_epoch`", "nearest: max_epochs")
 

@@ -1,5 +1,7 @@
 """What the terminal shows of a run in which something was not measured, or only once."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -67,6 +69,16 @@ def test_what_was_measured_once_has_no_arrow(make_run, shown):
     text = shown()
     assert "0.100 → 0.200" in text
     assert "0.900 → " not in text
+
+
+def test_what_only_one_layer_has_leaves_the_others_empty(make_run, shown):
+    run = make_run(ilo={0: 0.1, 40: 0.2}, script_neighbours={0: 0.3, 40: 0.4})
+    elsewhere = (run.rows["metric"] == "script_neighbours") & (run.rows["layer"] != "0")
+    run = replace(run, rows=run.rows[~elsewhere])
+    console.print_layers(run, ["ilo", "script_neighbours"])
+    text = shown()
+    assert text.count("0.100 → 0.200") == 3
+    assert text.count("0.300 → 0.400") == 1
 
 
 def test_rows_of_a_renamed_folder_are_those_of_one_run(make_run, shown):

@@ -20,7 +20,7 @@ from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
 
-_BEGUN: WeakValueDictionary[Path, TrainerState] = WeakValueDictionary()
+_BEGUN: WeakValueDictionary[str, TrainerState] = WeakValueDictionary()
 """Run folders and the training that last began to write there: callbacks of one Trainer share its state alone."""
 
 
@@ -68,9 +68,9 @@ class TransformersLayerScores(TrainerCallback):
         self.trains, self.measured = True, -1
         folder = self.probe.folder
         if folder is not None:
-            if _BEGUN.get(folder.resolve()) is state:
+            if _BEGUN.get(str(folder.resolve())) is state:
                 refuse_second(self, folder)
-            _BEGUN[folder.resolve()] = state
+            _BEGUN[str(folder.resolve())] = state
         if state.global_step:
             if folder is not None or state.is_world_process_zero:
                 self.probe.find_start()

@@ -10,6 +10,7 @@ from pathlib import Path
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException, SearchPathException
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
 FULL = "No space left on device"
 
@@ -17,7 +18,8 @@ FULL = "No space left on device"
 def is_users(error: BaseException) -> bool:
     """Whether a user can mend it, rather than only we."""
     # some writers wrap what the system says in an exception of their own
-    return isinstance(error, ValueError | OSError | HydraException | OmegaConfBaseException) or FULL in str(error)
+    known = ValueError | OSError | HydraException | OmegaConfBaseException | YAMLError
+    return isinstance(error, known) or FULL in str(error)
 
 
 def exit_code(error: BaseException) -> int:
@@ -36,7 +38,7 @@ def one_line(error: BaseException) -> str:
         found = re.search(r"^\s*full_key: (\S+)", str(error), re.MULTILINE)
         where = f"`{found[1]}`: " if found else where
         error = error.__cause__
-    known = next(filter(None, (explain(error) for explain in (_choice, _override, _missing, _key, _disk))), None)
+    known = next(filter(None, (explain(error) for explain in (_choice, _override, _missing, _key, _yaml, _disk))), None)
     if known is not None:
         return known
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -57,6 +59,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _choice(error: BaseException) -> str | None:
+    if inside := re.search(r"In '(\S+)/(\S+)': Could not override '(\S+)'", str(error)):
+        given = f"`{inside[1]}={inside[2]}`, which chooses a `{inside[3]}` that it lacks"
+        return f"Expected a choice that is for this verb, but got {given}; leave it out."
     if group := re.match(r"Could not override '(\S+)'", str(error)):
         return f"Expected a group that this verb has, but got `{group[1]}`; leave it out; --help shows what it takes."
     if isinstance(error, SearchPathException):
@@ -99,10 +104,17 @@ def _key(error: BaseException) -> str | None:
     full, key = str(error.full_key), str(error.key)
     known = [str(name) for name in error.parent_node if not str(name).startswith("_")]
     whose = f"`{full.removesuffix(key).rstrip('.')}`" if full != key else "this verb"
-    return (
-        f"Expected a key of {whose}, but got `{key}`; nearest: {nearest(key, known)}; "
-        f"--cfg job shows all, and +{full}=VALUE adds one."
-    )
+    near = f"nearest: {nearest(key, known)}; " if known else ""
+    return f"Expected a key of {whose}, but got `{key}`; {near}--cfg job shows all, and +{full}=VALUE adds one."
+
+
+def _yaml(error: BaseException) -> str | None:
+    if not isinstance(error, YAMLError):
+        return None
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    place = "a file below `--config-dir`" if mark is None else f"{mark.name}, line {mark.line + 1}"
+    reason = error.problem if isinstance(error, MarkedYAMLError) and error.problem else type(error).__name__
+    return f"Expected YAML in {place.strip()}, but got: {reason}; correct it."
 
 
 def _disk(error: BaseException) -> str | None:

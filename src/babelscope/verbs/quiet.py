@@ -20,6 +20,7 @@ def quiet() -> None:
         ".*in eval mode at the start of training.*",  # frozen blocks, on purpose
         ".*smaller than the logging interval.*",
         ".*srun.*command is available.*",
+        ".*sync_dist=True.*",  # what the first process measured is the same for all
         ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -73,13 +73,19 @@ def print_layers(run: Run, metrics: Sequence[str]) -> None:
     if not changes:
         return
     moved = {metric for metric in changes if by_layer(rows, metric)["step"].nunique() > 1}
-    lines = []
-    for layer in sort_layers({layer for change in changes.values() for layer in change.index}):
-        values = [(change.loc[layer], metric in moved) for metric, change in changes.items()]
-        lines.append(
-            [layer, *(f"{v['first']:.3f} → {v['last']:.3f}" if two else f"{v['last']:.3f}" for v, two in values)]
-        )
+    lines = [
+        [layer, *(_ends(change, layer, two=metric in moved) for metric, change in changes.items())]
+        for layer in sort_layers({layer for change in changes.values() for layer in change.index})
+    ]
     show("Every layer, before → after" if moved else "Every layer", ["layer", *changes], lines)
+
+
+def _ends(change: pd.DataFrame, layer: str, *, two: bool) -> str:
+    """Write a layer's first and last value; a score of the token table has no other layer than the first."""
+    if layer not in change.index:
+        return ""
+    first, last = change.loc[layer, ["first", "last"]]
+    return f"{first:.3f} → {last:.3f}" if two else f"{last:.3f}"
 
 
 def print_settings(runs: Sequence[Run]) -> None:

@@ -18,7 +18,7 @@ def show_training(folder: Path, loggers: Sequence[Logger], columns: Sequence[str
     Args:
         folder: Run folder.
         loggers: Of the Trainer.
-        columns: Metrics to print per layer; all there are, up to seven, if empty.
+        columns: Metrics to print per layer; all there are, up to seven, if there are none of these.
         steps: Optimizer steps of the training.
         page: Whether to write `report.html`.
     """
@@ -28,7 +28,8 @@ def show_training(folder: Path, loggers: Sequence[Logger], columns: Sequence[str
         return
     log_table(loggers, run)
     layers = scores_of(run.rows[run.rows["layer"] != ""])
-    print_layers(run, columns or [str(name) for name in layers["metric"].unique()][:7])
+    known = [str(name) for name in layers["metric"].unique()]
+    print_layers(run, [name for name in columns if name in known] or known[:7])
     print_settings([run])
     if len(layers) and (last := int(layers["step"].max())) < steps:
         print(
