@@ -16,7 +16,7 @@ def names_in(pattern: str | Path, field: str, *, others: Sequence[str] = ()) -> 
         others: further fields of the pattern, which may have any name.
     """
     wanted = re.escape(str(pattern)).replace(re.escape("*"), "[^/]*")
-    wildcards = escape(str(pattern)).replace(escape("*"), "*")
+    wildcards = _with_stars(pattern)
     for each in (field, *others):
         place = f"{{{each}}}"
         wanted = wanted.replace(re.escape(place), f"(?P<{each}>[^/]+)", 1)
@@ -35,7 +35,7 @@ def only_path(pattern: str | Path) -> Path:
     """
     if "*" not in str(pattern):
         return Path(pattern)
-    found = sorted(glob(escape(str(pattern)).replace(escape("*"), "*")))
+    found = sorted(glob(_with_stars(pattern)))
     if not found:
         raise FileNotFoundError(f"Expected a file at {pattern}, but found none; correct the pattern")
     if len(found) > 1:
@@ -44,3 +44,8 @@ def only_path(pattern: str | Path) -> Path:
             "the path, or the language's name in it, by task.corpus.codes"
         )
     return Path(found[0])
+
+
+def _with_stars(pattern: str | Path) -> str:
+    """Escape for `glob` everything but stars."""
+    return escape(str(pattern)).replace(escape("*"), "*")

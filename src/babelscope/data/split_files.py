@@ -20,9 +20,10 @@ def files_of_splits(pattern: Path, endings: Collection[str] | None = tuple(READE
     Raises:
         FileNotFoundError: if there is none.
     """
-    paths = {name: Path(str(pattern).replace("{split}", name)) for name in names_in(pattern, "split")}
-    is_file = endings is None or pattern.suffix.lower() in endings
-    found = {name: path for name, path in paths.items() if endings is None or only_path(path).is_dir() != is_file}
+    found = {name: Path(str(pattern).replace("{split}", name)) for name in names_in(pattern, "split")}
+    if endings is not None:
+        is_file = pattern.suffix.lower() in endings
+        found = {name: path for name, path in found.items() if only_path(path).is_dir() != is_file}
     if not found:
         raise FileNotFoundError(f"Expected a table for each split, but found none at {pattern}; correct the path")
     usual = ("train", *VALIDATION, "test")

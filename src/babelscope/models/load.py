@@ -26,7 +26,7 @@ from transformers.utils import logging
 from babelscope.models.checkpoint import Checkpoint, resolve_checkpoint, unreadable
 from babelscope.models.families import Family, Head, family_of
 from babelscope.models.freeze import freeze as freeze_parts
-from babelscope.models.old_head import CLASSES, CLASSIFIERS, begin_classifier, has_other_classifier
+from babelscope.models.old_head import CLASSIFIER_MODULES, begin_classifier, has_other_classifier
 from babelscope.models.parts import Parts, parts_of
 from babelscope.models.policies import Policy
 from babelscope.models.raw_config import (
@@ -124,7 +124,7 @@ def load(
     config, family = _configure(found, raw, labels if own in _CLASSIFIERS else None, family)
     _refuse_headless(found, config, own, family)
     names = TEXT_WEIGHTS if wraps_text(raw) else None
-    to_train = own in CLASSES and new_head and found.adapter is None
+    to_train = own in _CLASSIFIERS and new_head and found.adapter is None
     afresh = to_train and has_other_classifier(raw, own, labels, str(found))
     model = _load_weights(
         found, config, own, _choose_dtype(dtype, family), family, new_head=new_head, names=names, afresh=afresh
@@ -236,7 +236,7 @@ def _load_weights(
     if afresh:
         begin_classifier(model)
     saved = found.adapter_tensors()
-    drawn = CLASSIFIERS if afresh else ()
+    drawn = CLASSIFIER_MODULES if afresh else ()
     mismatched = [key for key in report["mismatched_keys"] if key[0] not in saved and key[0].split(".")[0] not in drawn]
     if mismatched:
         name, stored, wanted = min(mismatched)

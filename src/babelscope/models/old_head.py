@@ -7,10 +7,11 @@ from transformers import PreTrainedModel
 
 from babelscope.models.families import Head
 from babelscope.models.raw_config import RawConfig
+from babelscope.models.saved_adapters import CLASSIFIERS
 
 CLASSES = {"classification": "ForSequenceClassification", "token_classification": "ForTokenClassification"}
 """How names of transformers' classes with these heads end."""
-CLASSIFIERS = ("classifier", "score", "classification_head")
+CLASSIFIER_MODULES = {name.partition(".")[0] for name in CLASSIFIERS}
 """Names of classifiers in models of transformers."""
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def has_other_classifier(raw: RawConfig, head: Head, labels: int | Sequence[str]
 def begin_classifier(model: PreTrainedModel) -> None:
     """Draw the weights of a model's classifier, as transformers does where a checkpoint has none."""
     for name, module in model.named_children():
-        if name in CLASSIFIERS:
+        if name in CLASSIFIER_MODULES:
             for parameter in module.parameters():
                 parameter._is_hf_initialized = False  # type: ignore[attr-defined]  # else it would be left as it is
             module.apply(model._init_weights)

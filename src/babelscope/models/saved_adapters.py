@@ -15,7 +15,7 @@ from babelscope.models.families import Head
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 # the last weight of every classifier of transformers: one row per label
-_CLASSIFIERS = ("classifier", "classifier.out_proj", "classification_head.out_proj", "score")
+CLASSIFIERS = ("classifier", "classifier.out_proj", "classification_head.out_proj", "score")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 def count_labels(folder: Path) -> int | None:
     """Count the labels of the classifier that was saved with adapters; None if there was no classifier."""
     shapes = read_shapes(folder)
-    return next((shapes[f"{name}.weight"][0] for name in _CLASSIFIERS if f"{name}.weight" in shapes), None)
+    return next((shapes[f"{name}.weight"][0] for name in CLASSIFIERS if f"{name}.weight" in shapes), None)
 
 
 def attach(model: PreTrainedModel, folder: Path) -> PeftModel:

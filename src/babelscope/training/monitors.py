@@ -23,7 +23,8 @@ def refuse_unknown_monitors(callbacks: Mapping[str, pl.Callback], logged: Sequen
         logged: What the training logs.
 
     Raises:
-        ValueError: if early stopping monitors another name; the message lists those that are logged.
+        ValueError: if early stopping monitors another name, whose message lists those that are logged, or would stop as
+            a score of the task gets better.
     """
     if not all(type(callback).__module__.startswith(OURS) for callback in callbacks.values()):
         return

@@ -111,10 +111,11 @@ def _key(error: BaseException) -> str | None:
 def _yaml(error: BaseException) -> str | None:
     if not isinstance(error, YAMLError):
         return None
-    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-    place = "a file below `--config-dir`" if mark is None else f"{mark.name}, line {mark.line + 1}"
-    reason = error.problem if isinstance(error, MarkedYAMLError) and error.problem else type(error).__name__
-    return f"Expected YAML in {place.strip()}, but got: {reason}; correct it."
+    place, reason = "a file below `--config-dir`", type(error).__name__
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        place = f"{error.problem_mark.name}, line {error.problem_mark.line + 1}"
+        reason = error.problem or reason
+    return f"Expected YAML in {place}, but got: {reason}; correct it."
 
 
 def _disk(error: BaseException) -> str | None:

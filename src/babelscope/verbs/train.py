@@ -121,9 +121,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
         if trainer.is_global_zero:
             callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
             wrote = next((one.probe.wrote for one in callbacks if isinstance(one, LayerScores)), {})
-            columns = first_columns(metrics, wrote) or list(
-                metrics
-            )  # where all was measured before the run was resumed
+            # nothing was written here where all was measured before the run was resumed
+            columns = first_columns(metrics, wrote) or list(metrics)
             show_training(folder, trainer.loggers, columns, steps=trainer.global_step, page=cfg.page)
             write_run_files(cfg, folder, {**manifest, "finished": True})
 

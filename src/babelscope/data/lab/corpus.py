@@ -1,15 +1,13 @@
 """The lab's corpora: one sequence of meanings, cut into splits."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from babelscope.data.corpora import Corpus
 from babelscope.data.lab.grammar import SETTINGS, begin, meanings, render, words_of
 from babelscope.data.lab.lexicon import LANGUAGES
-from babelscope.data.labelled import LabelledCorpus
+from babelscope.data.labelled import Examples, LabelledCorpus
 from babelscope.data.reading import check_languages
 from babelscope.data.splits import parse_split
-from babelscope.data.tagged_files import tagged_examples
 
 DEV = range(100)
 TEST = range(100, 300)
@@ -49,9 +47,13 @@ def lab_tagged(languages: Sequence[str], split: str, *, train: int = 700, seed: 
     for language in languages:
         pairs = [words_of(sequence[i], language) for i in positions]
         words = [(begin(own[0][1]), *(word for _, word in own[1:])) for own in pairs]
-        own = tagged_examples(list(zip(words, [tuple(slot for slot, _ in one) for one in pairs], strict=True)))
-        texts = tuple(render(sequence[i], language) for i in positions)  # to be known as what is measured elsewhere
-        found[language] = replace(own, ids=tuple(map(_name, positions)), texts=texts)
+        found[language] = Examples(
+            ids=tuple(map(_name, positions)),
+            # as they are measured elsewhere, so that what is trained on is known again
+            texts=tuple(render(sequence[i], language) for i in positions),
+            words=tuple(words),
+            tags=tuple(tuple(slot for slot, _ in own) for own in pairs),
+        )
     return LabelledCorpus("lab", found)
 
 
