@@ -1,6 +1,7 @@
 """Trainings that are ended on the way, and whether they come out as if they had not been."""
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,20 @@ import torch
 from torch import Tensor
 
 from babelscope.data.lab import lab
+from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.models import parts_of
 from babelscope.report.table import read
 from babelscope.training.alignment import ContrastiveTerm
 from babelscope.training.checkpoint import LastCheckpoint, find_last
+from babelscope.training.layer_scores import LayerScores
 from babelscope.training.task_scores import TaskScores
 from tests.models.tiny import tiny_model, tiny_tokenizer
 from tests.training.runs import (
     LANGUAGES,
+    METRICS,
+    PROBED,
     StopError,
     guard,
-    layer_scores,
     make_data,
     make_module,
     make_trainer,
@@ -42,6 +46,12 @@ class Signal(pl.Callback):
             signal.raise_signal(self.signum)
 
 
+def signal_to_itself(sample: LayerSample) -> dict[str, Tensor]:
+    """A metric that measures nothing, and sends its process SIGTERM."""
+    signal.raise_signal(signal.SIGTERM)
+    return {}
+
+
 class Crash(pl.Callback):
     """Die at the end of a batch, before anything is saved there."""
 
@@ -59,13 +69,14 @@ def train(
     keep: dict[str, Any] | None = None,
     contrast: bool = False,
     guarded: bool = False,
+    metrics: Mapping[str, LayerMetric] = METRICS,
     **options: Any,
 ) -> dict[str, Tensor]:
     """Train, from the last checkpoint where there is one; gives the weights."""
     pl.seed_everything(3, verbose=False)
     model = tiny_model("xlm-roberta", "lm")  # dropout and masks are drawn
     watching = [guard(folder=folder)] if guarded else []
-    scores = [layer_scores(folder=folder), TaskScores(folder=folder)]
+    scores = [LayerScores(PROBED, tiny_tokenizer(), metrics, max_tokens=512, folder=folder), TaskScores(folder=folder)]
     last = LastCheckpoint(folder=folder, **(keep or {}))
     trainer = make_trainer(
         folder, *watching, *callbacks, *scores, last, **{"max_epochs": EPOCHS, "enable_checkpointing": True, **options}

@@ -16,11 +16,14 @@ import pytorch_lightning as pl
 import torch
 
 from babelscope.training.checkpoint import find_last, last_path
-from tests.training.ended import Signal, refuse_other_runs, refuse_to_differ, train
+from tests.training.ended import Signal, refuse_other_runs, refuse_to_differ, signal_to_itself, train
+from tests.training.runs import METRICS
 
 TERM = signal.SIGTERM
 BATCHES = (0, 3, 5)
 """Within an epoch, at its end, and before the validation in its middle."""
+AT_START = {**METRICS, "told": signal_to_itself}
+"""Only the first process measures, while the other one waits for it."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,17 +34,17 @@ def port() -> int:
 
 
 def in_rank(folder: Path, rank: int, number: int) -> None:
-    """Train whole, and then once more, ended three times by a signal to one of the two processes in turn."""
+    """Train whole, and then once more, ended by a signal while step 0 is measured, and three times later."""
     torch.set_num_threads(1)
     environment = {"LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": number}
     os.environ.update({name: str(value) for name, value in environment.items()})
     options: dict[str, Any] = {"devices": 2, "strategy": "ddp", "val_check_interval": 0.5}
     whole = train(folder / "whole", **options)
-    told, weights = 0, None
+    told, weights = -1, None
     while weights is None:
-        watch: list[pl.Callback] = [Signal(BATCHES[told])] if told < len(BATCHES) and told % 2 == rank else []
+        watch: list[pl.Callback] = [Signal(BATCHES[told])] if 0 <= told < len(BATCHES) and told % 2 == rank else []
         try:
-            weights = train(folder / "parts", *watch, **options)
+            weights = train(folder / "parts", *watch, metrics=AT_START if told < 0 else METRICS, **options)
         except SystemExit as end:
             if end.code != (0 if rank else 128 + TERM):
                 raise

@@ -160,6 +160,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise
 
 
+def hold_signals(trainer: pl.Trainer) -> None:
+    """Let `LastCheckpoint` hold signals back already while step 0 is measured, before its own turn at `on_train_start`.
+
+    Lightning's handler of SIGTERM broadcasts at once, which processes do not survive that are exchanging states.
+    """
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    for callback in callbacks:
+        if isinstance(callback, LastCheckpoint):
+            callback.interrupts.install()
+
+
 def last_path(folder: str | Path) -> Path:
     """Return where the last checkpoint of a run folder is."""
     return Path(folder) / "checkpoints" / "last.ckpt"

@@ -18,6 +18,7 @@ from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.report.table import cut_in_thirds
 from babelscope.states.pool import Pool, mean
+from babelscope.training.checkpoint import hold_signals
 from babelscope.training.folder import WritesRows
 from babelscope.training.measuring import first_decides
 from babelscope.training.probe import Probe
@@ -133,6 +134,7 @@ class AlignmentGuard(WritesRows):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure step 0, or go on from where a resumed run stood."""
+        hold_signals(trainer)
         parts = parts_of(model_in(pl_module, self.attribute), self.probe.family)
         goes_on = parts.model is self.model or trainer.ckpt_path
         self.parts, self.watched = RestorableParts(parts), self._watched(len(parts.blocks) + 1)

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.utilities import rank_zero_warn
 
+from babelscope.training.checkpoint import hold_signals
 from babelscope.training.folder import WritesRows
 from babelscope.training.progress import is_last_epoch, validates
 
@@ -101,6 +102,7 @@ class Measuring(OncePerStep, ABC):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure step 0, before anything is learnt; a resumed run has to have it already."""
+        hold_signals(trainer)
         if trainer.global_step == 0:
             self.measured = -1
             self._measure_once(trainer, pl_module, epoch=0)
