@@ -38,8 +38,10 @@ VERBS = {
 }
 FLAGS = ("-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve")
 FLAGS_WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cd", "--config-dir", "-i", "--info")
-NO_NAME = r"null|true|false|\d|[1-9]\d+|\d*\.\d+|\d+\."
+NO_NAME = r"null|true|false|nan|[+-]?inf|\d|[1-9]\d+|\d*\.\d+|\d+\."
 """What Hydra reads as something else than the name of a choice."""
+LISTS = ("metrics", "callbacks", "logger")
+"""Groups of which several may be chosen."""
 KEPT = ("results", "checkpoints", "model")
 """What makes a run folder worth keeping when its job fails."""
 
@@ -182,7 +184,7 @@ def _of_folder(arguments: Sequence[str]) -> list[str]:
 def _refuse_no_choice(override: str) -> None:
     """Refuse a value for a group that is no name of a choice, or `none` in a list of others, which it would undo.
 
-    Hydra does the first, but does not say which group it was.
+    Of what is no name Hydra does not say which group it was for, if it refuses it in one line at all.
     """
     group, _, value = override.lstrip("+").partition("=")
     folder = conf_folder() / group
@@ -194,11 +196,15 @@ def _refuse_no_choice(override: str) -> None:
             f"Expected `{group}` to be none or a list without it, but got {value}; leave none out, or write "
             f"{group}=none."
         )
-    if not re.fullmatch(NO_NAME, value, re.IGNORECASE):
+    names = set().union(*lists) if lists else {value}
+    is_choice = group in LISTS or not lists
+    if is_choice and not any(re.fullmatch(NO_NAME, name, re.IGNORECASE) for name in names):
         return
     options = sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "default")
     is_none = "none" in options and value.lower() in ("null", "false")
     remedy = f"write {group}=none" if is_none else "choose one, or leave it out"
+    if group == "languages" and not is_choice:
+        remedy = f"a list of codes of your own is languages.codes={value}"
     raise ValueError(f"Expected `{group}` to be one of {', '.join(options)}, but got {value}; {remedy}.")
 
 

@@ -170,9 +170,22 @@ def test_drift_between_two_revisions_of_one_checkpoint(tiny, tmp_path):
     assert (values(same, "drift_knn") == 1).all()
 
 
+def test_a_start_may_be_a_name_of_the_configuration(tiny, tmp_path):
+    own = tmp_path / "own" / "model"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text(f"defaults:\n  - default\n\ncheckpoint: {tiny}\n")
+    other = save_checkpoint(tmp_path / "other", "xlm-roberta", seed=5)
+    given = ("metrics=drift", "metrics.drift.k=3")
+    named = probe(other, *given, "start=mine", "--config-dir", own.parent)
+    assert named.manifest["start"]["model"] == str(tiny)
+    again = probe(other, *given, f"start={tiny}", output="again")
+    assert (values(named, "drift_knn") == values(again, "drift_knn")).all()
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (("metrics=drift", "start=./nowhere"), "Expected `start` to be a folder or a Hub id, but got './nowhere'"),
         (("metrics=[ilo,drift]",), "Expected `start` to be the checkpoint that `drift` compares with, but got null"),
         (("metrics=ilo", "start=somewhere"), "Expected a metric that compares with `start`, but got metrics=[ilo]"),
     ],

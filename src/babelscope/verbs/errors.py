@@ -44,6 +44,7 @@ def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
     remedy = "; correct or remove this key." if isinstance(error, TypeError) else ""
+    kept = [re.sub(r"^ValueError raised while resolving interpolation: ", "", line) for line in kept]
     where = "" if kept and kept[0].startswith("Expected `") else where  # it names the user's own key
     return where + (" ".join(kept) or type(error).__name__) + remedy
 
@@ -64,6 +65,11 @@ def _choice(error: BaseException) -> str | None:
         return f"Expected a choice that is for this verb, but got {given}; leave it out."
     if group := re.match(r"Could not override '(\S+)'", str(error)):
         return f"Expected a group that this verb has, but got `{group[1]}`; leave it out; --help shows what it takes."
+    if removed := re.match(r"Could not delete '(\S+)'", str(error)):
+        return (
+            f"Expected a choice that can be left out, but got `~{removed[1]}`; choose others in its place, by "
+            f"{removed[1]}=NAME, or by {removed[1]}=[NAME,...] where it is a list."
+        )
     if isinstance(error, SearchPathException):
         return f"Expected `--config-dir` to be a folder of YAML files, but got: {error}; correct the path."
     if not isinstance(error, MissingConfigException):

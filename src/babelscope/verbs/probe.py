@@ -1,5 +1,6 @@
 """`babelscope probe`: score every layer of one checkpoint."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,7 @@ from babelscope.verbs.config.building import (
     languages_of,
     write_run_files,
 )
+from babelscope.verbs.config.named_models import choose_model, model_names
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.terminal.console import first_columns, print_layers, track
 
@@ -39,7 +41,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     metrics, pool, device = build_metrics(cfg), build("pool", cfg.pool), choose_device(cfg.device)
     corpus = build_corpus(cfg, languages_of(cfg), sentences=cfg.sentences)
     begins = _start_of(cfg) if _is_compared(cfg, metrics) else None
-    start = None if begins is None else _embed(begins, corpus, pool, device)[1]
+    start = None if begins is None else _embed_start(begins, corpus, pool, device)
     loaded, now = _embed(cfg, corpus, pool, device)
     if start is not None and start.tokens != now.tokens:
         raise ValueError(
@@ -95,6 +97,15 @@ def _embed(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) ->
     return loaded, Embedded(weights, prepared.tokens, pooled)
 
 
+def _embed_start(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) -> Embedded:
+    """Embed the corpus by the checkpoint of step 0, which errors name by its own key."""
+    try:
+        return _embed(cfg, corpus, pool, device)[1]
+    except (ValueError, OSError) as error:
+        key = "start_revision" if cfg.start is None else "start"
+        raise ValueError(re.sub(r"\bmodel\.checkpoint\b", key, str(error))) from error
+
+
 def _is_compared(cfg: DictConfig, metrics: Mapping[str, LayerMetric]) -> bool:
     """Whether there is a step 0 to compare with, as the metrics want it."""
     wanting = [name for name, metric in metrics.items() if needs_start(metric)]
@@ -113,7 +124,11 @@ def _is_compared(cfg: DictConfig, metrics: Mapping[str, LayerMetric]) -> bool:
 
 
 def _start_of(cfg: DictConfig) -> DictConfig:
-    """The same configuration for the checkpoint of step 0."""
-    checkpoint = cfg.model.checkpoint if cfg.start is None else cfg.start
-    changed = {"model": {"checkpoint": checkpoint, "revision": cfg.start_revision}}
-    return OmegaConf.merge(cfg, changed)  # type: ignore[return-value]
+    """The same configuration for the checkpoint of step 0: a name of conf/model, a Hub id or a folder."""
+    begins = cfg.copy()
+    if cfg.start in model_names():
+        begins.model = choose_model(cfg.start)
+    elif cfg.start is not None:
+        begins.model.checkpoint = cfg.start
+    begins.model.revision = cfg.start_revision
+    return begins

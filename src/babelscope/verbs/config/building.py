@@ -57,6 +57,11 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
     """Build the chosen metrics and check their arguments before anything slow begins."""
     if not cfg.get("metrics"):
         raise ValueError("Expected `metrics` to choose at least one, but got none; write metrics=[ilo,separability].")
+    for name, node in cfg.metrics.items():
+        if not OmegaConf.is_dict(node):
+            raise ValueError(
+                f"Expected `metrics.{name}` to be a metric, but got {node!r}; write metrics=[{name}] to choose it."
+            )
     metrics = {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
     for name, metric in metrics.items():
         if not callable(metric):  # an experiment sets it up, and another choice of metrics leaves it out

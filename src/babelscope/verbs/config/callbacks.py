@@ -80,4 +80,8 @@ def _complete(key: str, callback: Any, given: Mapping[str, Any]) -> pl.Callback:
     for name, value in callback.keywords.items():
         check_arguments(f"callbacks.{key}.{name}", value)
     asked = inspect.signature(callback.func).parameters.keys() - callback.keywords.keys()
-    return callback(**{name: value for name, value in given.items() if name in asked})
+    try:
+        return callback(**{name: value for name, value in given.items() if name in asked})
+    except ValueError as error:
+        place = "" if f"`callbacks.{key}" in str(error) else f"`callbacks.{key}`: "
+        raise ValueError(f"{place}{error}") from error

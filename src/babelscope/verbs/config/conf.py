@@ -27,8 +27,9 @@ def register_resolvers(new: set[Path]) -> None:
     """
 
     def run_folder(output: Any) -> str:
-        if output is None:
-            raise ValueError("Expected `output` to be a folder, but got null; leave it out, or name one.")
+        if output is None or not str(output).strip():
+            given = "null" if output is None else repr(output)
+            raise ValueError(f"Expected `output` to be a folder, but got {given}; leave it out, or name one.")
         folder = Path(str(output)).expanduser().absolute()
         new.update(path for path in (folder, *folder.parents) if not path.exists())
         return str(folder)

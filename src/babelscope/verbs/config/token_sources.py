@@ -4,11 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from hydra import compose
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import uint8
 
@@ -24,6 +20,7 @@ from babelscope.data.scripts import count_changes
 from babelscope.models.table import TokenTable, read_table
 from babelscope.verbs.config.building import checkpoint_of, read_family
 from babelscope.verbs.config.conf import name_of
+from babelscope.verbs.config.named_models import choose_model, model_names
 from babelscope.verbs.config.signature import check_model
 from babelscope.verbs.errors import nearest
 
@@ -180,10 +177,9 @@ def _fingerprint(table: TokenTable) -> str:
 
 def _compose(model: str) -> DictConfig:
     """Compose a file of conf/model by Hydra, or take a Hub id or a folder with the defaults."""
-    options = sorted({*GlobalHydra.instance().config_loader().get_group_options("model")} - {"default"})
-    default = _choose("default")
+    options, default = model_names(), choose_model("default")
     if model in options:
-        plain = {**default, **_choose(model)}
+        plain = {**default, **choose_model(model)}
     elif "/" in model:
         plain = {**default, "checkpoint": model}
     else:
@@ -194,10 +190,3 @@ def _compose(model: str) -> DictConfig:
     if plain["name"] == default["name"]:  # the choice that it asks Hydra for is that of `model`
         plain["name"] = name_of(plain["checkpoint"], model)
     return OmegaConf.create(plain)
-
-
-def _choose(model: str) -> dict[str, Any]:
-    """Compose what this verb has under `model` with one choice of it."""
-    node = compose(HydraConfig.get().job.config_name, overrides=[f"model={model}"]).model
-    plain: Any = OmegaConf.to_container(node, resolve=False)
-    return plain

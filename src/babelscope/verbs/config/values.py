@@ -214,7 +214,7 @@ OPTIMIZATION = (
 VALUES = (
     integer("seed", 0, "0"),
     _threads(),
-    integer("sentences", 1, "null"),
+    integer("sentences", 1, "null", remedy="leave it out, or write sentences=null for all there are"),
     integer("max_tokens", 1, "4096"),
     integer("batch_size", 1, "16"),
     integer("limit", 1, "null"),
