@@ -1,5 +1,6 @@
 """Rows in a process of their own: python -m benchmarks.worker FILE SETTINGS ROW..., records to FILE as JSON lines."""
 
+import gc
 import json
 import sys
 import time
@@ -26,7 +27,9 @@ def main(file: str, settings: str, *rows: str) -> None:
         for row in rows:
             started = time.perf_counter()
             try:
-                for found in import_module(f"benchmarks.{row}").measure(given):
+                measure = import_module(f"benchmarks.{row}").measure
+                gc.freeze()  # else every `once` would go through all that was imported
+                for found in measure(given):
                     record = found.record()
                     tell(row, **record)
                     print(f"  {record['work']}", file=sys.stderr, flush=True)

@@ -1,5 +1,6 @@
 """The benchmarks run, and their results are equal to the peers'; no time is looked at."""
 
+import gc
 import importlib
 import json
 import os
@@ -37,6 +38,7 @@ def quick(tmp_path_factory):
 def benchmarks(monkeypatch):
     """Gives modules of the folder beside the command, which is no package of ours."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
+    gc.freeze()
     yield lambda name: importlib.import_module(f"benchmarks.{name}")
     for name in [name for name in sys.modules if name.split(".")[0] in ("benchmarks", "neuron_speed")]:
         monkeypatch.delitem(sys.modules, name)

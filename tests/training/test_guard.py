@@ -27,7 +27,6 @@ from tests.training.runs import (
     same,
     weights_of,
 )
-from tests.training.two_processes import train, train_by_two
 
 STEPS = 4
 """Per epoch."""
@@ -298,15 +297,3 @@ def test_what_cannot_be_watched_is_refused(options, message, tmp_path):
         make_trainer(tmp_path, guard(**options)).fit(
             make_module(tiny_model("xlm-roberta", "classification")), make_data()
         )
-
-
-def test_two_processes_decide_as_one(tmp_path):
-    train(tmp_path / "one", devices=1, guarded=True)
-    train_by_two(tmp_path / "two", "guarded")
-    one, two = read(tmp_path / "one"), read(tmp_path / "two")
-    keys = ["step", "epoch", "layer", "metric", "language", "other"]
-    assert "guard_freeze" in set(one["metric"])
-    pd.testing.assert_frame_equal(one[keys], two[keys])
-    assert one["value"].to_numpy() == pytest.approx(two["value"].to_numpy(), abs=1e-3)
-    hashes = [(tmp_path / "two" / f"rank-{rank}").read_text() for rank in (0, 1)]
-    assert hashes[0] == hashes[1]

@@ -1,4 +1,4 @@
-"""`python -m tests.training.two_processes FOLDER [guarded]`: the same training by two processes."""
+"""`python -m tests.training.two_processes FOLDER`: the same trainings, measured and guarded, by two processes."""
 
 import os
 import subprocess
@@ -51,10 +51,16 @@ def train(folder: Path, devices: int, *, guarded: bool = False) -> None:
         trainer.test(module, data, verbose=False)
 
 
-def train_by_two(folder: Path, *options: str) -> None:
+def train_both(folder: Path, devices: int) -> None:
+    """Train into the folders `measured` and `guarded`, one after the other, since processes take long to start."""
+    train(folder / "measured", devices)
+    train(folder / "guarded", devices, guarded=True)
+
+
+def train_both_by_two(folder: Path) -> None:
     """Run this module as a command, and see that it ends well."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.two_processes", str(folder), *options],
+        [sys.executable, "-m", "tests.training.two_processes", str(folder)],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
@@ -66,4 +72,4 @@ def train_by_two(folder: Path, *options: str) -> None:
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), devices=2, guarded="guarded" in sys.argv)
+    train_both(Path(sys.argv[1]), devices=2)

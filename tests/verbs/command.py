@@ -34,7 +34,10 @@ class Ended:
 
 
 def babelscope(*arguments: object) -> Ended:
-    """Run `babelscope ARGUMENTS` and give back what it printed; Hydra, logging and the collector are left as before."""
+    """Run `babelscope ARGUMENTS` and give back what it printed; Hydra, logging and the collector are left as before.
+
+    Hydra composes all of a configuration twice, first to read hydra.mode, which no test sets; here it does so once.
+    """
     out, err, code = StringIO(), StringIO(), 0
     root = logging.getLogger()
     handlers, level, threads = root.handlers[:], root.level, torch.get_num_threads()
@@ -44,6 +47,7 @@ def babelscope(*arguments: object) -> Ended:
             patch.object(sys, "argv", ["babelscope", *map(str, arguments)]),
             redirect_stdout(out),
             redirect_stderr(err),
+            patch("hydra._internal.hydra.Hydra.get_mode", return_value=None),
         ):
             cli.main()
     except SystemExit as end:
