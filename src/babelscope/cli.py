@@ -40,7 +40,7 @@ FLAGS = ("-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--v
 FLAGS_WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cd", "--config-dir", "-i", "--info")
 NO_NAME = r"null|true|false|nan|[+-]?inf|\d|[1-9]\d+|\d*\.\d+|\d+\."
 """What Hydra reads as something else than the name of a choice."""
-LISTS = ("metrics", "callbacks", "logger")
+LISTS = ("metrics", "callbacks", "logger", "experiment")
 """Groups of which several may be chosen."""
 KEPT = ("results", "checkpoints", "model")
 """What makes a run folder worth keeping when its job fails."""

@@ -83,6 +83,14 @@ def test_settings_of_a_metric_that_is_not_chosen():
     says(line, "`metrics.separability`", "{'folds': 3}", "metrics=[...,separability]", "'~metrics.separability'")
 
 
+def test_experiments_may_be_several(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nsentences: 7\n")
+    ended = babelscope("train", "--config-dir", tmp_path, "experiment=[demo,mine]", "--cfg", "job")
+    assert (ended.code, ended.err) == (0, "")
+    assert "\nsentences: 7\n" in ended.out
+
+
 def test_an_experiment_of_another_verb():
     says(refused("probe", "experiment=demo"), "`experiment=demo`", "`task`", "leave it out")
 

@@ -1,6 +1,5 @@
 """`babelscope probe`: score every layer of one checkpoint."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -102,8 +101,10 @@ def _embed_start(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.devi
     try:
         return _embed(cfg, corpus, pool, device)[1]
     except (ValueError, OSError) as error:
+        if "model.checkpoint" not in str(error):
+            raise
         key = "start_revision" if cfg.start is None else "start"
-        raise ValueError(re.sub(r"\bmodel\.checkpoint\b", key, str(error))) from error
+        raise ValueError(str(error).replace("model.checkpoint", key)) from error
 
 
 def _is_compared(cfg: DictConfig, metrics: Mapping[str, LayerMetric]) -> bool:
