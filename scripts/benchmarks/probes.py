@@ -76,7 +76,7 @@ class Solver(NamedTuple):
 
 
 def measure(settings: Settings) -> Iterator[Line]:
-    size = Size(5, 20, 24, 1) if settings.quick else Size()
+    size = Size(5, 20, 24, 2) if settings.quick else Size()
     every = list(range(size.layers))
     some = every if settings.quick else size.some(max(3, settings.repeats))
     for strength, layers in ((1.0, every), (0.01, some), (100.0, some)):

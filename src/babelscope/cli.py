@@ -197,13 +197,13 @@ def _refuse_no_choice(override: str) -> None:
             f"{group}=none."
         )
     names = set().union(*lists) if lists else {value}
-    is_choice = group in LISTS or not lists
-    if is_choice and not any(re.fullmatch(NO_NAME, name, re.IGNORECASE) for name in names):
+    is_wrong_list = bool(lists) and group not in LISTS
+    if not is_wrong_list and not any(re.fullmatch(NO_NAME, name, re.IGNORECASE) for name in names):
         return
     options = sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "default")
     is_none = "none" in options and value.lower() in ("null", "false")
     remedy = f"write {group}=none" if is_none else "choose one, or leave it out"
-    if group == "languages" and not is_choice:
+    if group == "languages" and is_wrong_list:
         remedy = f"a list of codes of your own is languages.codes={value}"
     raise ValueError(f"Expected `{group}` to be one of {', '.join(options)}, but got {value}; {remedy}.")
 

@@ -42,6 +42,7 @@ def benchmarks(monkeypatch):
     yield lambda name: importlib.import_module(f"benchmarks.{name}")
     for name in [name for name in sys.modules if name.split(".")[0] in ("benchmarks", "neuron_speed")]:
         monkeypatch.delitem(sys.modules, name)
+    gc.unfreeze()
 
 
 def test_every_row_ran_and_is_equal_to_its_peer(quick):

@@ -16,15 +16,14 @@ from babelscope.models import parts_of
 from babelscope.report.table import read
 from babelscope.training.alignment import ContrastiveTerm
 from babelscope.training.checkpoint import LastCheckpoint, find_last
-from babelscope.training.layer_scores import LayerScores
 from babelscope.training.task_scores import TaskScores
 from tests.models.tiny import tiny_model, tiny_tokenizer
 from tests.training.runs import (
     LANGUAGES,
     METRICS,
-    PROBED,
     StopError,
     guard,
+    layer_scores,
     make_data,
     make_module,
     make_trainer,
@@ -76,7 +75,7 @@ def train(
     pl.seed_everything(3, verbose=False)
     model = tiny_model("xlm-roberta", "lm")  # dropout and masks are drawn
     watching = [guard(folder=folder)] if guarded else []
-    scores = [LayerScores(PROBED, tiny_tokenizer(), metrics, max_tokens=512, folder=folder), TaskScores(folder=folder)]
+    scores = [layer_scores(metrics, folder=folder), TaskScores(folder=folder)]
     last = LastCheckpoint(folder=folder, **(keep or {}))
     trainer = make_trainer(
         folder, *watching, *callbacks, *scores, last, **{"max_epochs": EPOCHS, "enable_checkpointing": True, **options}

@@ -1,6 +1,7 @@
 """Small trainings: a tiny model, a few sentences of the lab, and the callbacks under test."""
 
 import copy
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,8 @@ def size(sample: LayerSample) -> dict[str, Tensor]:
 METRICS: dict[str, LayerMetric] = {"ilo": partial(ilo, k=3, threshold=2), "size": size}
 
 
-def layer_scores(**options: Any) -> LayerScores:
-    return LayerScores(PROBED, tiny_tokenizer(), METRICS, **{"max_tokens": 512, **options})
+def layer_scores(metrics: Mapping[str, LayerMetric] = METRICS, **options: Any) -> LayerScores:
+    return LayerScores(PROBED, tiny_tokenizer(), metrics, **{"max_tokens": 512, **options})
 
 
 def make_task(name: str, model_type: str) -> Task:
