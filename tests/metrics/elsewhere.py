@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -88,6 +89,8 @@ def run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             return x
         return known[id(x)] if id(x) in known else Elsewhere(x)
 
+    if name == "aten::sqrt":  # rounded to the nearest number on every GPU, but not on every CPU
+        return place(torch.from_numpy(np.sqrt(args[0].numpy())))
     return tree_map(place, func(*args, **kwargs))
 
 

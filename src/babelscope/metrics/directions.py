@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from babelscope.metrics.search.points import sum_folded
+from babelscope.metrics.search.points import square_root, sum_folded
 
 TIE = 1e-12  # share of the largest squared distance from the mean; float64 rounding is below 1e-16 sqrt(D) of it
 
@@ -46,7 +46,7 @@ class Directions:
 def directions_of(x: Tensor) -> Directions:
     """Prepare states x (K, n, D) for distances between languages, one language at a time."""
     # Folded sums give equal rows the same bits, whatever their position.
-    norm = torch.stack([sum_folded(states.double().square()).sqrt() for states in x])
+    norm = torch.stack([square_root(sum_folded(states.double().square())) for states in x])
     zero = norm == 0
     length = torch.where(zero, 1.0, norm)
     total = torch.stack([(x[i].double() / length[i].unsqueeze(1)).sum(0) for i in range(len(x))]).sum(0)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from babelscope.metrics.neighbours import MARGIN
 from babelscope.metrics.precision import full_precision
-from babelscope.metrics.search.points import Points, sum_folded
+from babelscope.metrics.search.points import Points, square_root, sum_folded
 from babelscope.metrics.search.rerank import rerank
 
 BLOCK = 2048
@@ -66,7 +66,7 @@ def _prepare(x: Tensor, rows: Tensor) -> Points:
     total = torch.zeros(x.shape[1], dtype=torch.float64)
     for chunk in _chunks(rows, x.shape[1]):
         values = x.index_select(0, chunk).double()
-        norm = sum_folded(values.square()).sqrt()
+        norm = square_root(sum_folded(values.square()))
         if bool((~norm.isfinite() | (norm == 0)).any()):
             row = int(chunk[(~norm.isfinite() | (norm == 0)).nonzero()[0, 0]])
             raise ValueError(f"Expected rows with a direction, but row {row} is zero or not finite; leave it out")
