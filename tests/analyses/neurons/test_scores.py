@@ -1,3 +1,4 @@
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -86,6 +87,15 @@ def test_highest_z(languages, shared, expected):  # science F1
 @given(st.integers(2, 12), st.integers(0, 10**6))
 def test_no_z_is_above_the_highest(languages, seed):
     assert z_scores(randn(languages, 40, seed=seed).exp()).max().item() <= highest_z(languages) + 1e-12
+
+
+def test_scores_that_are_nearly_equal_are_standardised_as_sharply():
+    scores = 1.1 + 9e-6 * torch.tensor([[1.0, 0.7], [0.1, 0.2], [0.3, 0.9]], dtype=torch.float64)
+    for column, found in zip(scores.T.tolist(), z_scores(scores).T.tolist(), strict=True):
+        exact = [Fraction(value) for value in column]
+        centred = [value - sum(exact) / 3 for value in exact]
+        spread = float(sum(value**2 for value in centred) / 3) ** 0.5
+        assert found == pytest.approx([float(value) / spread for value in centred], abs=1e-14)
 
 
 def test_a_threshold_out_of_reach_is_refused():
