@@ -17,6 +17,7 @@ from babelscope.metrics import (
     retrieval,
     score,
     separability,
+    together,
 )
 from tests.metrics.planted import plant
 
@@ -106,13 +107,34 @@ def test_columns_are_told_with_the_metric_that_wrote_them():
     assert wrote[rows[0]["metric"]] == "scopes"
 
 
-def test_layers_are_drawn_one_at_a_time():
+@pytest.mark.parametrize(("numbers", "before_the_first"), [(SAMPLE.x.numel(), "0"), (2**20, "012")])
+def test_layers_are_drawn_as_they_are_measured(numbers, before_the_first, monkeypatch):
+    monkeypatch.setattr(together, "MAX_NUMBERS", numbers)
     drawn = []
 
     def layers():
-        for name in "01":
+        for name in "012":
             drawn.append(name)
             yield name, SAMPLE
 
     next(score(layers(), {"scopes": scopes}))
-    assert drawn == ["0"]
+    assert "".join(drawn) == before_the_first
+
+
+def test_layers_measured_together_give_the_rows_of_each_alone(monkeypatch):
+    layers = [(str(seed), plant(4, 12, 6, offset=0.3, noise=0.6, seed=seed)) for seed in range(3)]
+    metrics = {"separability": partial(separability, folds=3), "ilo": ilo}
+    found = list(score(layers, metrics))
+    monkeypatch.setattr(together, "MAX_NUMBERS", 1)
+    alone = list(score(layers, metrics))
+    assert [{**row, "value": 0} for row in found] == [{**row, "value": 0} for row in alone]
+    for a, b in zip(found, alone, strict=True):
+        assert a["value"] == pytest.approx(b["value"], abs=1.5 / 12)
+
+
+def test_an_error_of_layers_measured_together_names_the_one_at_fault():
+    """The probes of a layer whose states are all the same need no steps."""
+    layer = plant(3, 20, 4, offset=0.5, noise=0.6)
+    layers = [("0", replace(layer, x=torch.ones_like(layer.x))), ("1", layer)]
+    with pytest.raises(ValueError, match=r"Metric 'separability', layer '1': .*`max_iter`"):
+        list(score(layers, {"separability": partial(separability, max_iter=1)}))

@@ -1,5 +1,6 @@
 import random
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from babelscope.metrics import LayerSample, ilo, knn_lid, script_separability, separability
 from babelscope.metrics.probes.folds import sentence_folds
+from babelscope.metrics.separability import separability_of_layers
 from tests.metrics.planted import plant
 
 
@@ -73,6 +75,26 @@ def test_folds_fitted_one_by_one_and_together_are_the_same_probes(monkeypatch):
     monkeypatch.setattr(sys.modules["babelscope.metrics.separability"], "TOGETHER", 1)
     for name, value in separability(sample).items():
         torch.testing.assert_close(together[name], value, rtol=0, atol=1.5 / 37)
+
+
+@pytest.mark.parametrize(("folds", "sentences"), [(5, 37), (2, 12)])
+def test_layers_fitted_together_are_the_probes_of_each(folds, sentences, monkeypatch):
+    """To the last bit, so that a layer that is measured beside fewer others has the same scores."""
+    layers = [plant(5, sentences, 16, offset=offset, noise=0.6, seed=seed) for seed, offset in enumerate((0.25, 3, 0))]
+    layers.append(replace(layers[0], x=torch.full_like(layers[0].x, 0.1)))
+    alone = [separability(sample, folds=folds, C=2.0, seed=3) for sample in layers]
+    for numbers in (2**22, 8000):  # in the second case, in several parts
+        monkeypatch.setattr(sys.modules["babelscope.metrics.separability"], "TOGETHER", numbers)
+        assert same(separability_of_layers(layers, folds=folds, C=2.0, seed=3), alone)
+        assert same(separability_of_layers(layers[2:0:-1], folds=folds, C=2.0, seed=3), alone[2:0:-1])
+
+
+def same(found, expected):
+    return all(
+        torch.equal(results[name], value)
+        for results, wanted in zip(found, expected, strict=True)
+        for name, value in wanted.items()
+    )
 
 
 def test_points_that_are_given_twice_change_little():

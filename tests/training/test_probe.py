@@ -81,16 +81,27 @@ def test_after_step_0_all_is_measured_again():
 
 
 def test_states_are_compared_bit_by_bit():
-    cache, states, computed = ScoreCache(), torch.zeros(4, 2), []
+    cache, states, asked = ScoreCache(), torch.zeros(4, 2), []
 
-    def rows(layer, states):
-        return cache.rows(layer, states, lambda: computed.append(layer) or [{"value": len(computed)}])
+    def compute(changed):
+        asked.append("".join(changed))
+        return [{"layer": layer, "value": len(asked)} for layer in changed]
 
-    assert rows("0", states) == rows("0", states.clone()) == [{"value": 1}]
-    assert rows("0", -states) == [{"value": 2}]  # -0.0 is another number to some metrics
-    assert rows("1", states) == [{"value": 3}]
+    def values(**layers):
+        return [(row["layer"], row["value"]) for row in cache.rows(layers, compute)]
+
+    assert values(a=states, b=states) == values(a=states.clone(), b=states) == [("a", 1), ("b", 1)]
+    assert values(a=states, b=-states) == [("a", 1), ("b", 3)]  # -0.0 is another number to some metrics
     cache.clear()
-    assert rows("1", states) == [{"value": 4}]
+    assert values(a=states, b=-states) == [("a", 4), ("b", 4)]
+    assert asked == ["ab", "", "b", "ab"]
+
+
+def test_what_could_not_be_measured_is_asked_for_again():
+    cache = ScoreCache()
+    with pytest.raises(ZeroDivisionError):
+        cache.rows({"a": torch.zeros(4, 2)}, lambda changed: 1 / 0)
+    assert cache.rows({"a": torch.zeros(4, 2)}, lambda changed: [{"layer": "a"}]) == [{"layer": "a"}]
 
 
 def test_metrics_have_names():

@@ -1,7 +1,8 @@
 """The one loop over layers, and the only place where tensors become rows."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from babelscope.metrics.sample import LayerMetric, LayerSample
+from babelscope.metrics.together import of_layers, small_together
 
 logger = logging.getLogger(__name__)
 COLUMNS = ("layer", "metric", "language", "other", "value")
@@ -27,7 +29,8 @@ def score(
     function's. A result per language is followed by its unweighted mean, whose language is empty.
 
     Args:
-        layers: Layer names with their samples; drawn one at a time, so only one layer is in memory.
+        layers: Layer names with their samples; drawn as they are measured: one large layer is in memory, or a few
+            small ones, which some metrics measure together.
         metrics: Configured name of each metric function.
         wrote: Dict that receives, for each column, the configured name of the metric that wrote it.
         keys: Columns that every row repeats, such as step and epoch.
@@ -38,28 +41,37 @@ def score(
     """
     if taken := sorted(set(keys) & set(COLUMNS)):
         raise ValueError(f"Expected argument `keys` not to use a column of the rows, but got {taken}; rename the key")
-    for layer, sample in layers:
-        owner: dict[str, str] = {}
-        for name, metric in metrics.items():
-            for key, result in _measure(layer, sample, name, metric).items():
-                column = _column(name, metric, key)
-                if column in owner:
-                    raise ValueError(
-                        f"Expected argument `metrics` to write each column once, but "
-                        f"{owner[column]!r} and {name!r} both write {column!r}; name one of them differently"
-                    )
-                owner[column] = name
-                for language, other, value in _values(layer, sample, column, result):
-                    yield {
-                        **keys,
-                        "layer": layer,
-                        "metric": column,
-                        "language": language,
-                        "other": other,
-                        "value": value,
-                    }
-        if wrote is not None:
-            wrote.update(owner)
+    for group in small_together(layers):
+        measured = {name: _measure_all(group, name, metric) for name, metric in metrics.items()}
+        for number, (layer, sample) in enumerate(group):
+            owner: dict[str, str] = {}
+            for name, metric in metrics.items():
+                for key, result in measured[name][number].items():
+                    column = _column(name, metric, key)
+                    _claim(owner, column, name)
+                    for language, other, value in _values(layer, sample, column, result):
+                        values = (layer, column, language, other, value)
+                        yield {**keys, **dict(zip(COLUMNS, values, strict=True))}
+            if wrote is not None:
+                wrote.update(owner)
+
+
+def _claim(owner: dict[str, str], column: str, name: str) -> None:
+    if column in owner:
+        raise ValueError(
+            f"Expected argument `metrics` to write each column once, but {owner[column]!r} and {name!r} both write "
+            f"{column!r}; name one of them differently"
+        )
+    owner[column] = name
+
+
+def _measure_all(group: Sequence[tuple[str, LayerSample]], name: str, metric: LayerMetric) -> list[dict[str, Tensor]]:
+    several = of_layers(metric)
+    if several is not None and len(group) > 1:
+        # if they cannot be measured together, each alone tells why, or finds memory on the host
+        with suppress(Exception):
+            return several([sample for _, sample in group])
+    return [_measure(layer, sample, name, metric) for layer, sample in group]
 
 
 def _measure(layer: str, sample: LayerSample, name: str, metric: LayerMetric) -> dict[str, Tensor]:

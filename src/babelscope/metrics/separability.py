@@ -1,5 +1,7 @@
 """Linear separability of languages: how well a linear probe tells the language of a sentence."""
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -10,15 +12,18 @@ from babelscope.metrics.probes.folds import sentence_folds
 from babelscope.metrics.probes.logistic import fit_together
 from babelscope.metrics.probes.standardise import language_means, standardise
 from babelscope.metrics.sample import LayerSample
+from babelscope.metrics.together import measures_together
 
-TOGETHER = 2**20
+TOGETHER = 2**22
 """Numbers in the states and Hessians that are fitted together: smaller problems are mostly overhead; more numbers
 would not fit into the cache."""
 
 
-class Fold(NamedTuple):
-    """Probes of one fold that share their features."""
+class Fit(NamedTuple):
+    """Probes of one layer and fold that share their features."""
 
+    x: Tensor
+    """(S, D) float32 states of the layer."""
     train: Tensor
     """(n,) int64 points."""
     test: Tensor
@@ -32,11 +37,63 @@ class Fold(NamedTuple):
 
 
 @torch.no_grad()
+def separability_of_layers(
+    samples: Sequence[LayerSample],
+    *,
+    folds: int = 5,
+    C: float = 1.0,  # noqa: N803  (the name that scikit-learn made known)
+    max_iter: int = 5000,
+    seed: int = 0,
+) -> list[dict[str, Tensor]]:
+    """Measure the `separability` of several layers of the same points; probes of small layers are fitted together."""
+    languages, language, sentence = samples[0].n_languages, samples[0].language, samples[0].sentence
+    generator = torch.Generator().manual_seed(seed)
+    fold_of = sentence_folds(sentence, folds, generator)
+    hits = samples[0].x.new_zeros(len(samples), 3, len(language), dtype=torch.float64)
+    fits: list[Fit] = []
+    for number in range(folds):
+        test, train = ((fold_of == number).nonzero().squeeze(1), (fold_of != number).nonzero().squeeze(1))
+        label = language[train]
+        shuffled = label[torch.randperm(len(label), generator=generator).to(label.device)]
+        for sample, hit in zip(samples, hits, strict=True):
+            means = language_means(sample.x, language, train, languages)
+            plain = Fit(sample.x, train, test, torch.stack([label, shuffled]), torch.zeros_like(means), hit[:2])
+            fits += [plain, Fit(sample.x, train, test, label.unsqueeze(0), means, hit[2:])]
+    x, longest = samples[0].x, max(len(fit.train) for fit in fits)
+    for together in _evenly(fits, TOGETHER // (x.numel() + x.shape[1] ** 2)):
+        made = [standardise(fit.x, fit.train, fit.test, offset=fit.offset, group=language) for fit in together]
+        fitted = fit_together(
+            [x_train for x_train, _ in made],
+            [fit.labels for fit in together],
+            languages,
+            C=C,
+            weights=[_equal_weights(fit.labels, languages) for fit in together],
+            max_iter=max_iter,
+            longest=longest,
+        )
+        for fit, (_, x_test), w in zip(together, made, fitted, strict=True):
+            with full_precision(x.device):
+                predicted = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
+            fit.hits[:, fit.test] = (predicted == language[fit.test]).double()
+    size = torch.bincount(language, minlength=languages)
+    recalls = [hit.new_zeros(3, languages).index_add_(1, language, hit) / size for hit in hits]
+    return [
+        {
+            "separability": plain,
+            "separability_control": control.mean(),
+            "selectivity": plain.mean() - control.mean(),
+            "separability_centred": centred,
+        }
+        for plain, control, centred in recalls
+    ]
+
+
+@measures_together(separability_of_layers)
 def separability(
     sample: LayerSample,
     *,
     folds: int = 5,
-    C: float = 1.0,  # noqa: N803  (the name that scikit-learn made known)
+    C: float = 1.0,  # noqa: N803
     max_iter: int = 5000,
     seed: int = 0,
 ) -> dict[str, Tensor]:
@@ -65,42 +122,15 @@ def separability(
     Raises:
         ValueError: if there are too few languages or sentences, or the solver does not converge.
     """
-    languages, language = sample.n_languages, sample.language
-    generator = torch.Generator().manual_seed(seed)
-    fold_of = sentence_folds(sample.sentence, folds, generator)
-    x = sample.x
-    hits = x.new_zeros(3, len(x), dtype=torch.float64)
-    all_folds: list[Fold] = []
-    for number in range(folds):
-        test, train = ((fold_of == number).nonzero().squeeze(1), (fold_of != number).nonzero().squeeze(1))
-        label = language[train]
-        shuffled = label[torch.randperm(len(label), generator=generator).to(label.device)]
-        means = language_means(x, language, train, languages)
-        all_folds.append(Fold(train, test, torch.stack([label, shuffled]), torch.zeros_like(means), hits[:2]))
-        all_folds.append(Fold(train, test, label.unsqueeze(0), means, hits[2:]))
-    chunk = max(1, TOGETHER // (x.numel() + x.shape[1] ** 2))
-    for together in (all_folds[start : start + chunk] for start in range(0, len(all_folds), chunk)):
-        made = [standardise(x, fold.train, fold.test, offset=fold.offset, group=language) for fold in together]
-        fitted = fit_together(
-            [x_train for x_train, _ in made],
-            [fold.labels for fold in together],
-            languages,
-            C=C,
-            weights=[_equal_weights(fold.labels, languages) for fold in together],
-            max_iter=max_iter,
-        )
-        for fold, (_, x_test), w in zip(together, made, fitted, strict=True):
-            with full_precision(x.device):
-                predicted = (x_test @ w[:, :-1] + w[:, -1:]).argmax(2)
-            fold.hits[:, fold.test] = (predicted == language[fold.test]).double()
-    size = torch.bincount(language, minlength=languages)
-    plain, control, centred = hits.new_zeros(3, languages).index_add_(1, language, hits) / size
-    return {
-        "separability": plain,
-        "separability_control": control.mean(),
-        "selectivity": plain.mean() - control.mean(),
-        "separability_centred": centred,
-    }
+    [found] = separability_of_layers([sample], folds=folds, C=C, max_iter=max_iter, seed=seed)
+    return found
+
+
+def _evenly(fits: Sequence[Fit], most: int) -> Iterator[Sequence[Fit]]:
+    """Split into parts of at most `most`, or 1; nearly equal, since one left alone would be fitted another way."""
+    parts = -(-len(fits) // max(1, most))
+    bounds = [len(fits) * part // parts for part in range(parts + 1)]
+    return (fits[start:end] for start, end in pairwise(bounds))
 
 
 def _equal_weights(labels: Tensor, languages: int) -> Tensor:

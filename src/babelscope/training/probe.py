@@ -1,8 +1,7 @@
 """What is measured in every layer while a model trains, by all callbacks alike."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
-from babelscope.metrics.sample import LayerMetric, LayerSample
+from babelscope.metrics.sample import LayerMetric
 from babelscope.metrics.score import score
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
@@ -122,18 +121,18 @@ class Probe:
             start = Pooled(layers, tuple(about["names"]), tuple(about["ids"]))
         if step == 0:
             self._cache.clear()
-        rows: Rows = []
-        for layer, sample in pooled.samples(start):
-            rows += self._cache.rows(layer, pooled.layers[layer], partial(self._score, layer, sample))
+
+        def compute(changed: Collection[str]) -> Iterable[dict[str, Any]]:
+            layers = ((layer, sample) for layer, sample in pooled.samples(start) if layer in changed)
+            return score(layers, self.metrics, wrote=self.wrote)
+
+        rows = self._cache.rows(pooled.layers, compute)
         return [{"run": self.run, "step": step, "epoch": epoch, **row} for row in rows]
 
     @property
     def _compares(self) -> bool:
         """Whether a metric compares with step 0."""
         return any(needs_start(metric) for metric in self.metrics.values())
-
-    def _score(self, layer: str, sample: LayerSample) -> Rows:
-        return list(score([(layer, sample)], self.metrics, wrote=self.wrote))
 
 
 class ScoreCache:
@@ -144,17 +143,24 @@ class ScoreCache:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[bytes, Rows]] = {}
-        """Digest of the states, and rows, by layer."""
+        self._digests: dict[str, bytes] = {}
+        self._rows: dict[str, Rows] = {}
 
-    def rows(self, layer: str, states: Tensor, compute: Callable[[], Rows]) -> Rows:
-        """Return the rows of a layer with these states (S, D), computed only if the states have changed."""
-        digest = hashlib.sha256(states.contiguous().view(torch.uint8).numpy().data).digest()
-        kept = self._kept.get(layer)
-        if kept is None or kept[0] != digest:
-            kept = self._kept[layer] = digest, compute()
-        return kept[1]
+    def rows(
+        self, states: Mapping[str, Tensor], compute: Callable[[Collection[str]], Iterable[dict[str, Any]]]
+    ) -> Rows:
+        """Return the rows of layers with these states (S, D); `compute` is asked for those of layers that changed."""
+        digests = {
+            layer: hashlib.sha256(x.contiguous().view(torch.uint8).numpy().data).digest() for layer, x in states.items()
+        }
+        changed = {layer: digest for layer, digest in digests.items() if self._digests.get(layer) != digest}
+        fresh: dict[str, Rows] = {layer: [] for layer in changed}
+        for row in compute(changed):
+            fresh[row["layer"]].append(row)
+        self._rows |= fresh
+        self._digests |= changed
+        return [row for layer in states for row in self._rows[layer]]
 
     def clear(self) -> None:
         """Forget all rows, as when what samples are compared with has changed."""
-        self._kept.clear()
+        self._digests.clear()

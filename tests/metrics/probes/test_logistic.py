@@ -2,7 +2,8 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from babelscope.metrics.probes.logistic import fit_logistic, fit_together
+from babelscope.metrics.probes.lbfgs import _residual
+from babelscope.metrics.probes.logistic import LANES, fit_logistic, fit_together
 from tests.metrics.planted import plant
 
 
@@ -124,3 +125,19 @@ def test_a_hessian_that_rounding_makes_indefinite_is_a_start_all_the_same():
     label = (torch.arange(100) % 2)[None]
     w = fit_logistic(x, label, 2, C=1e5)
     assert bool(((x @ w[0, :-1] + w[0, -1]).argmax(1) == label[0]).all())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_derivatives_of_a_problem_do_not_depend_on_those_beside_it(threads):
+    """If each thread has whole registers: else torch's softmax takes another exp at the end of its share."""
+    labels = torch.arange(33 * LANES * threads) % 7
+    logits = torch.randn(9, 7, len(labels), generator=torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        whole = _residual(logits, labels.expand(9, -1), torch.ones(9, 1, len(labels)))
+        for start in range(1, 9):
+            part = _residual(logits[start:], labels.expand(9 - start, -1), torch.ones(9 - start, 1, len(labels)))
+            assert all(torch.equal(own, every[start:]) for own, every in zip(part, whole, strict=True))
+    finally:
+        torch.set_num_threads(before)

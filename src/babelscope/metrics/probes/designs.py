@@ -62,7 +62,7 @@ class StackedDesigns:
 
     def __init__(self, tables: Sequence[Tensor], table: Tensor, sample_weight: Tensor, classes: int) -> None:
         ones = [torch.cat([x, torch.ones_like(x[:, :1])], dim=1) for x in tables]
-        x = torch.nn.utils.rnn.pad_sequence(ones, batch_first=True)
+        x = torch.stack([torch.nn.functional.pad(own, (0, 0, 0, sample_weight.shape[2] - len(own))) for own in ones])
         # copied for each problem, because a batched product cannot use one table twice
         self.x, self.left = x[table.to(x.device)], torch.arange(len(table))
         hessian = ((self.x * (sample_weight / classes).mT).mT @ self.x).double()

@@ -11,7 +11,8 @@ from babelscope.metrics.probes.designs import SharedDesign, StackedDesigns
 from babelscope.metrics.probes.lbfgs import minimise
 
 TOLERANCE = 2e-5  # bound on the relative distance of the objective from its optimum; the actual distance is far smaller
-LANES = 16  # float32 numbers in a vector register: products with 31 columns take up to twice as long as with 32
+LANES = 16
+"""float32 numbers in a vector register: products with 31 columns take up to twice as long as with 32."""
 
 
 def fit_logistic(
@@ -37,6 +38,7 @@ def fit_together(
     C: float = 1.0,  # noqa: N803
     weights: Sequence[Tensor] | None = None,
     max_iter: int = 5000,
+    longest: int = 0,
 ) -> list[Tensor]:
     """Fit labellings of points side by side: minimise C * sum of weighted cross-entropies + |W|^2 / 2 for each.
 
@@ -44,7 +46,7 @@ def fit_together(
     table. A labelling has converged once |gradient|^2 / 2 is below its tolerance; with the unit penalty, this bounds
     the excess of the objective. The unpenalised intercept is held to the same measure. Tables are processed side by
     side in batched products, to share the overhead of small operations, which is most of the time for a thousand
-    points.
+    points. On a processor, none of the bits of a fit depend on the other tables, if `longest` is the same.
 
     Args:
         tables: (n, D) float32 features each, of about unit variance for speed; n may differ, D may not.
@@ -53,6 +55,7 @@ def fit_together(
         C: Inverse strength of the penalty, as in scikit-learn.
         weights: (V, n) weights of the points for each table; 1 if omitted.
         max_iter: Iterations allowed.
+        longest: Points of the longest table that will ever be fitted beside these; if omitted, of these.
 
     Returns:
         For each table (V, D + 1, K) coefficients; the last row is the intercept.
@@ -63,7 +66,11 @@ def fit_together(
     for x, own in zip(tables, labels, strict=True):
         check_classes(own, classes, C)
         check_features(x)
+    alone = len(tables) == 1
     points, width = max(map(len, tables)), tables[0].shape[1]
+    if not alone:  # whole registers for every thread: torch's softmax takes another exp for what is left over
+        points = max(points, longest)
+        points += -points % (LANES * torch.get_num_threads())
     table = torch.arange(len(tables)).repeat_interleave(torch.tensor([len(own) for own in labels]))
     weights = [torch.ones_like(own) for own in labels] if weights is None else weights
     sample_weight = C * torch.cat([_padded(own.to(tables[0].dtype), points) for own in weights]).unsqueeze(1)
@@ -73,7 +80,6 @@ def fit_together(
     penalty = logits.new_ones(width + 1)
     penalty[-1] = 0
     with full_precision(logits.device), threads_for(logits.numel() * width):
-        alone = len(tables) == 1
         design = (
             SharedDesign(tables[0], sample_weight, classes)
             if alone
