@@ -220,6 +220,7 @@ def test_what_a_user_can_mend_is_one_line(tiny, tmp_path):
         ("probe=true", "`probe` to be a mapping or null"),
         ("probe.draws=0", "`probe.draws` to be a whole number from 1"),
         ("shared=maybe", "`shared` to be true or false, but got 'maybe'"),
+        ("shared=true", "`shared` with several models, but got one; add models=[A,B]"),
         ("dictionary=null", "`dictionary` to be a mapping, but got null"),
         ("+dictionary.piece=true", "keys of `dictionary` to be among lab, files"),
         ("dictionary.pieces=maybe", "`dictionary.pieces` to be true or false, but got 'maybe'"),

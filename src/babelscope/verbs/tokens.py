@@ -44,6 +44,8 @@ def main(cfg: DictConfig, folder: Path) -> None:
     several = len(models) > 1
     if several and cfg.counts is not None:
         raise ValueError("Expected `counts` with one model, whose token ids they are, but got several; leave one.")
+    if cfg.shared and not several:
+        raise ValueError("Expected `shared` with several models, but got one; add models=[A,B], or leave `shared` out.")
     theirs, ours = read_dictionaries(cfg)
     sources = [read_source(cfg, model) for model in models]
     pairs = list(combinations(sources, 2)) if compare else []
