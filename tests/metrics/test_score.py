@@ -1,3 +1,4 @@
+import weakref
 from dataclasses import replace
 from functools import partial
 
@@ -119,6 +120,23 @@ def test_layers_are_drawn_as_they_are_measured(numbers, before_the_first, monkey
 
     next(score(layers(), {"scopes": scopes}))
     assert "".join(drawn) == before_the_first
+
+
+def test_of_large_layers_only_the_measured_one_is_held(monkeypatch):
+    monkeypatch.setattr(together, "MAX_NUMBERS", 1)
+    held = []
+
+    def layers():
+        for name in "0123":
+            yield name, (sample := replace(SAMPLE))
+            held.append(weakref.ref(sample))
+            del sample
+
+    def alive(sample):
+        others = [other() for other in held if other() is not None and other() is not sample]
+        return {"alive": torch.tensor(float(len(others)))}
+
+    assert [row["value"] for row in score(layers(), {"alive": alive})] == [0, 0, 0, 0]
 
 
 def test_layers_measured_together_give_the_rows_of_each_alone(monkeypatch):

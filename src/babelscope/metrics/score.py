@@ -43,17 +43,27 @@ def score(
         raise ValueError(f"Expected argument `keys` not to use a column of the rows, but got {taken}; rename the key")
     for group in small_together(layers):
         measured = {name: _measure_all(group, name, metric) for name, metric in metrics.items()}
-        for number, (layer, sample) in enumerate(group):
-            owner: dict[str, str] = {}
-            for name, metric in metrics.items():
-                for key, result in measured[name][number].items():
-                    column = _column(name, metric, key)
-                    _claim(owner, column, name)
-                    for language, other, value in _values(layer, sample, column, result):
-                        values = (layer, column, language, other, value)
-                        yield {**keys, **dict(zip(COLUMNS, values, strict=True))}
-            if wrote is not None:
-                wrote.update(owner)
+        # its own function, so that no variable here holds a layer while the next one is measured
+        for row in _rows(group, metrics, measured, wrote):
+            yield {**keys, **row}
+
+
+def _rows(
+    group: Sequence[tuple[str, LayerSample]],
+    metrics: Mapping[str, LayerMetric],
+    measured: Mapping[str, Sequence[dict[str, Tensor]]],
+    wrote: dict[str, str] | None,
+) -> Iterator[dict[str, Any]]:
+    for number, (layer, sample) in enumerate(group):
+        owner: dict[str, str] = {}
+        for name, metric in metrics.items():
+            for key, result in measured[name][number].items():
+                column = _column(name, metric, key)
+                _claim(owner, column, name)
+                for language, other, value in _values(layer, sample, column, result):
+                    yield dict(zip(COLUMNS, (layer, column, language, other, value), strict=True))
+        if wrote is not None:
+            wrote.update(owner)
 
 
 def _claim(owner: dict[str, str], column: str, name: str) -> None:
