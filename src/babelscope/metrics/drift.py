@@ -1,7 +1,5 @@
 """Drift: how much of each language's own geometry at step 0 remains."""
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
@@ -9,7 +7,7 @@ from babelscope.metrics.cka import align, unit_gram
 from babelscope.metrics.mutual_knn import overlap
 from babelscope.metrics.neighbours import Search, nearest_neighbours
 from babelscope.metrics.remedies import about_k
-from babelscope.metrics.sample import LayerMetric, LayerSample
+from babelscope.metrics.sample import LayerMetric, LayerSample, function_of
 from babelscope.metrics.search.points import Distance
 
 
@@ -67,4 +65,4 @@ drift.reads_start = True  # type: ignore[attr-defined]
 
 def needs_start(metric: LayerMetric) -> bool:
     """Whether a metric, perhaps with options bound by `partial`, says by `reads_start` that it reads `sample.start`."""
-    return bool(getattr(metric.func if isinstance(metric, partial) else metric, "reads_start", False))
+    return bool(getattr(function_of(metric), "reads_start", False))

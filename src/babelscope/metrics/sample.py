@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,3 +104,8 @@ class LayerSample:
 
 LayerMetric = Callable[[LayerSample], dict[str, Tensor]]
 """The rank of each tensor is its scope: 0-d the layer, 1-d per language, 2-d per (language, other language)."""
+
+
+def function_of(metric: LayerMetric) -> Any:
+    """Return the function of a metric whose options may be bound by `partial`; what it says of itself is there."""
+    return metric.func if isinstance(metric, partial) else metric

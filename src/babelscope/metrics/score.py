@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from babelscope.metrics.sample import LayerMetric, LayerSample
+from babelscope.metrics.sample import LayerMetric, LayerSample, function_of
 from babelscope.metrics.together import of_layers, small_together
 
 logger = logging.getLogger(__name__)
@@ -111,8 +110,7 @@ def _tensors(results: Any) -> dict[str, Tensor]:
 
 
 def _column(name: str, metric: LayerMetric, key: str) -> str:
-    function = metric.func if isinstance(metric, partial) else metric
-    return key if getattr(function, "__name__", name) == name else f"{name}/{key}"
+    return key if getattr(function_of(metric), "__name__", name) == name else f"{name}/{key}"
 
 
 def _values(layer: str, sample: LayerSample, column: str, result: Tensor) -> Iterator[tuple[str, str, float]]:

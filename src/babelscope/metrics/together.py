@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from babelscope.metrics.sample import LayerMetric, LayerSample
+from babelscope.metrics.sample import LayerMetric, LayerSample, function_of
 
 MAX_NUMBERS = 2**20
 """Numbers in the states of layers that are measured together; more than this many hide the overhead alone."""
@@ -29,8 +29,7 @@ def measures_together(several: LayersMetric) -> Callable[[Metric], Metric]:
 
 def of_layers(metric: LayerMetric) -> LayersMetric | None:
     """Return the function that computes a metric for several layers at once, if it has one."""
-    function = metric.func if isinstance(metric, partial) else metric
-    several: LayersMetric | None = getattr(function, "of_layers", None)
+    several: LayersMetric | None = getattr(function_of(metric), "of_layers", None)
     if several is not None and isinstance(metric, partial):
         return partial(several, *metric.args, **metric.keywords)
     return several
@@ -43,19 +42,15 @@ def small_together(layers: Iterable[tuple[str, LayerSample]]) -> Iterator[list[t
     """
     group: list[tuple[str, LayerSample]] = []
     for layer, sample in layers:
-        if group and (_numbers(group) + sample.x.numel() > MAX_NUMBERS or not _same_points(group[0][1], sample)):
+        if group and ((len(group) + 1) * sample.x.numel() > MAX_NUMBERS or not _same_points(group[0][1], sample)):
             yield group
             group = []
         group.append((layer, sample))
-        if _numbers(group) >= MAX_NUMBERS:
+        if len(group) * sample.x.numel() >= MAX_NUMBERS:
             yield group
             group = []
     if group:
         yield group
-
-
-def _numbers(group: Sequence[tuple[str, LayerSample]]) -> int:
-    return sum(sample.x.numel() for _, sample in group)
 
 
 def _same_points(a: LayerSample, b: LayerSample) -> bool:

@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from babelscope.data.corpora import Corpus
-from babelscope.metrics.sample import LayerMetric
+from babelscope.metrics.sample import LayerMetric, function_of
 from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.report.table import cut_in_thirds
@@ -94,7 +94,7 @@ class AlignmentGuard(WritesRows):
                 f"Expected argument `every_n_steps` to be at least 0, but got {every_n_steps}; 0 checks at validations "
                 "alone."
             )
-        name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", key)
+        name = getattr(function_of(metric), "__name__", key)
         self.probe = Probe(
             corpus,
             tokenizer,

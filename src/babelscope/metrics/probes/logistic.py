@@ -46,7 +46,7 @@ def fit_together(
     table. A labelling has converged once |gradient|^2 / 2 is below its tolerance; with the unit penalty, this bounds
     the excess of the objective. The unpenalised intercept is held to the same measure. Tables are processed side by
     side in batched products, to share the overhead of small operations, which is most of the time for a thousand
-    points. On a processor, none of the bits of a fit depend on the other tables, if `longest` is the same.
+    points. On a processor, no bit of a table's fits depends on which others are beside it, if `longest` is the same.
 
     Args:
         tables: (n, D) float32 features each, of about unit variance for speed; n may differ, D may not.
