@@ -42,7 +42,7 @@ class Points:
     largest: int = 1
     """Number of points in the largest group."""
 
-    def directions(self, index: Tensor) -> Tensor:
+    def directions(self, index: Tensor | slice) -> Tensor:
         """Return u (..., D) in float64 for an index of any shape."""
         return self.x[index].double() / self.length[index].unsqueeze(-1)
 
@@ -77,7 +77,6 @@ def prepare_points(x: Tensor, k: int, distance: Distance, kin: Tensor | None = N
         )
     kin = torch.arange(len(x), device=x.device) if kin is None else kin.to(x.device)
     step = max(1, PAIR_ELEMENTS // x.shape[1])
-    chunks = torch.arange(len(x), device=x.device).split(step)
     norm = torch.cat([square_root(sum_folded(chunk.double().square_())) for chunk in x.split(step)])
     if not bool(torch.isfinite(norm).all()):  # squares of float32 numbers do not overflow
         row = int((~torch.isfinite(norm)).nonzero()[0])
@@ -86,21 +85,23 @@ def prepare_points(x: Tensor, k: int, distance: Distance, kin: Tensor | None = N
     length = torch.where(zero, 1.0, norm) if distance == "cosine" else torch.ones_like(norm)
     scale = float((norm / length).max()) or 1.0
     points = Points(x, length, zero, x.new_zeros(0).double(), scale, x, norm, distance, kin)
+    chunks = [slice(start, start + step) for start in range(0, len(x), step)]
     centre = torch.stack([points.directions(rows).sum(0) for rows in chunks]).sum(0) / len(x)
     p = torch.empty_like(x, memory_format=torch.contiguous_format)
     size = torch.empty_like(norm)
-    for rows, part in zip(chunks, p.split(step), strict=True):
-        part.copy_(points.directions(rows).sub_(centre).div_(scale))
-        size[rows] = torch.linalg.vector_norm(part, dim=1, dtype=torch.float64)
+    for rows in chunks:
+        p[rows] = points.directions(rows).sub_(centre).div_(scale)
+        size[rows] = torch.linalg.vector_norm(p[rows], dim=1, dtype=torch.float64)
     return Points(x, length, zero, centre, scale, p, size, distance, kin, largest)
 
 
 def sum_folded(x: Tensor) -> Tensor:
     """Sum the last dimension, in place, by folding halves: the same bits at any position, batch size and device."""
-    while (width := x.shape[-1]) > 1:
+    width = x.shape[-1]
+    while width > 1:
         half = (width + 1) // 2
-        x[..., : width - half] += x[..., half:]
-        x = x[..., :half]
+        x[..., : width - half].add_(x[..., half:width])
+        width = half
     return x[..., 0]
 
 
@@ -115,13 +116,15 @@ def square_root(x: Tensor) -> Tensor:
 
 def exact_distances(points: Points, rows: Tensor, others: Tensor) -> Tensor:
     """Return the float64 distances (B, m) of rows (B,) to others (B, m)."""
-    step = max(1, PAIR_ELEMENTS // (others.shape[1] * points.x.shape[1]))
+    width = points.x.shape[1]
+    step = max(1, PAIR_ELEMENTS // (others.shape[1] * width))
     squares = points.length.new_empty(others.shape)
     for own, theirs, out in zip(rows.split(step), others.split(step), squares.split(step), strict=True):
         # As `directions`, but one row after the other and in place, in half the time
-        apart = points.x.index_select(0, theirs.flatten()).double().div_(points.length[theirs].view(-1, 1))
-        apart = apart.view(*theirs.shape, points.x.shape[1]).sub_(points.directions(own).unsqueeze(1))
-        out.copy_(sum_folded(apart.square_()))
+        index = torch.cat([own.unsqueeze(1), theirs], dim=1)
+        u = points.x.index_select(0, index.flatten()).double().div_(points.length[index].view(-1, 1))
+        u = u.view(*index.shape, width)
+        out.copy_(sum_folded(u[:, 1:].sub_(u[:, :1]).square_()))
     if points.distance == "euclidean":
         return square_root(squares)
     return torch.where(points.zero[rows].unsqueeze(1) | points.zero[others], 1.0, squares / 2)

@@ -144,7 +144,7 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
     nearer, start = size.new_zeros(()), 0
     for rows in order.split(max(1, CHUNK // width)):
         place = slice(start, start + len(rows))
-        p = points.p[rows]
+        p = points.p.index_select(0, rows)
         own = (p @ centres.T).sub_(centres.square().sum(1) / 2).argmax(1)
         if len(centres) > 1:
             p -= centres[own]

@@ -56,7 +56,8 @@ def near_pairs(coded: Coded, k: int, block: int, limit: int) -> Pairs:
             break
     row, column, key = (torch.cat(parts) for parts in zip(*search.found, strict=True))
     count = len(coded.order)
-    kept = (~is_closed(search.bound)[row] & (column < count) & (row < count)).nonzero().squeeze(1)
+    bound = search.bound[row]
+    kept = ((key <= bound) & ~is_closed(bound) & (column < count) & (row < count)).nonzero().squeeze(1)
     return Pairs(row[kept].long(), column[kept].long(), key[kept], search.bound)
 
 
@@ -72,6 +73,8 @@ class _Search:
         self.bound = torch.full((rows,), self.most, dtype=kind, device=device)
         self.pairs = torch.zeros(rows, dtype=torch.int64, device=device)
         self.buffer = coded.right.new_empty(self.block * rows)
+        # (groups, M) the lowest key of a later row to any of the groups that have met since bounds were tightened
+        self.lowest = torch.full((self.block // GROUP, rows), self.most, dtype=kind, device=device)
         self.found: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def step(self, start: int) -> None:
@@ -80,16 +83,20 @@ class _Search:
         height = stop - start
         across = [keys.view(height, GROUP, -1).amin(1) for _, keys in tiles]
         down = [keys.view(-1, GROUP, keys.shape[1]).amin(1) for _, keys in tiles]
-        own = slice(start, stop)
-        self._tighten(own, torch.cat(across, dim=1))
+        own, later = slice(start, stop), slice(stop, None)
+        self._tighten(own, torch.cat([*across, self.lowest[:, own].T], dim=1))
+        for (first, _), low in zip(tiles, down, strict=True):
+            place = self.lowest[: len(low), first : first + low.shape[1]]
+            torch.minimum(place, low, out=place)
         number = start // self.block
-        later = slice(stop, None)
         if number & (number + 1) == 0:  # blocks 0, 1, 3, 7, ...: whenever the number seen has doubled
-            self._tighten(later, torch.cat(down, dim=1)[:, height:].T)
-        self._close(own, sum(((low <= self.bound[own].unsqueeze(1)).sum(1) for low in across), self.pairs[own] * 0))
-        for (first, keys), wide, tall in zip(tiles, across, down, strict=True):
-            self._rows(start, first, keys, wide)
-            self._columns(start, first, keys, tall, skip=max(0, stop - first))
+            self._tighten(later, self.lowest[:, later].T)
+            self.lowest.fill_(self.most)
+        inside = [low <= self.bound[own].unsqueeze(1) for low in across]
+        self._close(own, sum((near.sum(1) for near in inside), self.pairs[own] * 0))
+        for (first, keys), near, low in zip(tiles, inside, down, strict=True):
+            self._rows(start, first, keys, near)
+            self._columns(start, first, keys, low, skip=max(0, stop - first))
         self._close(slice(None), self.pairs // 8)
 
     def _multiply(self, start: int, stop: int) -> list[tuple[int, Tensor]]:
@@ -119,24 +126,24 @@ class _Search:
     def _close(self, rows: slice, count: Tensor) -> None:
         self.bound[rows].masked_fill_(count > self.limit, torch.iinfo(self.bound.dtype).min)
 
-    def _rows(self, start: int, first: int, keys: Tensor, low: Tensor) -> None:
-        bound = self.bound[start : start + len(keys)]
-        row, group = (low <= bound.unsqueeze(1)).nonzero(as_tuple=True)
-        near = keys.view(len(keys), GROUP, -1)[row, :, group]
-        hit, place = (near <= bound[row].unsqueeze(1)).nonzero(as_tuple=True)
-        self._keep(row[hit] + start, group[hit] + place * low.shape[1] + first, near[hit, place])
+    def _rows(self, start: int, first: int, keys: Tensor, near: Tensor) -> None:
+        """Keep the pairs of a tile's rows, given which groups of columns are near (rows, groups)."""
+        row, group = near.nonzero(as_tuple=True)
+        bound = self.bound[start : start + len(keys)][row]
+        near_keys = keys.view(len(keys), GROUP, -1)[row, :, group]
+        hit, place = (near_keys <= bound.unsqueeze(1)).nonzero(as_tuple=True)
+        self._keep(row[hit] + start, group[hit] + place * near.shape[1] + first, near_keys[hit, place])
 
     def _columns(self, start: int, first: int, keys: Tensor, low: Tensor, skip: int) -> None:
         """Do as `_rows` for later points, whose rows are these columns; `skip` leaves out the block itself."""
         if skip >= keys.shape[1]:
             return
         later = slice(first + skip, first + keys.shape[1])
-        inside = low[:, skip:] <= self.bound[later]
-        self._close(later, inside.sum(0))
-        bound = self.bound[later]
-        group, column = (low[:, skip:] <= bound).nonzero(as_tuple=True)
+        group, column = (low[:, skip:] <= self.bound[later]).nonzero(as_tuple=True)
+        self._close(later, torch.bincount(column, minlength=later.stop - later.start))
+        bound = self.bound[later][column]
         near = keys.view(-1, GROUP, keys.shape[1])[group, :, column + skip]
-        hit, place = (near <= bound[column].unsqueeze(1)).nonzero(as_tuple=True)
+        hit, place = (near <= bound.unsqueeze(1)).nonzero(as_tuple=True)
         self._keep(column[hit] + later.start, group[hit] * GROUP + place + start, near[hit, place])
 
     def _keep(self, row: Tensor, column: Tensor, key: Tensor) -> None:
