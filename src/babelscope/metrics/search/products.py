@@ -26,6 +26,8 @@ FAR = 2.0**60
 """Half square of padding and of rows without a direction, so that neither is a neighbour (others are at most 2)."""
 KEYS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 """Integers that order non-negative floats of each type."""
+TILE = {torch.bfloat16: 32, torch.float32: 8}
+"""Columns are padded to a multiple of this: a row of a tile of a matrix instruction, or a vector."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Coded:
     """M coded rows (N points in a shuffled order, then padding to a multiple of GROUP); build them with `encode`."""
 
     right: Tensor
-    """(M, W) coded rows, bfloat16 or float32; W is D + 2 PARTS K, padded to a multiple of 32."""
+    """(M, W) coded rows, bfloat16 or float32; W is D + 2 PARTS K, padded to a multiple of `TILE`."""
     order: Tensor
     """(N,) the point that each row codes."""
     kin: Tensor
@@ -134,7 +136,7 @@ def encode(points: Points, order: Tensor, dtype: torch.dtype, centres: Tensor) -
     """
     count, width = points.p.shape
     padded, n_terms = -count % GROUP + count, PARTS * len(centres)
-    right = points.p.new_zeros(padded, -(width + 2 * n_terms) % 32 + width + 2 * n_terms, dtype=dtype)
+    right = points.p.new_zeros(padded, -(width + 2 * n_terms) % TILE[dtype] + width + 2 * n_terms, dtype=dtype)
     size, moved = points.size.new_zeros(padded), points.size.new_zeros(padded)
     terms = points.size.new_full((padded, len(centres)), FAR)
     group = order.new_zeros(padded)
