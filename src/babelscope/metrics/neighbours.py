@@ -18,7 +18,7 @@ from babelscope.metrics.search.symmetric import near_pairs
 
 Search = Callable[..., tuple[Tensor, Tensor]]
 """Any function of (x, k, *, distance, kin) that returns (N, k) distances and indices, as `nearest_neighbours` does."""
-MARGIN = 8  # extra candidates beyond k, so that float32 rounding rarely leaves a row in doubt
+MARGIN = 6  # extra candidates beyond k, so that float32 rounding rarely leaves a row in doubt
 MAX_BRUTE_FORCE_POINTS = 1024
 """Up to this many points, computing all products in float32 is as fast."""
 MAX_PAIR_K = 64

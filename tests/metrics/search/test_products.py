@@ -67,7 +67,7 @@ def test_scores_are_half_squared_distances_and_padding_is_far(dtype):
     points = prepare_points(x, 1, "euclidean")
     coded = encode(points, torch.arange(50), dtype, CENTRES["none"](points.p))
     values = keys_of(coded).view(dtype).double()
-    assert coded.right.shape == (64, 32)
+    assert coded.right.shape == (64, 32 if dtype == torch.bfloat16 else 24)
     assert bool((values[:50, 50:] >= FAR / 2).all())
     a = coded.right[:50, :20].double()
     torch.testing.assert_close(values[:50, :50], torch.cdist(a, a).square() / 2, rtol=2**-8, atol=1e-6)
