@@ -1,4 +1,7 @@
-"""wandb as a mirror of the rows: opened as a run begins, fed once per epoch, closed whatever happens."""
+"""wandb as a mirror of the rows: opened as a run begins, fed once per epoch, closed whatever happens.
+
+wandb itself is imported only where a run has it as a logger, for its import takes half a second.
+"""
 
 import hashlib
 import os
@@ -9,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
-import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
@@ -70,6 +72,8 @@ class EpochMirror(pl.Callback):
         mirrors = _mirrors(trainer.loggers) if trainer.is_global_zero else []
         if not mirrors:
             return
+        import wandb
+
         rows = read(self.folder)
         rows = rows[rows["epoch"] <= epoch]
         picture = draw_all_heat_maps(rows)
@@ -128,6 +132,8 @@ def compared(run: Run) -> dict[str, float]:
 
 
 def _open(logger: WandbLogger, config: dict[str, Any]) -> None:
+    import wandb
+
     try:
         wandb.termsetup(wandb.Settings(silent=True), None)  # else it warns of an argument that Lightning always gives
         logger.log_hyperparams(config)
@@ -147,6 +153,8 @@ def _mirrors(loggers: Sequence[Logger]) -> list[WandbLogger]:
 
 def _log(run: Any, rows: pd.DataFrame, **others: Any) -> None:
     """Log a table of rows, without those of pairs of languages, which would be nearly all of it."""
+    import wandb
+
     wandb.Table.MAX_ROWS = wandb.Table.MAX_ARTIFACT_ROWS  # else it is cut at 10,000
     table = wandb.Table(dataframe=rows[rows["other"] == ""].drop(columns=["run", "other"]))
     if run.offline:
@@ -156,5 +164,8 @@ def _log(run: Any, rows: pd.DataFrame, **others: Any) -> None:
 
 
 def _finish(mirrors: Sequence[WandbLogger], exit_code: int) -> None:
-    if mirrors and wandb.run is not None:
-        wandb.finish(exit_code=exit_code)
+    if mirrors:
+        import wandb
+
+        if wandb.run is not None:
+            wandb.finish(exit_code=exit_code)
