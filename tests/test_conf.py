@@ -70,8 +70,6 @@ def compose_choice(composed: Any, group: str, name: str) -> DictConfig:
         HydraConfig.instance().cfg, cfg = COMPOSED[group, name]
         return cfg
     root = ROOT_OF.get(group, {}).get(name, "train")
-    # which resolves everything once more each time it is asked for; roots compose with it
-    OmegaConf.register_new_resolver("fingerprint", lambda: "0" * 8, replace=True)
     choice = f"{group}=[{name}]" if group in LISTS and name != "none" else f"{group}={name}"
     given = ["model.checkpoint=somewhere"] if (group, name) == ("model", "default") else []
     given += {"lines": ["corpus.folder=somewhere"], "table": ["corpus.file=some.csv"]}.get(name, [])

@@ -24,6 +24,8 @@ NAME, LOG, FULL_ERROR = "BABELSCOPE_JOB", "BABELSCOPE_LOG", "BABELSCOPE_FULL_ERR
 """Variables by which a process knows that it is a job of a sweep: its name, where its output goes, and whether the user
 wants tracebacks."""
 
+LATER = {"train": ["wandb"]}
+"""What a verb imports only once it runs, and its jobs would each import anew; the server does it for all."""
 BEGINS = "──── "
 """Begins the line before what each attempt at a job prints to its log."""
 
@@ -57,7 +59,8 @@ def run_commands(commands: Iterable[Command], *, n_jobs: int) -> Iterator[tuple[
     try:
         while True:
             for command in islice(waiting, n_jobs - len(running)):
-                context.set_forkserver_preload([f"babelscope.verbs.{command.arguments[0]}"])
+                verb = command.arguments[0]
+                context.set_forkserver_preload([f"babelscope.verbs.{verb}", *LATER.get(verb, ())])
                 process = context.Process(target=_run, args=[command, n_jobs, dict(os.environ)])
                 process.start()
                 running[process] = command

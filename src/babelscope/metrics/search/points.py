@@ -43,7 +43,7 @@ class Points:
     """Number of points in the largest group."""
 
     def directions(self, index: Tensor | slice) -> Tensor:
-        """Return u (..., D) in float64 for an index of any shape."""
+        """Return u (..., D) in float64 for a slice or an index of any shape."""
         return self.x[index].double() / self.length[index].unsqueeze(-1)
 
     @property
