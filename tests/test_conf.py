@@ -264,3 +264,14 @@ def test_a_composed_probe_reads_a_model(composed, tmp_path):
     loaded = load(cfg.model.checkpoint, dtype=cfg.model.dtype)
     corpus = instantiate(cfg.corpus)(["eng_Latn"])
     assert prepare(corpus.subset(2), loaded.tokenizer, max_tokens=cfg.max_tokens).batches
+
+
+@pytest.mark.parametrize("name", ["lab_xlmr", "lab_bloom_small", "lab_mt5", "lab_llama"])
+def test_a_labs_learning_rate_is_not_for_another_checkpoint(composed, name):
+    def rates(*given: str) -> tuple[float, float]:
+        cfg = composed("train", f"model={name}", *given)
+        return cfg.model.learning_rate, cfg.optimizer.lr
+
+    assert rates() == (1e-3, 1e-3)
+    assert rates("model.checkpoint=somewhere") == (2e-5, 2e-5)
+    assert rates("model.checkpoint=somewhere", "model.learning_rate=3e-4") == (3e-4, 3e-4)

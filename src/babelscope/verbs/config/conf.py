@@ -37,6 +37,7 @@ def register_resolvers(new: set[Path]) -> None:
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("name_of", name_of, replace=True)
     OmegaConf.register_new_resolver("names_of", _names_of, replace=True)
+    OmegaConf.register_new_resolver("rate_of", rate_of, replace=True)
     OmegaConf.register_new_resolver("fingerprint", _fingerprint, replace=True)
     OmegaConf.register_new_resolver("no_wandb_account", _no_wandb_account, replace=True)
 
@@ -45,6 +46,12 @@ def name_of(checkpoint: str | None, choice: str) -> str:
     """Name a model by the last part of its checkpoint, or by the file it was chosen by."""
     parts = Path(str(checkpoint)).parts if checkpoint else (choice,)
     return parts[-2] if parts[-1] == "model" and len(parts) > 1 else parts[-1]
+
+
+def rate_of(checkpoint: str | None, rate: float) -> float:
+    """Return the learning rate of a recipe's own small model, or the usual one where a checkpoint takes its place."""
+    usual: float = OmegaConf.load(conf_folder() / "model" / "default.yaml").learning_rate
+    return usual if checkpoint else rate
 
 
 def _names_of(models: Any, name: str) -> str:
