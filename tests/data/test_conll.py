@@ -42,6 +42,8 @@ def test_universal_dependencies_by_their_words(tmp_path):
         ("two.txt", "Ada B-PER\nran O\n\n\n# O\n\n"),
         ("tabs.tsv", "Ada\tB-PER\r\nran\tO\r\n\r\n#\tO\r\n"),
         ("wikiann", "en:Ada\tB-PER\nen:ran\tO\n\nen:#\tO\n"),
+        ("names.tsv", "Token\tTag\nAda\tB-PER\nran\tO\n\n#\tO\n"),
+        ("names_apart.txt", "word ner_tags\n\nen:Ada B-PER\nen:ran O\n\nen:# O\n"),
         ("multiconer.conll", "# id 1\tdomain=en\nAda _ _ B-PER\nran _ _ O\n\n# id 2 domain=en\n# _ _ O\n"),
         ("ontonotes.conll", "#begin document (x); part 000\nAda B-PER\nran O\n\n# O\n#end document\n"[:-14]),
         ("comments.bio", "# id = 1\nAda\tx\tB-PER\nran\tx\tO\n\n# id = 2\n#\tx\tO"),
@@ -66,6 +68,18 @@ def test_a_colon_is_no_language_unless_all_words_have_it(tmp_path):
     assert read_conll(file) == [(("en:Ada", "de:Ada"), ("X", "Y"))]
 
 
+def test_a_word_that_begins_with_slashes_has_its_language_too(tmp_path):
+    file = written(tmp_path, "test", "de://\tO\nde:Ada\tB-PER\n")
+    assert read_conll(file) == [(("//", "Ada"), ("O", "B-PER"))]
+    addresses = written(tmp_path, "x.txt", "ftp://a X\nftp://b Y\n")
+    assert read_conll(addresses) == [(("ftp://a", "ftp://b"), ("X", "Y"))]
+
+
+def test_a_first_word_is_no_name_of_a_column_where_its_tag_occurs_again(tmp_path):
+    file = written(tmp_path, "x.txt", "form tag\nof O\nword tag\n")
+    assert read_conll(file) == [(("form", "of", "word"), ("tag", "O", "tag"))]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "columns", "message"),
     [
@@ -82,6 +96,13 @@ def test_a_colon_is_no_language_unless_all_words_have_it(tmp_path):
         ("a.txt", "en:Ada X\nen: Y\n", {}, r"a word after every 'en:' in .*a\.txt"),
         ("a.conllu", "1\tAda\tNOUN\n", {}, r"Expected 10 columns separated by tabs, but got 3 in .*line 1"),
         ("a.conllu", UD.replace("1.1\t", "1a\t"), {}, r"Expected the number of a word .*got '1a' in .*line 13"),
+        (
+            "a.txt",
+            "Wort Art\nAda B-PER\nran O\n",
+            {},
+            r"such as B-PER, O, but the first one in .*a\.txt is 'Art'; remove",
+        ),
+        ("a.txt", "Token Tag\n", {}, r"Expected sentences of a word per line in .*a\.txt, but found none"),
         ("a.txt", "\n\n", {}, r"Expected sentences of a word per line in .*a\.txt, but found none"),
         ("a.txt", "Ada X\n", {"tags": "upos"}, r"`task\.corpus\.tags` to be the number of a column.*got 'upos'"),
         ("a.conllu", UD, {"words": "word"}, r"`task\.corpus\.words` to be one of id, form, .*or the number.*'word'"),

@@ -12,6 +12,8 @@ Sentence = tuple[tuple[str, ...], tuple[str, ...]]
 """Its words, and a tag for each."""
 Line = tuple[int, list[str]]
 """Its number in the file, and its cells."""
+SPAN_TAG = re.compile(r"O|[BIESLU](-.+)?")
+"""Outside of any span, or of a span's beginning, inside, end, or single word."""
 _DOCUMENT = ("-DOCSTART-",)
 # other blanks, such as the one that does not break a line, are part of words
 _BLANK = " \t"
@@ -19,14 +21,17 @@ _COMMENT = re.compile(r"#(?:[ \t]|begin\b|end\b)")
 # words that are written together, and words that are left out, of which neither are syntactic words
 _NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")
 # WikiANN writes the language before every word
-_LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z-]+)?|simple):(?!//)")
+_LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z-]+)?|simple):")
+# names of columns, in the first line of some files
+_WORDS = ("token", "tokens", "word", "words", "form")
+_TAGS = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "pos", "pos_tag", "pos_tags", "upos", "xpos")
 
 
 def read_conll(path: Path, words: str | int | None = None, tags: str | int | None = None) -> list[Sentence]:
     """Read words and tags, from columns separated by tabs, or by blanks where no word's line has a tab.
 
     Words that CoNLL-U writes together (1-2) or leaves out (1.1) are passed over, since their parts are words; so are
-    comments, documents' beginnings, and the language that WikiANN writes before every word.
+    comments, documents' beginnings, names of columns, and the language that WikiANN writes before every word.
 
     Args:
         path: the file; its columns have names where it ends in .conllu.
@@ -35,7 +40,7 @@ def read_conll(path: Path, words: str | int | None = None, tags: str | int | Non
 
     Raises:
         ValueError: if a line has other columns than the first one, or no such column, or its word or tag is empty, or
-            there is no sentence.
+            only the first tag of all marks no span, or there is no sentence.
     """
     universal = path.suffix.lower() == ".conllu"
     which = (_column(words, "form", 1, universal, "words"), _column(tags, "upos", -1, universal, "tags"))
@@ -49,6 +54,8 @@ def read_conll(path: Path, words: str | int | None = None, tags: str | int | Non
         own, given = tuple(word for word, _ in found), tuple(tag for _, tag in found)
         if own and own != _DOCUMENT:
             sentences.append((own, given))
+    if not universal:
+        sentences = _without_names(sentences, path)
     if not sentences:
         raise ValueError(f"Expected sentences of a word per line in {path}, but found none; check the file")
     return _without_language(sentences, path)
@@ -124,10 +131,27 @@ def _word(line: Line, path: Path, which: tuple[int, int], *, universal: bool) ->
     return word, tag
 
 
+def _without_names(sentences: list[Sentence], path: Path) -> list[Sentence]:
+    """Drop the names of the columns, if the first line has them."""
+    word, tag = next(((own[0], tags[0]) for own, tags in sentences), ("", ""))
+    others = {other for n, (_, tags) in enumerate(sentences) for other in tags[n == 0 :]}
+    if tag not in others and word.lower() in _WORDS and tag.lower() in _TAGS:
+        (own, tags), *rest = sentences
+        return [(own[1:], tags[1:]), *rest] if own[1:] else rest
+    if len(others) > 1 and all(map(SPAN_TAG.fullmatch, others)) and not SPAN_TAG.fullmatch(tag):
+        raise ValueError(
+            f"Expected tags such as {', '.join(sorted(others)[:3])}, but the first one in {path} is {tag!r}; remove "
+            "this line if it is a header, or correct its tag"
+        )
+    return sentences
+
+
 def _without_language(sentences: list[Sentence], path: Path) -> list[Sentence]:
     found = [_LANGUAGE.match(word) for own, _ in sentences for word in own]
     prefixes = {match and match[0] for match in found}
     if len(prefixes) != 1 or (prefix := prefixes.pop()) is None:
+        return sentences
+    if all(word.startswith(f"{prefix}//") for own, _ in sentences for word in own):  # addresses
         return sentences
     if any(word == prefix for own, _ in sentences for word in own):
         raise ValueError(f"Expected a word after every {prefix!r} in {path}, but there is a line without; remove it")

@@ -1,15 +1,14 @@
 """F1 over spans of tagged words, such as names, by the rules of the CoNLL shared tasks (Tjong Kim Sang 2002)."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from babelscope.data.conll import SPAN_TAG
 from babelscope.data.objectives import IGNORED
 
-_TAG = re.compile(r"O|[BIESLU](-.+)?")
 _BEGINS, _ENDS = "BSU", "ESLU"
 Span = tuple[int, int, str]
 """First word, the one after the last, and the kind of span."""
@@ -22,7 +21,7 @@ def marks_spans(tags: Sequence[str]) -> bool:
 
 def odd_tags(tags: Sequence[str]) -> list[str]:
     """List the tags that mark no span, where others do."""
-    return [tag for tag in tags if not _TAG.fullmatch(tag)]
+    return [tag for tag in tags if not SPAN_TAG.fullmatch(tag)]
 
 
 def spans(tags: Sequence[str]) -> Iterator[Span]:
