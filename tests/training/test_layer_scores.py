@@ -89,6 +89,14 @@ def test_step_0_then_every_epoch_in_somebody_elses_module(tmp_path):
     assert [row for row in scores.rows if row["step"] == 0] == untouched
 
 
+def test_a_second_training_begins_with_no_rows(tmp_path):
+    scores = layer_scores(attribute="net", folder=tmp_path / "run")
+    for seen in ([(0, 0), (STEPS, 1), (2 * STEPS, 2)], [(0, 0), (STEPS, 1)]):
+        fit(tmp_path, scores, max_epochs=len(seen) - 1)
+        assert points(scores.rows) == seen
+        assert len(read(tmp_path / "run")) == len(scores.rows)
+
+
 def embedded_and_scored(model, **keys):
     prepared = prepare(PROBED, tiny_tokenizer(), max_tokens=512)
     return list(score(embed(parts_of(model), prepared, mean).samples(), METRICS, **keys))

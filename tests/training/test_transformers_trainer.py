@@ -47,6 +47,14 @@ def test_the_twins_agree_before_training_and_write_the_same_rows(tmp_path):
     assert len(read(tmp_path / "theirs")) == len(theirs.rows)
 
 
+def test_a_second_training_begins_with_no_rows(tmp_path):
+    scores = twin(folder=tmp_path / "run")
+    trained(tmp_path, scores)
+    trained(tmp_path, scores, num_train_epochs=1)
+    assert points(scores) == [(0, 0), (4, 1)]
+    assert len(read(tmp_path / "run")) == len(scores.rows)
+
+
 def test_a_watched_training_ends_in_the_same_bits(tmp_path):
     alone, watched = trained(tmp_path), trained(tmp_path, twin())
     assert all((a == b).all() for a, b in zip(alone.parameters(), watched.parameters(), strict=True))

@@ -17,10 +17,12 @@ class WritesRows(pl.Callback):
     series: tuple[str, ...] = ()
     """The kinds of its rows, which begin the names of their files."""
     rows: list[dict[str, Any]]
-    """What this process has published, on rank 0; a resumed run has earlier rows in its folder only."""
+    """What this training has published, on rank 0; one resumed in a new process has earlier rows in its folder only."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse another callback that would write the same files, before either has."""
+        """Forget the rows of another training; refuse another callback that would write the same files."""
+        if trainer.global_step == 0 and trainer.ckpt_path is None:
+            self.rows = []
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
         refuse_shared(callback for callback in callbacks if isinstance(callback, WritesRows))
 
@@ -44,6 +46,7 @@ class WritesRows(pl.Callback):
 
     def drop_later(self, trainer: pl.Trainer) -> None:
         """Remove rows of steps that this training has yet to come to, in the first process."""
+        self.rows = [row for row in self.rows if row["step"] <= trainer.global_step]
         if self.folder is not None and trainer.is_global_zero:
             for series in self.series:
                 drop_later(self.folder, series, trainer.global_step)

@@ -66,6 +66,7 @@ class TransformersLayerScores(TrainerCallback):
     ) -> None:
         """Refuse another callback's folder, before either has written; a resumed run has to have step 0."""
         self.trains, self.measured = True, -1
+        self.rows = [row for row in self.rows if state.global_step and row["step"] <= state.global_step]
         folder = self.probe.folder
         if folder is not None:
             if _BEGUN.get(str(folder.resolve())) is state:
