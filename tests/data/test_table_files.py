@@ -74,6 +74,7 @@ def test_blank_lines_at_the_end(tmp_path, content):
         ("a.csv", "en,en\nOne,Eins\n", "'en' twice; rename one"),
         ("a.tsv", "en\tde\nOne\n", "2 cells separated by tabs, .* got 1"),
         ("a.csv", "en;de\nOne;Eins\n", "its header has semicolons; save it with commas"),
+        ("a.csv", 'en;de\n"One, two";"Eins; zwei"\n', "its header has semicolons; save it with commas"),
         ("a.json", '{"en": "One"}', "a JSON list of objects in .*, but got dict"),
         ("a.json", '{"en": 1}\n{"en": 2}', "Extra data.*jsonl"),
         ("a.jsonl", "[1]", "one JSON object per line"),

@@ -90,7 +90,9 @@ def sentences_of_rows(
     for number, row in zip(counted if numbers is None else numbers, rows, strict=True):
         missing = [column for column in columns if column not in row]
         if missing:
-            raise ValueError(f"Expected the column {missing[0]!r} in {place}, but it has {', '.join(row)}")
+            raise ValueError(
+                f"Expected the column {missing[0]!r} in {place}, but it has {', '.join(row)}; choose one of these"
+            )
         empty = [column for column in columns if _is_empty(row[column])]
         if empty:
             raise ValueError(

@@ -51,12 +51,12 @@ def _spread(row: Row) -> Row:
 
 
 def _read_csv(path: Path) -> Sequence[Row]:
-    rows = _quoted(read_lines(path), path, ",")
-    if rows and len(rows[0]) == 1 and ";" in rows[0][0]:
+    lines = read_lines(path)
+    if lines and ";" in lines[0] and "," not in lines[0]:
         raise ValueError(
             f"Expected commas between the cells of {path}, but its header has semicolons; save it with commas"
         )
-    return _named(rows, path, "commas")
+    return _named(_quoted(lines, path, ","), path, "commas")
 
 
 def _read_tsv(path: Path) -> Sequence[Row]:

@@ -38,7 +38,9 @@ def one_line(error: BaseException) -> str:
         found = re.search(r"^\s*full_key: (\S+)", str(error), re.MULTILINE)
         where = f"`{found[1]}`: " if found else where
         error = error.__cause__
-    known = next(filter(None, (explain(error) for explain in (_choice, _override, _missing, _key, _yaml, _disk))), None)
+    known = next(
+        filter(None, (explain(error) for explain in (_choice, _override, _missing, _key, _yaml, _disk, _gpu))), None
+    )
     if known is not None:
         return known
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -145,3 +147,12 @@ def _disk(error: BaseException) -> str | None:
             "and states."
         )
     return None
+
+
+def _gpu(error: BaseException) -> str | None:
+    if "No supported gpu backend found" not in str(error):
+        return None
+    return (
+        "Expected `trainer.accelerator` to be on this machine, but got 'gpu', and torch finds none; write "
+        "trainer=default, or check torch.cuda.is_available()."
+    )
