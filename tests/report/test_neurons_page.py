@@ -125,6 +125,7 @@ def test_hostile_names_stay_text():
         ("global_step10000", 10000),
         ("checkpoint-500", 500),
         ("300", 300),
+        ("stage1-step200-tokens5B", 200),
         (None, None),  # nor do the rows say one
         ("main", None),
         ("a1b2c3d4", None),

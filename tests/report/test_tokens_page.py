@@ -25,7 +25,7 @@ def table_rows():
     for end, value in (("", 0.9), ("_random", 0.51), ("_shuffled", 0.49)):
         yield row(f"script_probe{end}", value)
         yield from (row(f"script_probe{end}", value, script) for script in SCRIPTS)
-    for end, value in (("", 1.6), ("_sd", 0.9), ("_null", 2.9)):
+    for end, value in (("", 1.6), ("_sd", 0.9), ("_null", 2.9), ("_legacy", 1.7)):
         yield row(f"neighbour_scripts{end}@50", value)
     yield from (row("neighbour_scripts_share@50", 1 / 3, other=str(number)) for number in (1, 2, 3))
     for a in SCRIPTS:
@@ -69,7 +69,7 @@ def write_run(folder, rows, manifest, **config):
 
 @pytest.fixture
 def runs(tmp_path):
-    published = {"one": {"script_probe": 0.9924, "neighbour_scripts@50": 1.64}}
+    published = {"one": {"script_probe": 0.9924, "neighbour_scripts_legacy@50": 1.64}}
     for name in ("one", "two"):
         manifest = {"token_table": name, "tensor": {"rows": 100, "width": 8, "tied": None}, "labels": "script"}
         folder = write_run(tmp_path / name, table_rows(), manifest, published=published)
@@ -134,7 +134,9 @@ def test_published_figures_have_a_column_of_their_own(runs):
     assert list(values.columns) == ["one", "one, published", "two"]
     line = values.loc["script probe, mean accuracy"]
     assert list(line) == ["90.00%", "99.24%", "90.00%"]
-    assert list(values.loc["scripts among 50 neighbours"]) == ["1.60", "1.64", "1.60"]
+    assert list(values.loc["scripts among 50 neighbours"]) == ["1.60", "", "1.60"]
+    assert list(values.loc["  with the token's own, as published"]) == ["1.70", "1.64", "1.70"]
+    assert "  with the token's own, as published" not in token_table(runs[1:2]).index
 
 
 def test_pairs_are_lines(runs):

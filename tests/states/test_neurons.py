@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from transformers import OPTConfig, OPTModel
 
 from babelscope.analyses.ablation import ablate
-from babelscope.models.families import FAMILIES
+from babelscope.models.families import FAMILIES, Family
 from babelscope.models.parts import parts_of
 from babelscope.states import record_neurons
 from tests.models.tiny import ALL_HEADS, tiny_inputs, tiny_model
@@ -118,3 +121,60 @@ def test_several_passes_are_counted_together():
         parts.stack(**tiny_inputs())
         parts.stack(**tiny_inputs(seed=1))
     assert seen == ["1", "2", "3", "4"] * 2
+
+
+OPT = Family(
+    model_type="opt",
+    stack="decoder",
+    tokens="decoder.embed_tokens",
+    inputs=("decoder.embed_tokens", "decoder.embed_positions"),
+    blocks="decoder.layers",
+    ffn_out="fc2",
+    ffn_gate="activation_fn",
+    final_norm="decoder.final_layer_norm",
+    objective="causal",
+    lora_targets=("q_proj", "v_proj"),
+)
+
+
+def opt(**options):
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 400, "hidden_size": 16, "ffn_dim": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = OPTConfig(**sizes, max_position_embeddings=32, word_embed_proj_dim=16, dropout=0.0, **options)
+    return OPTModel(config).eval()
+
+
+@pytest.mark.parametrize("place", ["gate", "down_input"])
+def test_tokens_that_a_model_flattens_are_by_sentence_again(place):
+    parts = parts_of(opt(), OPT)
+    ids = torch.arange(18).view(3, 6) + 5
+    together, alone = [], []
+    with torch.no_grad():
+        with record_neurons(parts, lambda layer, x: together.append(x.clone()), place=place):
+            parts.stack(input_ids=ids)
+        hook = [block.fc2.register_forward_pre_hook(lambda m, args: alone.append(args[0])) for block in parts.blocks]
+        for row in ids:
+            parts.stack(input_ids=row[None])
+    assert len(hook) == 2
+    assert [x.shape for x in together] == [(3, 6, 24)] * 2
+    for layer, x in enumerate(together):
+        torch.testing.assert_close(x, torch.stack(alone[layer::2]).view(3, 6, 24))
+
+
+def test_an_expert_that_is_given_some_tokens_only_is_refused():
+    class Routed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.expert = torch.nn.ReLU()
+
+        def forward(self, x):
+            return torch.cat([self.expert(x[:-1]), x[-1:]])
+
+    model = opt()
+    for block in model.decoder.layers:
+        block.activation_fn = Routed()
+    parts = parts_of(model, replace(OPT, ffn_gate="activation_fn.expert"))
+    message = r"`ffn_gate` of a opt model .* every token of its block, \(3, 9\), .*layer 1 .*\(26, 24\)"
+    with pytest.raises(ValueError, match=message.replace("a opt", "an? opt")):
+        recorded(parts, "gate")
+    assert not hooks(model)

@@ -284,3 +284,4 @@ def test_the_published_protocol_composes():
     ended = babelscope("tokens", "experiment=token_tables", "--cfg", "job")
     assert ended.code == 0, ended.err
     assert "0.9924" in ended.out
+    assert "neighbour_scripts_legacy@50: 1.64" in ended.out

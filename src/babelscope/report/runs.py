@@ -1,6 +1,7 @@
 """What tells runs apart: their settings and the short labels they carry in tables and figures."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,12 @@ def name_of_setting(run: Run) -> str:
     names += ["guard"] if _at(run.config, "callbacks", "alignment_guard") else []
     names += ["contrast"] if run.config.get("alignment") else []
     return "+".join(names)
+
+
+def step_in(revision: str | None) -> int | None:
+    """Read the step that a revision names, as "step=100", "global_step1000", "checkpoint-500" or "300" do."""
+    named = re.search(r"(?:step|checkpoint)\D?(\d+)|^(\d+)$", str(revision or ""))
+    return int(named[1] or named[2]) if named else None
 
 
 def task_of(run: Run) -> str:

@@ -30,21 +30,26 @@ def record_neurons(parts: Parts, keep: Keep, *, place: Place) -> Iterator[None]:
             function gives (Tang et al. 2024).
 
     Raises:
-        ValueError: if the place is unknown, the model is compiled or runs its feed-forward layers in chunks, or the
-            neurons of a block were not passed as often as the block, because the forward pass takes another path.
+        ValueError: if the place is unknown, the model is compiled or runs its feed-forward layers in chunks, a module
+            gets other tokens than its block, as a routed expert does, or the neurons of a block were not passed as
+            often as the block, because the forward pass takes another path.
     """
     check_place(place)
     refuse_compiled(parts)
     _refuse_chunks(parts)
     ran: Counter[str] = Counter()
     fired: Counter[str] = Counter()
+    tokens = (0, 0)  # (B, T) of the input of the block that runs
 
     def give(layer: str, activation: Tensor) -> None:
         fired[layer] += 1
-        keep(layer, activation)
+        keep(layer, _by_token(parts, place, layer, activation, tokens))
 
-    def count(layer: str, module: nn.Module, args: Any) -> None:
+    def count(layer: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        nonlocal tokens
         ran[layer] += 1
+        hidden: Tensor = args[0] if args else kwargs["hidden_states"]
+        tokens = (hidden.shape[0], hidden.shape[1])
 
     def before(layer: str, module: nn.Module, args: tuple[Tensor, ...]) -> None:
         give(layer, args[0])
@@ -55,13 +60,30 @@ def record_neurons(parts: Parts, keep: Keep, *, place: Place) -> Iterator[None]:
     sites = zip(neuron_layers(parts), parts.blocks, parts.ffn_out, parts.ffn_gate, strict=True)
     with ExitStack() as hooks:
         for layer, block, out, gate in sites:
-            hooks.enter_context(block.register_forward_pre_hook(partial(count, layer)))
+            hooks.enter_context(block.register_forward_pre_hook(partial(count, layer), with_kwargs=True))
             if place == "gate":
                 hooks.enter_context(gate.register_forward_hook(partial(after, layer)))
             else:
                 hooks.enter_context(out.register_forward_pre_hook(partial(before, layer)))
         yield
     _refuse_missed(parts, place, ran, fired)
+
+
+def _by_token(parts: Parts, place: Place, layer: str, activation: Tensor, tokens: tuple[int, int]) -> Tensor:
+    """Return an activation as (B, T, F); some models flatten B x T tokens for their feed-forward layers."""
+    if activation.ndim == 2 and len(activation) == tokens[0] * tokens[1]:
+        return activation.view(*tokens, -1)
+    if activation.ndim == 3 and tuple(activation.shape[:2]) == tokens:
+        return activation
+    raise ValueError(
+        f"Expected `{_site(place)}` of a {parts.family.model_type} model to be given every token of its block, "
+        f"{tokens}, but in layer {layer} it has the shape {tuple(activation.shape)}; correct that path in the family's "
+        "row: a routed expert, which is given only some tokens, has no neurons that can be read"
+    )
+
+
+def _site(place: Place) -> str:
+    return "ffn_gate" if place == "gate" else "ffn_out"
 
 
 def check_place(place: str, argument: str = "place") -> None:
@@ -95,7 +117,7 @@ def _refuse_chunks(parts: Parts) -> None:
 
 
 def _refuse_missed(parts: Parts, place: Place, ran: Counter[str], fired: Counter[str]) -> None:
-    name, module = parts.family.model_type, "ffn_gate" if place == "gate" else "ffn_out"
+    name, module = parts.family.model_type, _site(place)
     if not ran:
         raise ValueError(
             f"Expected a {name} model to run while its neurons are recorded, but no block did; "

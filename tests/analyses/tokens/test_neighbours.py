@@ -1,4 +1,5 @@
 import random
+from statistics import pstdev
 
 import pytest
 import torch
@@ -43,6 +44,8 @@ def test_random_table_reaches_the_null_and_equals_plain_counting(tmp_path):
     legacy = [len({tokens.labels[j] for j in [i, *line]}) for i, line in enumerate(brute.tolist())]
     assert found["neighbour_scripts@5", "", ""] == pytest.approx(sum(distinct) / 240)
     assert found["neighbour_scripts_legacy@5", "", ""] == pytest.approx(sum(legacy) / 240)
+    assert found["neighbour_scripts_legacy_sd@5", "", ""] == pytest.approx(pstdev(legacy))
+    assert found["neighbour_scripts_sd@5", "", ""] == pytest.approx(pstdev(distinct))
     assert found["neighbour_scripts@5", "", ""] == pytest.approx(found["neighbour_scripts_null@5", "", ""], abs=0.15)
     rows_on_disk.write(tmp_path, "n", [{"run": "", "step": 0, "epoch": 0, **row} for row in rows])
     rows_on_disk.read(tmp_path)  # no row twice

@@ -79,8 +79,9 @@ def count_scripts(
 
     Returns:
         Rows, for each k: neighbour_scripts@K (mean; per script and for all), neighbour_scripts_sd@K,
-        neighbour_scripts_null@K (expected mean; per script and for all), neighbour_scripts_legacy@K (S1's code, which
-        counts the token itself as a neighbour), neighbour_scripts_share@K (other = number of scripts),
+        neighbour_scripts_null@K (expected mean; per script and for all), neighbour_scripts_legacy@K and
+        neighbour_scripts_legacy_sd@K (S1's code, which counts the token itself as a neighbour),
+        neighbour_scripts_share@K (other = number of scripts),
         neighbour_share@K (language = the token's script, other = the neighbours'; share of neighbours),
         neighbour_scripts_decile@K (other = "1", rarest, to "10"); and neighbour_share_null (language, other).
 
@@ -104,15 +105,16 @@ def count_scripts(
         total = int(counted.sum())
         numbers = torch.arange(tally.distinct.shape[1], dtype=torch.float64)
         shares = tally.distinct.sum(0).double() / total
-        mean = float(shares @ numbers)
+        (mean, sd), (mean_legacy, sd_legacy) = (_moments(each / total, numbers) for each in tally.spreads())
         means = (tally.distinct @ numbers.long()).double() / counted
         null = {code: expected_scripts(sizes, code, depth) for code in present}
         rows += [tidy(f"neighbour_scripts@{depth}", mean)]
         rows += [tidy(f"neighbour_scripts@{depth}", float(means[code]), names[code]) for code in present]
-        rows += [tidy(f"neighbour_scripts_sd@{depth}", float(shares @ (numbers - mean).square()) ** 0.5)]
+        rows += [tidy(f"neighbour_scripts_sd@{depth}", sd)]
         rows += [tidy(f"neighbour_scripts_null@{depth}", sum(null[code] * int(counted[code]) for code in null) / total)]
         rows += [tidy(f"neighbour_scripts_null@{depth}", value, names[code]) for code, value in null.items()]
-        rows += [tidy(f"neighbour_scripts_legacy@{depth}", mean + int(tally.alone) / total)]
+        rows += [tidy(f"neighbour_scripts_legacy@{depth}", mean_legacy)]
+        rows += [tidy(f"neighbour_scripts_legacy_sd@{depth}", sd_legacy)]
         deepest = int(shares.nonzero().max())
         rows += [
             tidy(f"neighbour_scripts_share@{depth}", share, other=str(number))
@@ -132,6 +134,12 @@ def count_scripts(
         shares = (others / others.sum()).double()
         rows += [tidy("neighbour_share_null", share, names[code], names[c]) for c, share in enumerate(shares.tolist())]
     return rows
+
+
+def _moments(shares: Tensor, numbers: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation of numbers (n,) that occur in these shares (n,)."""
+    mean = float(shares @ numbers)
+    return mean, float(shares @ (numbers - mean).square()) ** 0.5
 
 
 def expected_scripts(sizes: Tensor, own: int, k: int) -> float:
@@ -160,8 +168,8 @@ class _Tally:
 
     distinct: Tensor
     """(C, C + 1) tokens by script and number of scripts among the neighbours."""
-    alone: Tensor
-    """() tokens that have no neighbour of their own script."""
+    with_own: Tensor
+    """(C + 1,) tokens by number of scripts among the neighbours and the token itself."""
     shares: Tensor
     """(C, C) neighbours by script of the token and of the neighbour."""
     deciles: Tensor
@@ -172,10 +180,14 @@ class _Tally:
         whole = torch.int64
         return cls(
             torch.zeros(scripts, scripts + 1, dtype=whole),
-            torch.zeros((), dtype=whole),
+            torch.zeros(scripts + 1, dtype=whole),
             torch.zeros(scripts, scripts, dtype=whole),
             torch.zeros(10, 2, dtype=whole),
         )
+
+    def spreads(self) -> tuple[Tensor, Tensor]:
+        """Return the tokens by number of scripts, without and with their own (C + 1,)."""
+        return self.distinct.sum(0).double(), self.with_own.double()
 
     def add(self, own: Tensor, theirs: Tensor, decile: Tensor | None) -> None:
         """Count tokens of scripts own (B,) with neighbours of scripts theirs (B, k)."""
@@ -184,7 +196,7 @@ class _Tally:
         number = (each > 0).sum(1)
         ones = torch.ones_like(own)
         self.distinct.index_put_((own, number), ones, accumulate=True)
-        self.alone.add_((each.gather(1, own.unsqueeze(1)) == 0).sum())
+        self.with_own.index_add_(0, number + (each.gather(1, own.unsqueeze(1)) == 0).squeeze(1), ones)
         self.shares.index_add_(0, own, each)
         if decile is not None:
             self.deciles.index_add_(0, decile, torch.stack([number, ones], dim=1))

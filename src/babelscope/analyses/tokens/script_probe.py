@@ -60,7 +60,8 @@ def script_probe(
     large = [code for code, size in enumerate(sizes) if size >= minimum]
     if len(large) < 2:
         raise ValueError(
-            f"Expected at least two scripts with {minimum} tokens each, but got {len(large)}; lower minimum"
+            f"Expected at least two scripts with {minimum} tokens each, but got {len(large)}; lower probe.minimum (to "
+            "no less than probe.folds), or leave the probe out with probe=null"
         )
     project = _projection(tokens, width)
     end = f"/pca{width}" if width else ""

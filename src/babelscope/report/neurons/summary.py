@@ -1,6 +1,5 @@
 """What the rows of `babelscope neurons` say, selected for tables and figures; checkpoints and their trends."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan, sqrt
@@ -11,7 +10,7 @@ import pandas as pd
 
 from babelscope.report.figures.style import by_script
 from babelscope.report.neurons.words import CRITERIA
-from babelscope.report.runs import facts_of, model_of
+from babelscope.report.runs import facts_of, model_of, step_in
 from babelscope.report.study.intervals import ROUNDING, Interval, fisher_interval, t_interval
 from babelscope.report.table import Run, sort_layers
 
@@ -119,8 +118,8 @@ def shares_nothing(run: Run, criterion: str) -> bool:
 
 def step_of(run: Run) -> int | None:
     """The step in a revision such as "step=100" or "global_step10000", else that of the rows; None without one."""
-    found = re.search(r"(?:step|checkpoint)\D?(\d+)|^(\d+)$", str(run.manifest.get("revision") or ""))
-    return int(found[1] or found[2]) if found else int(run.rows["step"].max()) or None
+    named = step_in(run.manifest.get("revision"))
+    return int(run.rows["step"].max()) or None if named is None else named
 
 
 def lines_of(runs: Sequence[Run]) -> dict[str, list[Checkpoint]]:

@@ -18,6 +18,8 @@ NUMBERS = {
     "neighbour_scripts@": ("scripts among {k} neighbours", "{:.2f}"),
     "neighbour_scripts_sd@": ("  standard deviation", "{:.2f}"),
     "neighbour_scripts_null@": ("  random neighbours", "{:.2f}"),
+    "neighbour_scripts_legacy@": ("  with the token's own, as published", "{:.2f}"),
+    "neighbour_scripts_legacy_sd@": ("  its standard deviation", "{:.2f}"),
     "translation_p@": ("translation P@{k}", "{:.2%}"),
     "translation_null@": ("  random words", "{:.2%}"),
     "translation_coverage": ("  words covered", "{:.1%}"),
@@ -86,6 +88,12 @@ def token_table(runs: Sequence[Run]) -> pd.DataFrame:
             family = [other for other in NUMBERS if other.endswith("@") and other.split("_")[0] == metric.split("_")[0]]
             for k in sorted({k for run in runs for k in numbers_at(run, metric)}):
                 lines |= {(f"{other}{k}", ""): (NUMBERS[other][0].format(k=k), NUMBERS[other][1]) for other in family}
+    # what only compares with published figures stands beside them alone
+    lines = {
+        line: how
+        for line, how in lines.items()
+        if "_legacy" not in line[0] or any(published(run, line[0]) for run in runs)
+    }
     columns: dict[str, list[str]] = {}
     for name, run in zip(names_of(runs), runs, strict=True):
         columns[name] = [_form(value_of(run, metric), form) for (metric, _), (_, form) in lines.items()]

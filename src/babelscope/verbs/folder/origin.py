@@ -1,11 +1,10 @@
 """Where a checkpoint comes from: the training run that wrote it, and the step."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from babelscope.report.runs import model_of
+from babelscope.report.runs import model_of, step_in
 from babelscope.report.table import read_run
 
 
@@ -28,18 +27,18 @@ def origin_of(checkpoint: str | Path, revision: str | None) -> Origin:
 
     Args:
         checkpoint: A run folder, the folder `model` in it, any other folder or a Hub id.
-        revision: Such as "step=100" of a run, or "global_step1000" of BLOOM.
+        revision: Such as "step=100" of a run, or "global_step1000" of BLOOM; see `step_in`.
 
     Raises:
         ValueError: if it lies in a run folder that cannot be read.
     """
-    named = re.fullmatch(r"(?:global_?)?step[=_-]?(\d+)", revision or "")
+    named = step_in(revision)
     folder = Path(checkpoint).expanduser()
     folder = folder.parent if folder.name == "model" else folder
     if not all((folder / name).exists() for name in ("run.yaml", "manifest.json", "results", "model")):
-        return Origin(step=int(named[1]) if named else 0)
+        return Origin(step=named or 0)
     run = read_run(folder)
-    step = int(named[1]) if named else int(run.rows["step"].max()) if len(run.rows) else 0
+    step = named if named is not None else int(run.rows["step"].max()) if len(run.rows) else 0
     before = run.rows[run.rows["step"] <= step]
     return Origin(
         step=step,
