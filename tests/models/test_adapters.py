@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from babelscope.models.adapters import lora, save_adapted
+from babelscope.models.checkpoint import Checkpoint, name_base
 from babelscope.models.load import load
 from tests.models.tiny import ALL_HEADS, LABELS, save_checkpoint, tiny_inputs, tiny_model, tiny_tokenizer
 
@@ -74,8 +77,28 @@ def test_an_adapter_whose_base_has_gone_is_refused(tmp_path):
     save_checkpoint(tmp_path / "base", "llama", "lm")
     save_adapted(lora(load(tmp_path / "base", head="lm").model), tmp_path / "adapted")
     (tmp_path / "base").rename(tmp_path / "moved")
-    with pytest.raises(ValueError, match=r"`model\.checkpoint` to be a folder or a Hub id, but got '.*base'"):
+    with pytest.raises(ValueError, match=r"adapter in .*adapted was made for .* but got '.*base'.*adapter_config"):
         load(tmp_path / "adapted")
+
+
+def test_an_adapter_finds_its_base_from_any_folder(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path / "base", "llama", "lm")
+    monkeypatch.chdir(tmp_path)
+    adapted = load("base", head="lm", adapter=lora).model
+    save_adapted(adapted, tmp_path / "adapted")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    save_checkpoint(Path("base"), "llama", "lm", seed=1)  # another model, to which the path led from here
+    found = load(tmp_path / "adapted", head="lm").model
+    theirs = dict(found.named_parameters())
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in adapted.named_parameters())
+
+
+def test_an_adapter_on_a_revision_of_the_hub_names_it():
+    model = lora(tiny_model("llama", "lm"))
+    name_base(model, Checkpoint("somebody/model", "step10", False))
+    config = model.peft_config["default"]
+    assert (config.base_model_name_or_path, config.revision) == ("somebody/model", "step10")
 
 
 def test_an_adapter_of_another_shape_is_refused(tmp_path):

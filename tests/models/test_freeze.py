@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from babelscope.models.adapters import lora
+from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.freeze import freeze
 from babelscope.models.parts import parts_of
 from babelscope.models.policies import FreezePolicy, early, embeddings, last, none
@@ -74,6 +75,18 @@ def test_freezing_a_tied_head_freezes_the_token_table():
     found = {row.part: row for row in freeze(parts, FreezePolicy(lm_head=True)).rows}
     assert not parts.tokens.weight.requires_grad
     assert 0 < found["inputs"].trainable < found["inputs"].parameters
+
+
+def test_a_convolution_behind_block_0_is_of_the_inputs():
+    model = tiny_model("deberta-v2", "classification", conv_kernel_size=3, conv_act="tanh")
+    parts = parts_of(model)
+    assert model.deberta.encoder.conv in parts.inputs
+    before = weights_fingerprint(model)
+    freeze(parts, FreezePolicy(inputs=True, blocks=[[0, 2]]))
+    assert not any(p.requires_grad for p in model.deberta.encoder.conv.parameters())
+    with torch.no_grad():
+        model.deberta.encoder.conv.conv.weight.add_(1)
+    assert weights_fingerprint(model) != before  # its states do, too
 
 
 def test_the_decoder_is_an_option():

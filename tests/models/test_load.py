@@ -72,7 +72,7 @@ def test_float16_overflows_in_mt5(model_type, tmp_path):
 @pytest.mark.parametrize("model_type", NO_CLASSIFIER)
 def test_a_family_without_a_classifier_is_named(model_type, tmp_path):
     save_checkpoint(tmp_path, model_type, "lm")
-    other = "base" if model_type in TRANSLATORS else "lm, or"
+    other = "a model of another family; this one can be probed" if model_type in TRANSLATORS else "lm, or"
     message = f"one that transformers has a {model_type} model for, but got classification; choose {other}"
     with pytest.raises(ValueError, match=message):
         load(tmp_path, head="classification", labels=3)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from babelscope.models.families import Head
 from babelscope.models.saved_adapters import CONFIG, WEIGHTS, count_labels, read_adapter, read_shapes
 
@@ -62,7 +64,13 @@ def resolve_checkpoint(checkpoint: str | Path, revision: str | None, trust_remot
         _check_config(folder)
         return Checkpoint(str(folder), None, trust_remote_code)
     made_for = read_adapter(folder)
-    base = _locate(made_for.base, made_for.revision)
+    try:
+        base = _locate(made_for.base, made_for.revision)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected the model that the adapter in {folder} was made for to be there, but got {made_for.base!r}, "
+            f"where there is none; correct base_model_name_or_path in {folder / CONFIG}."
+        ) from error
     if base is None:
         return Checkpoint(made_for.base, made_for.revision, trust_remote_code, folder, made_for.head)
     # adapters saved into the folder of their own model are not stacked
@@ -70,6 +78,13 @@ def resolve_checkpoint(checkpoint: str | Path, revision: str | None, trust_remot
         raise _stacked(folder, base)
     _check_config(base)
     return Checkpoint(str(base), None, trust_remote_code, folder, made_for.head)
+
+
+def name_base(model: nn.Module, found: Checkpoint) -> None:
+    """Let adapters name the model that they are made for so that it is found from any folder, at its revision."""
+    for config in getattr(model, "peft_config", {}).values():
+        config.base_model_name_or_path = str(Path(found.name_or_path).resolve()) if found.local else found.name_or_path
+        config.revision = None if found.local else found.revision
 
 
 def _locate(checkpoint: str | Path, revision: str | None) -> Path | None:

@@ -21,6 +21,8 @@ class Family:
     """Path from the backbone to the token table."""
     inputs: tuple[str, ...]
     """Paths from the backbone to everything before block 0."""
+    optional_inputs: tuple[str, ...] = ()
+    """Paths from the backbone to what only some checkpoints have beside the blocks; it counts as inputs."""
     blocks: str
     """Path from the backbone to the list of blocks."""
     ffn_out: str
@@ -45,6 +47,7 @@ class Family:
     def __post_init__(self) -> None:
         # configuration files give lists
         object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "optional_inputs", tuple(self.optional_inputs))
         object.__setattr__(self, "lora_targets", tuple(self.lora_targets))
 
 
@@ -125,6 +128,7 @@ _ROWS = (
     replace(
         _bert("deberta-v2"),
         inputs=("embeddings", "encoder.rel_embeddings", "encoder.LayerNorm"),
+        optional_inputs=("encoder.conv",),
         positions=None,
         lora_targets=("query_proj", "value_proj"),
     ),

@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from babelscope.models.checkpoint import Checkpoint, resolve_checkpoint, unreadable
+from babelscope.models.checkpoint import Checkpoint, name_base, resolve_checkpoint, unreadable
 from babelscope.models.families import Family, Head, family_of
 from babelscope.models.freeze import freeze as freeze_parts
 from babelscope.models.old_head import CLASSIFIER_MODULES, begin_classifier, has_other_classifier
@@ -142,6 +142,7 @@ def load(
             whole = model.base_model
     if adapter is not None:
         whole = adapter(whole)
+    name_base(whole, found)
     parts = parts_of(whole, family)
     return Loaded(whole, text, parts, trainable_map(parts) if freeze is None else freeze_parts(parts, freeze))
 
@@ -166,7 +167,8 @@ def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, head: Head, fa
     # remote code may define any head
     if not found.trust_remote_code and type(config) not in auto_class(head, config, family)._model_mapping:
         other = "lm" if head in _CLASSIFIERS else "another"
-        remedy = "base" if family.objective == "translation" else f"{other}, or a model of another family"
+        other = f"{other}, or a model of another family"
+        remedy = "a model of another family; this one can be probed" if family.objective == "translation" else other
         raise ValueError(
             f"Expected `head` (chosen by `task`) to be one that transformers has a {family.model_type} model for, but "
             f"got {head}; choose {remedy}."

@@ -26,7 +26,7 @@ class Parts:
     tokens: nn.Module
     """The token table; `tokens.weight` is (V, D). RemBERT's is narrower, with a projection behind it."""
     inputs: tuple[nn.Module, ...]
-    """All modules before block 0."""
+    """All modules before block 0, and what some checkpoints have beside the blocks, as DeBERTa's convolution."""
     blocks: tuple[nn.Module, ...]
     ffn_out: tuple[nn.Module, ...]
     """One per block: its input is the FFN activation (B, T, F)."""
@@ -109,7 +109,8 @@ def parts_of(model: nn.Module, family: Family | None = None) -> Parts:
     backbone: nn.Module = whole.base_model
     family = family_of(whole.config.model_type) if family is None else family
     blocks = tuple(_at(backbone, family.blocks, family).children())
-    inputs = tuple(_at(backbone, path, family) for path in family.inputs)
+    extra = [path for path in family.optional_inputs if _has(backbone, path)]
+    inputs = tuple(_at(backbone, path, family) for path in (*family.inputs, *extra))
     final_norm = None if family.final_norm is None else _at(backbone, family.final_norm, family)
     positions = None if family.positions is None else _at(backbone, family.positions, family)
     decoder = _at(backbone, family.decoder, family) if family.decoder and hasattr(backbone, family.decoder) else None
@@ -161,6 +162,11 @@ def _at(root: nn.Module, path: str, family: Family) -> nn.Module:
             f"Expected {path!r} in a {family.model_type} model, but {type(root).__name__} has no such module; "
             f"correct that path in the row of family {family.model_type!r}."
         ) from error
+
+
+def _has(root: nn.Module, path: str) -> bool:
+    parent, _, name = path.rpartition(".")
+    return isinstance(getattr(root.get_submodule(parent), name, None), nn.Module)
 
 
 def _outside(whole: nn.Module, backbone: nn.Module, lm_head: nn.Module | None) -> Iterator[nn.Module]:
