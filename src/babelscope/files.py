@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,3 +76,12 @@ def whole_folder(folder: Path, *, keep: str | None = None) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def leave_terminal() -> None:
+    """Print to nowhere from now on, because the terminal is gone and each write to it would fail."""
+    for stream in (1, 2):
+        if stat.S_ISCHR(os.fstat(stream).st_mode):  # it is no longer a terminal by what the system says
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream)
+            os.close(nowhere)

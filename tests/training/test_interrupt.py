@@ -34,6 +34,14 @@ def test_a_signal_is_held_back_and_ends_nothing(interrupts):
         assert interrupts.pending == signum
 
 
+def test_a_terminal_that_closes_is_left_and_counts_as_told_to_end(interrupts, monkeypatch):
+    left = []
+    monkeypatch.setattr("babelscope.training.interrupt.leave_terminal", lambda: left.append(True))
+    signal.raise_signal(signal.SIGHUP)
+    assert interrupts.pending == TERM
+    assert left
+
+
 def test_a_signal_without_a_handler_ends_the_process_when_it_is_delivered(interrupts):
     signal.raise_signal(TERM)
     with pytest.raises(SystemExit) as end:

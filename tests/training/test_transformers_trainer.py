@@ -1,6 +1,7 @@
 from functools import partial
 
 import pytest
+import torch
 import transformers
 
 from babelscope.metrics.drift import drift
@@ -10,14 +11,14 @@ from tests.models.tiny import tiny_model, tiny_tokenizer
 from tests.training.runs import METRICS, PROBED, TRAIN, layer_scores, make_data, make_module, make_task, make_trainer
 
 
-def trained(folder, *scores, resume=None, **options):
+def trained(folder, *scores, resume=None, model=None, **options):
     task = make_task("classification", "xlm-roberta")
     given = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "report_to": [], "save_strategy": "no"}
     arguments = transformers.TrainingArguments(
         str(folder), use_cpu=True, disable_tqdm=True, logging_strategy="no", **{**given, **options}
     )
     trainer = transformers.Trainer(
-        model=tiny_model("xlm-roberta", "classification"),
+        model=model or tiny_model("xlm-roberta", "classification"),
         args=arguments,
         train_dataset=task.encode(TRAIN, "eng_Latn"),
         eval_dataset=task.encode(TRAIN, "eng_Latn"),
@@ -53,6 +54,21 @@ def test_a_second_training_begins_with_no_rows(tmp_path):
     trained(tmp_path, scores, num_train_epochs=1)
     assert points(scores) == [(0, 0), (4, 1)]
     assert len(read(tmp_path / "run")) == len(scores.rows)
+
+
+def test_a_model_inside_of_another_module_is_found(tmp_path):
+    class Around(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hf = tiny_model("xlm-roberta", "classification")
+
+        def forward(self, input_ids, attention_mask, labels):
+            return self.hf(input_ids=input_ids, attention_mask=attention_mask, labels=labels)
+
+    scores, plain = twin(attribute="hf"), twin()
+    trained(tmp_path, scores, model=Around(), num_train_epochs=1)
+    trained(tmp_path, plain, num_train_epochs=1)
+    assert scores.rows == plain.rows
 
 
 def test_a_watched_training_ends_in_the_same_bits(tmp_path):

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from babelscope.files import leave_terminal
 from babelscope.sweeps.ledger import now
 
 GRACE = 60.0
@@ -128,6 +129,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
+    leave_terminal()  # which may have gone with it
     os.kill(os.getpid(), signal.SIGTERM)  # training saves, and then ends; everything else ends at once
     threading.Event().wait(GRACE)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -13,8 +13,11 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-HANDLED = (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM)
-"""Ctrl-C; what submitit sends before a time limit or a preemption; what docker, spot machines and scancel send."""
+from babelscope.files import leave_terminal
+
+HANDLED = (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C; what submitit sends before a time limit or a preemption; what docker, spot machines and scancel send; what a
+terminal sends as it closes, which counts as SIGTERM."""
 
 
 class Interrupts:
@@ -69,6 +72,9 @@ class Interrupts:
             signal.signal(signum, self._hold_back)
 
     def _hold_back(self, signum: int, frame: FrameType | None) -> None:
+        if signum == signal.SIGHUP:
+            leave_terminal()
+            signum = signal.SIGTERM
         if signum == self.pending == signal.SIGINT:
             signal.default_int_handler(signum, frame)
         if signum == signal.SIGINT and os.environ.get("LOCAL_RANK", "0") == "0":

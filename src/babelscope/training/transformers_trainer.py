@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from pytorch_lightning.utilities.seed import isolate_rng
+from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from babelscope.data.corpora import Corpus
@@ -19,6 +20,7 @@ from babelscope.training.measuring import check_every_n_epochs
 from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
 from babelscope.training.scalars import layer_scalars
+from babelscope.training.wrapped import model_in
 
 _BEGUN: WeakValueDictionary[str, TrainerState] = WeakValueDictionary()
 """Run folders and the training that last began to write there: callbacks of one Trainer share its state alone."""
@@ -28,7 +30,8 @@ class TransformersLayerScores(TrainerCallback):
     """Score every layer before training, at every evaluation and the end of every n-th epoch, and when training ends.
 
     The callback for a `transformers.Trainer`. The first process embeds and scores; arguments are those of
-    `LayerScores`. Two in one Trainer need a folder each. Means of layers are in the Trainer's `state.log_history`, too.
+    `LayerScores`, but that "" for `attribute` means that the Trainer's model is the Hugging Face model itself. Two in
+    one Trainer need a folder each. Means of layers are in the Trainer's `state.log_history`, too.
     """
 
     def __init__(
@@ -43,9 +46,10 @@ class TransformersLayerScores(TrainerCallback):
         family: Family | None = None,
         max_tokens: int = 4096,
         every_n_epochs: int = 1,
+        attribute: str = "",
     ):
         check_every_n_epochs(every_n_epochs)
-        self.every_n_epochs = every_n_epochs
+        self.every_n_epochs, self.attribute = every_n_epochs, attribute
         self.probe = Probe(
             corpus,
             tokenizer,
@@ -85,7 +89,7 @@ class TransformersLayerScores(TrainerCallback):
             self._measure(kwargs["model"], state, epoch=0)
             self._drop_later(state)
         if state.is_world_process_zero:
-            describe_own_run(self.probe, kwargs["model"], finished=False)
+            describe_own_run(self.probe, self._inside(kwargs["model"]), finished=False)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -104,7 +108,10 @@ class TransformersLayerScores(TrainerCallback):
         """Ignore later evaluations, and write down that the run has finished."""
         self.trains = False
         if state.is_world_process_zero:
-            describe_own_run(self.probe, kwargs["model"], finished=True)
+            describe_own_run(self.probe, self._inside(kwargs["model"]), finished=True)
+
+    def _inside(self, model: nn.Module) -> nn.Module:
+        return model_in(model, self.attribute) if self.attribute else model
 
     def _measure_if_due(self, model: Any, state: TrainerState) -> None:
         epoch = math.ceil(state.epoch or 0)  # a last epoch that `max_steps` cuts short is the one it began
@@ -116,7 +123,7 @@ class TransformersLayerScores(TrainerCallback):
             return
         self.measured = state.global_step
         with isolate_rng():
-            rows = self.probe.measure(self.probe.embed(model), step=state.global_step, epoch=epoch)
+            rows = self.probe.measure(self.probe.embed(self._inside(model)), step=state.global_step, epoch=epoch)
         if self.probe.folder is not None:
             write_step(self.probe.folder, self.probe.name, state.global_step, rows)
         self.rows += rows

@@ -1,14 +1,13 @@
-"""The Hugging Face model inside a LightningModule."""
+"""The Hugging Face model inside a LightningModule, or another module."""
 
 from operator import attrgetter
 from typing import Any
 
-import pytorch_lightning as pl
 from torch import nn
 
 
-def model_in(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
-    """Return the model that a LightningModule, perhaps somebody else's, keeps under this attribute, as `model.hf`.
+def model_in(holder: nn.Module, attribute: str) -> nn.Module:
+    """Return the model that a module, such as somebody's LightningModule, keeps under this attribute, as `model.hf`.
 
     Of what `torch.compile` returned it is the model inside, which has the same weights and runs hooks.
 
@@ -16,13 +15,13 @@ def model_in(pl_module: pl.LightningModule, attribute: str) -> nn.Module:
         ValueError: if there is none; the message names the attributes that hold one.
     """
     try:
-        model: Any = attrgetter(attribute)(pl_module)
+        model: Any = attrgetter(attribute)(holder)
     except AttributeError:
         model = None
     if not isinstance(model, nn.Module):
-        held = ", ".join(_with_config(pl_module)) or "none"
+        held = ", ".join(_with_config(holder)) or "none"
         raise ValueError(
-            f"Expected argument `attribute` to name the Hugging Face model of {type(pl_module).__name__}, but got "
+            f"Expected argument `attribute` to name the Hugging Face model of {type(holder).__name__}, but got "
             f"{attribute!r}; its submodules with a config: {held}."
         )
     inside: nn.Module = getattr(model, "_orig_mod", model)
