@@ -78,4 +78,4 @@ def _without_entry(sent: Mapping[Path, Submission], queue: Mapping[str, str] | N
         if one.is_over(queue) and not began:
             yield Job(folder, "failed", one.entry, one.never_began())
         elif one.waits(queue or {}) or (queue is not None and not began):
-            yield Job(folder, QUEUED, None, f"Slurm job {one.job}")
+            yield Job(folder, QUEUED, one.entry, f"Slurm job {one.job}")

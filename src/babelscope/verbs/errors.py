@@ -82,7 +82,8 @@ def _choice(error: BaseException) -> str | None:
     hint = f"nearest: {nearest(name, options)}" if len(options) > 6 else "choose one of these"
     if place == "languages":
         hint = f"a list of codes of your own is languages.codes=[{name},...]"
-    return f"Expected `{place}` to be one of {', '.join(options)}, but got {name!r}; {hint}."
+    known = f"one of {', '.join(options)}" if options else "one that is installed"  # of Hydra's own groups
+    return f"Expected `{place}` to be {known}, but got {name!r}; {hint if options else 'leave it out'}."
 
 
 def _override(error: BaseException) -> str | None:

@@ -49,7 +49,13 @@ def main(cfg: DictConfig, folder: Path) -> None:
             "HYDRA_FULL_ERROR=1 shows where."
         )
     if again:
-        print(f"To run {again} of them again: babelscope runs {cfg.folder} --retry failed")
+        print(f"To run {again} of them again: babelscope runs {cfg.folder} --retry failed{_here(jobs)}")
+
+
+def _here(jobs: Iterable[Job]) -> str:
+    """Say where jobs of Slurm would be run again."""
+    sent = any(job.state in RETRIED and job.entry and job.entry.slurm for job in jobs)
+    return " runs them on this machine; the command of the sweep submits them to Slurm again" if sent else ""
 
 
 def _jobs_of(root: Path) -> list[Job]:
@@ -80,7 +86,8 @@ def names_of(jobs: Iterable[Job]) -> dict[Path, str]:
 
 def _picture(jobs: list[Job]) -> Group:
     names, logs = names_of(jobs), any(job.entry and job.entry.log for job in jobs)
-    table = Table("state", "job", box=SIMPLE)
+    table = Table("state", box=SIMPLE)
+    table.add_column("job", overflow="fold")
     table.add_column("progress", justify="right")
     table.add_column("time", justify="right", no_wrap=True)
     for name in ("error", *(["log"] if logs else [])):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from babelscope.verbs.config.conf import NO_MATTER
 
@@ -19,18 +20,37 @@ def configurations(folder: Path) -> list[Path]:
     if (folder / "run.yaml").is_file():
         return [folder / "run.yaml"]
     # runs of other commands may lie in there, too
-    return [path for path in sorted(folder.glob("*/run.yaml")) if OmegaConf.select(OmegaConf.load(path), "models")]
+    return [path for path in sorted(folder.glob("*/run.yaml")) if read_config(path).get("models")]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the configuration that a run has kept.
+
+    Raises:
+        RefusedError: if it is damaged.
+    """
+    try:
+        return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
+    except (YAMLError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise RefusedError(
+            f"Expected {path} to hold the configuration of a run, but it cannot be read ({reason}); restore it, or "
+            f"delete {path.parent} to run this again."
+        ) from error
 
 
 def is_finished(cfg: DictConfig, folder: Path) -> bool:
-    """Whether the folder holds a finished run of this configuration."""
+    """Whether the folder holds a finished run of this configuration; a damaged one is not, and its job says why."""
     config, manifest = folder / "run.yaml", folder / "manifest.json"
     if not (config.is_file() and manifest.is_file()):
         return False
-    kept: Any = OmegaConf.to_container(OmegaConf.load(config))
+    try:
+        kept, told = read_config(config), json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
     asked: Any = OmegaConf.to_container(cfg, resolve=True)
     same = all(kept.get(key) == asked.get(key) for key in {*kept, *asked} - {*NO_MATTER})
-    return same and bool(json.loads(manifest.read_text(encoding="utf-8")).get("finished"))
+    return same and bool(told.get("finished"))
 
 
 def refuse_another(cfg: DictConfig, folder: Path, no_matter: Sequence[str] = NO_MATTER) -> None:
@@ -42,7 +62,7 @@ def refuse_another(cfg: DictConfig, folder: Path, no_matter: Sequence[str] = NO_
     kept_in = configurations(folder)
     if not kept_in:
         return
-    kept: Any = OmegaConf.to_container(OmegaConf.load(kept_in[0]))
+    kept = read_config(kept_in[0])
     # where results go may be written in several ways, and other keys are made of it
     placed = {key: kept[key] for key in NO_MATTER if key in kept and key in cfg}
     whole: Any = OmegaConf.to_container(cfg)
