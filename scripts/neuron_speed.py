@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -73,25 +74,37 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def measure(shape: tuple[int, int, int, int], clock: Clock) -> tuple[Tensor, str]:
-    """Scores, z-regions and both differences per layer and of the whole model.
+@dataclass(frozen=True)
+class Found:
+    """What `measure` finds."""
 
-    Returns the first language's scores, and in words what was found.
-    """
+    scores: Tensor
+    """(K, F) of all neurons."""
+    lrds: tuple[float, float]
+    """Of the first layer, and of the whole model."""
+    sads: tuple[float, float]
+    key: int
+    """Neurons above THRESHOLD."""
+
+    def __str__(self) -> str:
+        return f"LRDS {self.lrds[1]:.4f}, SADS {self.sads[1]:.4f}, {self.key} key neurons at z > {THRESHOLD}"
+
+
+def measure(shape: tuple[int, int, int, int], clock: Clock) -> Found:
+    """Scores, z-regions and both differences per layer and of the whole model."""
     norms = [clock("norms", squared_norms, x) for x in make(*shape)]
     whole = torch.stack(norms).sum(0).sqrt()
-    total: CosineSums | None = None
+    sums: list[CosineSums] = []  # of the first layer and of the whole model
     scores, key = [], 0
     for x, squares in zip(make(*shape), norms, strict=True):
         own, part = clock("sums for LRDS and SADS", cosine_sums_by, x, squares.sqrt(), whole)
         clock("LRDS, SADS, intervals per layer", lambda own=own: (interval(own, lrds_of), interval(own, sads_of)))
-        total = part if total is None else total + part
+        sums = [sums[0], sums[1] + part] if sums else [own, part]
         found = clock("neuron scores", neuron_scores, x, whole)
         key += int(clock("z-regions", lambda found=found: z_scores(found) > THRESHOLD).sum())
-        scores.append(found[0])
-    assert total is not None
-    found_in_words = f"LRDS {lrds_of(total.means):.4f}, SADS {sads_of(total.means):.4f}, "
-    return torch.cat(scores), f"{found_in_words}{key} key neurons at z > {THRESHOLD}"
+        scores.append(found)
+    (lrds, lrds_all), (sads, sads_all) = ([float(of(one.means)) for one in sums] for of in (lrds_of, sads_of))
+    return Found(torch.cat(scores, dim=1), (lrds, lrds_all), (sads, sads_all), key)
 
 
 def shuffle(shape: tuple[int, int, int, int], clock: Clock) -> None:
@@ -121,8 +134,8 @@ def main(layers: int = 30, width: int = 16_384, languages: int = 10, sentences: 
         f"{sentences} sentences x {languages} languages x {layers * width} neurons, {torch.get_num_threads()} threads"
     )
     ours = Clock()
-    scores, found_in_words = measure(shape, ours)
-    print(found_in_words)
+    measured = measure(shape, ours)
+    print(measured)
     seconds = tell(ours)
     print(f"all of it without shuffles: {seconds:.2f} s, peak memory {peak():.2f} GiB")
     shuffled = Clock()
@@ -135,7 +148,7 @@ def main(layers: int = 30, width: int = 16_384, languages: int = 10, sentences: 
     one = torch.cat([x[0] for x in make(*shape)], dim=1)
     h = (one / torch.linalg.vector_norm(one, dim=1, keepdim=True)).numpy()
     found = published("double loop", loop, h)
-    assert np.abs(found - scores.numpy()).max() < 1e-5 * np.abs(found).max()
+    assert np.abs(found - measured.scores[0].numpy()).max() < 1e-5 * np.abs(found).max()
     loops = languages * published.seconds["double loop"]
     products = 4 * layers * published.seconds["cosines"]
     print(f"published double loop: {loops / languages:.2f} s for 1 of {languages} languages, {loops:.1f} s for all")

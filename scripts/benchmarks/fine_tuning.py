@@ -85,9 +85,11 @@ def line(settings: Settings, device: str, size: Size) -> Line:
     tokenizer = make_tokenizer(corpus, size.vocabulary)
     train(replace(size, examples=2 * size.batch), device, [])  # what the first one in a process pays for
     without, plain = train(size, device, [])
+    _, again = train(size, device, [])
     scores = Timed(corpus, tokenizer, metrics(size, corpus))
     _, scored = train(size, device, [scores])
-    equal = all(bool((a == b).all()) for a, b in zip(plain, scored, strict=True))
+    # a GPU adds in any order, so that two trainings differ; a processor does not
+    noise = 4 * largest(plain, again) + (1e-6 if device == "cuda" else 0.0)
     return Line(
         f"LayerScores, {len(corpus.languages)} x {len(corpus)} sentences ({corpus.name}), at the end of an epoch of "
         f"{size.examples:,} examples, encoder of {size.depth} layers x {size.width}, bf16 autocast, {device}",
@@ -96,13 +98,19 @@ def line(settings: Settings, device: str, size: Size) -> Line:
         [without],
         target=0.1,
         share=True,
-        checks=[Check("trained weights that are the same", float(equal), "==", 1)] if device == "cpu" else [],
+        checks=[
+            Check("largest change of a trained weight, to that between trainings", largest(plain, scored), "<=", noise)
+        ],
         extras={
             "seconds of a measurement": scores.seconds[-1],
             "seconds of the one at step 0": scores.seconds[0],
-            "weights are the same": float(equal),
         },
     )
+
+
+def largest(one: list[Tensor], other: list[Tensor]) -> float:
+    """The largest difference between the weights of two trainings."""
+    return max(float((a - b).abs().max()) for a, b in zip(one, other, strict=True))
 
 
 def metrics(size: Size, corpus: Corpus) -> dict[str, Any]:
