@@ -23,6 +23,22 @@ def test_without_script_structure_accuracy_is_chance():
     assert result["script_separability"].item() == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e19, 1e30])
+def test_the_size_of_states_does_not_matter(scale):
+    sample = plant(6, 40, 24, noise=0.5, meaning=0.5, names=NAMES)
+    x = (
+        sample.x
+        + 3
+        * torch.randn(3, 24, generator=torch.Generator().manual_seed(2))[
+            torch.tensor([0, 1, 0, 2, 1, 0])[sample.language]
+        ]
+    )
+    of = [
+        script_separability(LayerSample(s * x, sample.language, sample.sentence, NAMES), minimum=20) for s in (1, scale)
+    ]
+    assert of[0]["script_separability"] == of[1]["script_separability"] > 0.99
+
+
 def test_rare_scripts_are_skipped():
     result = script_separability(plant(6, 40, 24, names=NAMES), minimum=60)
     assert "script_separability/Deva" not in result

@@ -13,7 +13,13 @@ from tests.models.tiny import tiny_model, tiny_tokenizer
 CPU = "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
 
 
-@pytest.fixture(params=[torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(CPU), MemoryError()], ids=type)
+ONEDNN = RuntimeError("could not create a primitive")
+
+
+@pytest.fixture(
+    params=[torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(CPU), MemoryError(), ONEDNN],
+    ids=["cuda", "host", "python", "onednn"],
+)
 def error(request):
     return request.param
 

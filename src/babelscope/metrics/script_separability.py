@@ -47,7 +47,8 @@ def script_separability(
     scripts = _scripts(sample.languages)
     generator = torch.Generator().manual_seed(seed)
     fold = sentence_folds(sample.sentence, folds, generator)
-    x = normalize(sample.x, dim=1)
+    # float64, for the squares of large and small states are neither infinite nor 0 there
+    x = normalize(sample.x.double(), dim=1, eps=torch.finfo(torch.float64).tiny).float()
     plain: dict[str, float] = {}
     control: list[float] = []
     for script in sorted(set(scripts)):

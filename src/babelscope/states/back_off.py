@@ -83,4 +83,5 @@ def is_lack_of_memory(error: BaseException) -> bool:
         return True
     # torch has no error class for lack of host memory, nor for that of libraries
     said = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
+    of_onednn = ("could not create a primitive", "could not create a memory object", "bad_alloc")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in (*said, *of_onednn))

@@ -1,6 +1,7 @@
 """Multinomial logistic regression for probes: scikit-learn's optimum, found faster for many labellings of one x."""
 
 from collections.abc import Sequence
+from math import inf
 
 import torch
 from torch import Tensor
@@ -113,8 +114,10 @@ def check_features(x: Tensor) -> None:
 
 def check_classes(labels: Tensor, classes: int, strength: float) -> None:
     """Refuse labellings (V, n) that lack one of the classes, and a strength that is not positive."""
-    if not strength > 0:
-        raise ValueError(f"Expected argument `C` to be positive, but got {strength}; 1.0 is the usual choice")
+    if not 0 < strength < inf:
+        raise ValueError(
+            f"Expected argument `C` to be positive and finite, but got {strength}; 1.0 is the usual choice"
+        )
     absent = [int(k) for row in labels for k in (torch.bincount(row, minlength=classes) == 0).nonzero().flatten()]
     if absent or classes < 2:
         raise ValueError(
