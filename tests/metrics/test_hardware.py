@@ -11,7 +11,9 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 @pytest.mark.parametrize(
     ("has", "expected"),
     [
-        ({"avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
+        ({"cpu_name": "AMD EPYC", "avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
+        ({"cpu_name": "Intel Xeon", "avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, torch.float32),
+        ({"cpu_name": "Intel Xeon", "avx512_f": True, "avx512_bf16": True, "amx_bf16": True}, torch.bfloat16),
         ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
         ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, torch.float32),
         ({}, torch.float32),
