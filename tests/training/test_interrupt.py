@@ -34,8 +34,11 @@ def test_a_signal_is_held_back_and_ends_nothing(interrupts):
         assert interrupts.pending == signum
 
 
-def test_a_terminal_that_closes_is_left_and_counts_as_told_to_end(interrupts, monkeypatch):
-    left = []
+def test_a_terminal_that_closes_is_left_and_counts_as_told_to_end(monkeypatch):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup would have ignored
+    interrupts, left = Interrupts(), []
+    interrupts.remember_handlers()
+    interrupts.install()
     monkeypatch.setattr("babelscope.training.interrupt.leave_terminal", lambda: left.append(True))
     signal.raise_signal(signal.SIGHUP)
     assert interrupts.pending == TERM

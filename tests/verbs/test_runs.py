@@ -183,6 +183,9 @@ def test_names_are_what_differs(sweep):
     jobs = read_jobs(sweep)
     assert list(names_of(jobs).values()) == ["seed=0", "seed=1", "seed=2", "seed=3", "torn"]
     assert list(names_of(jobs[:1]).values()) == ["job-0"]
+    probed = [replace(job, entry=replace(job.entry, verb="probe")) for job in jobs[:2]]
+    named = ["probe seed=0", "probe seed=1", "train seed=2", "train seed=3", "torn"]
+    assert list(names_of([*probed, *jobs[2:]]).values()) == named
 
 
 def test_a_part_that_cannot_be_read_is_named(sweep):

@@ -109,7 +109,7 @@ def parts_of(model: nn.Module, family: Family | None = None) -> Parts:
     backbone: nn.Module = whole.base_model
     family = family_of(whole.config.model_type) if family is None else family
     blocks = tuple(_at(backbone, family.blocks, family).children())
-    extra = [path for path in family.optional_inputs if _has(backbone, path)]
+    extra = [path for path in family.optional_inputs if _has(backbone, path, family)]
     inputs = tuple(_at(backbone, path, family) for path in (*family.inputs, *extra))
     final_norm = None if family.final_norm is None else _at(backbone, family.final_norm, family)
     positions = None if family.positions is None else _at(backbone, family.positions, family)
@@ -164,9 +164,9 @@ def _at(root: nn.Module, path: str, family: Family) -> nn.Module:
         ) from error
 
 
-def _has(root: nn.Module, path: str) -> bool:
+def _has(root: nn.Module, path: str, family: Family) -> bool:
     parent, _, name = path.rpartition(".")
-    return isinstance(getattr(root.get_submodule(parent), name, None), nn.Module)
+    return isinstance(getattr(_at(root, parent, family), name, None), nn.Module)
 
 
 def _outside(whole: nn.Module, backbone: nn.Module, lm_head: nn.Module | None) -> Iterator[nn.Module]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -74,14 +74,19 @@ def _jobs_of(root: Path) -> list[Job]:
 
 
 def names_of(jobs: Iterable[Job]) -> dict[Path, str]:
-    """Name each job by the overrides that not all of them share, or else by its folder."""
-    told = {job.folder: [job.entry.verb, *job.entry.overrides] if job.entry else [] for job in jobs}
-    known = [set(overrides) for overrides in told.values() if overrides]
-    shared = set.intersection(*known) if len(known) > 1 else set()
-    return {
-        folder: " ".join(part for part in overrides if part not in shared) if overrides and shared else folder.name
-        for folder, overrides in told.items()
-    }
+    """Name each job by the overrides that not all jobs of its verb share, or else by its folder."""
+    told = {job.folder: (job.entry.verb, job.entry.overrides) if job.entry else ("", []) for job in jobs}
+    given: dict[str, list[set[str]]] = {}
+    for verb, overrides in told.values():
+        if verb:
+            given.setdefault(verb, []).append(set(overrides))
+    shared = {verb: set.intersection(*sets) for verb, sets in given.items() if len(sets) > 1}
+
+    def name(folder: Path, verb: str, overrides: Sequence[str]) -> str:
+        own = [part for part in overrides if part not in shared.get(verb, overrides)]
+        return " ".join([verb, *own] if own and len(given) > 1 else own) or folder.name
+
+    return {folder: name(folder, *command) for folder, command in told.items()}
 
 
 def _picture(jobs: list[Job]) -> Group:

@@ -50,7 +50,7 @@ def is_finished(cfg: DictConfig, folder: Path) -> bool:
         return False
     asked: Any = OmegaConf.to_container(cfg, resolve=True)
     same = all(kept.get(key) == asked.get(key) for key in {*kept, *asked} - {*NO_MATTER})
-    return same and bool(told.get("finished"))
+    return same and isinstance(told, dict) and bool(told.get("finished"))
 
 
 def refuse_another(cfg: DictConfig, folder: Path, no_matter: Sequence[str] = NO_MATTER) -> None:
