@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from babelscope.files import write_text
 from babelscope.verbs.errors import one_line
@@ -48,6 +49,7 @@ def small(checkpoints):
         ("pool=[mean]", ("`pool`", "[mean]", "weighted", "choose one")),
         ("metrics=[ilo,sep]", ("`metrics`", "'sep'", "separability", "nearest")),
         ("pool=mode", ("`pool`", "'mode'", "weighted", "choose one")),
+        ("hydra/sweeper=optuna", ("`hydra/sweeper`", "installed", "'optuna'", "leave it out")),
         ("neighbours=annoy", ("`neighbours`", "'annoy'", "faiss, torch")),
         ("task=lm", ("`task`", "leave it out")),
         ("sentencs=5", ("`sentencs`", "nearest: sentences")),
@@ -338,3 +340,9 @@ def test_report_on_nothing(somewhere):
     says(refused("report", "runs=nowhere"), "nowhere", "no such folder", "runs=")
     (somewhere / "empty").mkdir()
     says(refused("report", "runs=empty"), "empty", "run.yaml", "runs=")
+
+
+def test_a_gpu_that_is_not_there_is_named_with_the_remedy():
+    said = MisconfigurationException("No supported gpu backend found!")
+    assert "`trainer.accelerator`" in one_line(said)
+    assert "trainer=default" in one_line(said)

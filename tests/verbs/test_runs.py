@@ -179,6 +179,15 @@ def test_a_folder_of_jobs_is_text(somewhere):
         says(refused("runs", f"folder={value}"), "`folder` to be text", value.strip("[]"), "folder=outputs")
 
 
+def test_jobs_of_slurm_are_said_to_run_here(sweep):
+    job = next(path for path in entries(sweep) if read_entry(path).state == "failed")
+    write_entry(folder_of(job), replace(read_entry(job), slurm="7_0"))
+    last = babelscope("runs", "runs").out.splitlines()[-1]
+    assert last.endswith(
+        "--retry failed runs them on this machine; the command of the sweep submits them to Slurm again"
+    )
+
+
 def test_names_are_what_differs(sweep):
     jobs = read_jobs(sweep)
     assert list(names_of(jobs).values()) == ["seed=0", "seed=1", "seed=2", "seed=3", "torn"]

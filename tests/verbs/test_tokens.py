@@ -183,7 +183,10 @@ def test_counts_give_deciles(tiny):
 def test_what_a_user_can_mend_is_one_line(tiny, tmp_path):
     tiny_one = f"model.checkpoint={tiny['bloom']}"
     assert "fewer" in (line := refused(tiny_one, "k=[5000]", "probe=null")) or "smaller than" in line
-    assert "at least two scripts" in refused(tiny_one, "k=[5]", "probe.minimum=100000")
+    said = refused(tiny_one, "k=[5]", "probe.minimum=100000")
+    assert "at least two scripts" in said
+    assert "lower probe.minimum" in said
+    assert "probe=null" in said
     assert "`labels`" in refused(tiny_one, "labels=mine")
     assert "`map`" in refused(tiny_one, "map=tsne")
     assert "nearest: lab_xlmr" in refused("models=[lab_xlm]")

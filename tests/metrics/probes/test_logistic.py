@@ -141,3 +141,10 @@ def test_derivatives_of_a_problem_do_not_depend_on_those_beside_it(threads):
             assert all(torch.equal(own, every[start:]) for own, every in zip(part, whole, strict=True))
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("strength", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_strength_that_has_no_optimum_is_refused(strength):
+    x, labels = torch.randn(8, 3, generator=torch.Generator().manual_seed(0)), torch.arange(8)[None] % 2
+    with pytest.raises(ValueError, match="`C` to be positive and finite"):
+        fit_logistic(x, labels, 2, C=strength)
