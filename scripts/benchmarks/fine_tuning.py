@@ -85,11 +85,11 @@ def line(settings: Settings, device: str, size: Size) -> Line:
     tokenizer = make_tokenizer(corpus, size.vocabulary)
     train(replace(size, examples=2 * size.batch), device, [])  # what the first one in a process pays for
     without, plain = train(size, device, [])
-    _, again = train(size, device, [])
     scores = Timed(corpus, tokenizer, metrics(size, corpus))
     _, scored = train(size, device, [scores])
-    # a GPU adds in any order, so that two trainings differ; a processor does not
-    noise = 4 * largest(plain, again) + (1e-6 if device == "cuda" else 0.0)
+    noise = 0.0
+    if device == "cuda":  # it adds in any order, so that two trainings without measurements differ, too
+        noise = 1e-6 + 4 * largest(plain, train(size, device, [])[1])
     return Line(
         f"LayerScores, {len(corpus.languages)} x {len(corpus)} sentences ({corpus.name}), at the end of an epoch of "
         f"{size.examples:,} examples, encoder of {size.depth} layers x {size.width}, bf16 autocast, {device}",

@@ -8,11 +8,15 @@ from tests.metrics.planted import plant
 NAMES = ("eng_Latn", "rus_Cyrl", "fra_Latn", "hin_Deva", "ukr_Cyrl", "deu_Latn")
 
 
-def test_offset_by_script_is_found_and_the_control_is_at_chance():
+def apart_by_script(scale=1):
     sample = plant(6, 40, 24, noise=0.5, meaning=0.5, names=NAMES)
     script = torch.tensor([0, 1, 0, 2, 1, 0])[sample.language]
     x = sample.x + 3 * torch.randn(3, 24, generator=torch.Generator().manual_seed(2))[script]
-    result = script_separability(LayerSample(x, sample.language, sample.sentence, NAMES), minimum=20)
+    return LayerSample(scale * x, sample.language, sample.sentence, NAMES)
+
+
+def test_offset_by_script_is_found_and_the_control_is_at_chance():
+    result = script_separability(apart_by_script(), minimum=20)
     assert {key for key in result if "/" in key} == {f"script_separability/{s}" for s in ("Latn", "Cyrl", "Deva")}
     assert result["script_separability"].item() > 0.99
     assert result["script_separability_control"].item() == pytest.approx(0.5, abs=0.15)
@@ -25,17 +29,7 @@ def test_without_script_structure_accuracy_is_chance():
 
 @pytest.mark.parametrize("scale", [1e-30, 1e19, 1e30])
 def test_the_size_of_states_does_not_matter(scale):
-    sample = plant(6, 40, 24, noise=0.5, meaning=0.5, names=NAMES)
-    x = (
-        sample.x
-        + 3
-        * torch.randn(3, 24, generator=torch.Generator().manual_seed(2))[
-            torch.tensor([0, 1, 0, 2, 1, 0])[sample.language]
-        ]
-    )
-    of = [
-        script_separability(LayerSample(s * x, sample.language, sample.sentence, NAMES), minimum=20) for s in (1, scale)
-    ]
+    of = [script_separability(apart_by_script(by), minimum=20) for by in (1, scale)]
     assert of[0]["script_separability"] == of[1]["script_separability"] > 0.99
 
 

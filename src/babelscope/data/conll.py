@@ -1,6 +1,7 @@
 """Files of a word per line and a blank line after each sentence: CoNLL-U of Universal Dependencies, and their kin."""
 
 import re
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
@@ -133,11 +134,16 @@ def _word(line: Line, path: Path, which: tuple[int, int], *, universal: bool) ->
 
 def _without_names(sentences: list[Sentence], path: Path) -> list[Sentence]:
     """Drop the names of the columns, if the first line has them."""
-    word, tag = next(((own[0], tags[0]) for own, tags in sentences), ("", ""))
-    others = {other for n, (_, tags) in enumerate(sentences) for other in tags[n == 0 :]}
-    if tag not in others and word.lower() in _WORDS and tag.lower() in _TAGS:
-        (own, tags), *rest = sentences
+    if not sentences:
+        return sentences
+    (own, tags), *rest = sentences
+    word, tag = own[0], tags[0]
+    counts = Counter(each for _, given in sentences for each in given)
+    if counts[tag] > 1:
+        return sentences
+    if word.lower() in _WORDS and tag.lower() in _TAGS:
         return [(own[1:], tags[1:]), *rest] if own[1:] else rest
+    others = counts.keys() - {tag}
     if len(others) > 1 and all(map(SPAN_TAG.fullmatch, others)) and not SPAN_TAG.fullmatch(tag):
         raise ValueError(
             f"Expected tags such as {', '.join(sorted(others)[:3])}, but the first one in {path} is {tag!r}; remove "

@@ -105,7 +105,9 @@ def count_scripts(
         total = int(counted.sum())
         numbers = torch.arange(tally.distinct.shape[1], dtype=torch.float64)
         shares = tally.distinct.sum(0).double() / total
-        (mean, sd), (mean_legacy, sd_legacy) = (_moments(each / total, numbers) for each in tally.spreads())
+        (mean, sd), (mean_legacy, sd_legacy) = (
+            _moments(each, numbers) for each in (shares, tally.with_own.double() / total)
+        )
         means = (tally.distinct @ numbers.long()).double() / counted
         null = {code: expected_scripts(sizes, code, depth) for code in present}
         rows += [tidy(f"neighbour_scripts@{depth}", mean)]
@@ -184,10 +186,6 @@ class _Tally:
             torch.zeros(scripts, scripts, dtype=whole),
             torch.zeros(10, 2, dtype=whole),
         )
-
-    def spreads(self) -> tuple[Tensor, Tensor]:
-        """Return the tokens by number of scripts, without and with their own (C + 1,)."""
-        return self.distinct.sum(0).double(), self.with_own.double()
 
     def add(self, own: Tensor, theirs: Tensor, decile: Tensor | None) -> None:
         """Count tokens of scripts own (B,) with neighbours of scripts theirs (B, k)."""

@@ -50,8 +50,9 @@ def name_of(checkpoint: str | None, choice: str) -> str:
 
 def rate_of(checkpoint: str | None, rate: float) -> float:
     """Return the learning rate of a recipe's own small model, or the usual one where a checkpoint takes its place."""
-    usual: float = OmegaConf.load(conf_folder() / "model" / "default.yaml").learning_rate
-    return usual if checkpoint else rate
+    if not checkpoint:
+        return rate
+    return float(OmegaConf.load(conf_folder() / "model" / "default.yaml").learning_rate)
 
 
 def _names_of(models: Any, name: str) -> str:

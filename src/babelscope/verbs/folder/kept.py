@@ -20,23 +20,7 @@ def configurations(folder: Path) -> list[Path]:
     if (folder / "run.yaml").is_file():
         return [folder / "run.yaml"]
     # runs of other commands may lie in there, too
-    return [path for path in sorted(folder.glob("*/run.yaml")) if read_config(path).get("models")]
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read the configuration that a run has kept.
-
-    Raises:
-        RefusedError: if it is damaged.
-    """
-    try:
-        return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
-    except (YAMLError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise RefusedError(
-            f"Expected {path} to hold the configuration of a run, but it cannot be read ({reason}); restore it, or "
-            f"delete {path.parent} to run this again."
-        ) from error
+    return [path for path in sorted(folder.glob("*/run.yaml")) if _read_config(path).get("models")]
 
 
 def is_finished(cfg: DictConfig, folder: Path) -> bool:
@@ -45,7 +29,7 @@ def is_finished(cfg: DictConfig, folder: Path) -> bool:
     if not (config.is_file() and manifest.is_file()):
         return False
     try:
-        kept, told = read_config(config), json.loads(manifest.read_text(encoding="utf-8"))
+        kept, told = _read_config(config), json.loads(manifest.read_text(encoding="utf-8"))
     except ValueError:
         return False
     asked: Any = OmegaConf.to_container(cfg, resolve=True)
@@ -62,7 +46,7 @@ def refuse_another(cfg: DictConfig, folder: Path, no_matter: Sequence[str] = NO_
     kept_in = configurations(folder)
     if not kept_in:
         return
-    kept = read_config(kept_in[0])
+    kept = _read_config(kept_in[0])
     # where results go may be written in several ways, and other keys are made of it
     placed = {key: kept[key] for key in NO_MATTER if key in kept and key in cfg}
     whole: Any = OmegaConf.to_container(cfg)
@@ -80,6 +64,22 @@ def refuse_another(cfg: DictConfig, folder: Path, no_matter: Sequence[str] = NO_
             f"Expected {folder} to hold a run of this configuration, but got one{inside} with {key}={there} where this "
             f"one has {here}; choose another folder by output=FOLDER, or delete this one."
         )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read the configuration that a run has kept.
+
+    Raises:
+        RefusedError: if it is damaged.
+    """
+    try:
+        return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
+    except (YAMLError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise RefusedError(
+            f"Expected {path} to hold the configuration of a run, but it cannot be read ({reason}); restore it, or "
+            f"delete {path.parent} to run this again."
+        ) from error
 
 
 def _first_difference(kept: Any, asked: Any, key: str = "") -> tuple[str, str, str] | None:
