@@ -19,7 +19,6 @@ from babelscope.training.checkpoint import find_last, last_path
 from tests.training.ended import EPOCHS, STEPS, refuse_other_runs, train
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.training.ended"])
 TERM, USR2, INT, KILL = signal.SIGTERM, signal.SIGUSR2, signal.SIGINT, signal.SIGKILL
 
 
@@ -73,7 +72,9 @@ def end_at(batch: int, signum: int, folder: Path, *, within: float = 0.02, **opt
 
 @pytest.fixture(scope="module", autouse=True)
 def server():
-    """Processes of other tests begin with what is imported and set there."""
+    """Processes begin with what is imported and set there, those of other tests with something else."""
+    forkserver._forkserver._stop()
+    PROCESSES.set_forkserver_preload(["tests.training.ended"])
     yield
     forkserver._forkserver._stop()
 
