@@ -36,3 +36,12 @@ def test_an_entry_comes_back(tmp_path):
     assert ENTRY.seconds() == 65
     path.write_text(json.dumps({**json.loads(path.read_text()), "of_a_later_version": 1}))
     assert read_entry(path) == ENTRY
+
+
+@pytest.mark.parametrize("key", ["slurm", "log", "config_dir", "exit"])
+def test_a_key_that_may_be_empty_may_be_missing(key, tmp_path):
+    path = write_entry(tmp_path / "run", ENTRY)
+    held = json.loads(path.read_text())
+    del held[key]
+    path.write_text(json.dumps(held))
+    assert read_entry(path) == ENTRY

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from os import walk
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, get_args
 
 from babelscope.files import write_json
 from babelscope.sweeps.processes import Process
@@ -14,9 +14,14 @@ from babelscope.sweeps.processes import Process
 PLACE = ".jobs"
 
 
-@dataclass(frozen=True)
+def now() -> str:
+    """Tell the time as the ledger does."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What the ledger knows of one job."""
+    """What the ledger knows of one job; by default, of one that begins now and has not said how it ends."""
 
     verb: str
     overrides: list[str]
@@ -24,15 +29,15 @@ class Entry:
     """Hash of all that its numbers depend on."""
     state: str
     """One of running, done, failed and interrupted; see `state_now`."""
-    start: str
+    start: str = field(default_factory=now)
     """ISO 8601, in UTC; of the last attempt, when there were several."""
-    end: str | None
+    end: str | None = None
     host: str
     pid: int
     born: str
     """Of the process, as in `Process`."""
-    exit: int | None
-    error: str
+    exit: int | None = None
+    error: str = ""
     """The one line that the terminal showed."""
     slurm: str | None
     """Job id, where Slurm runs it."""
@@ -45,43 +50,6 @@ class Entry:
     sweep: bool
     """Whether it was ever a job of a sweep."""
     attempts: int
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        verb: str,
-        overrides: list[str],
-        config: str,
-        state: str,
-        slurm: str | None,
-        log: str | None,
-        folder: str,
-        config_dir: str | None,
-        sweep: bool,
-        attempts: int,
-    ) -> Self:
-        """Make the entry of a job that this process begins or submits now; how it ends is not known yet."""
-        process = Process.own()
-        return cls(
-            verb=verb,
-            overrides=overrides,
-            config=config,
-            state=state,
-            start=now(),
-            end=None,
-            host=process.host,
-            pid=process.pid,
-            born=process.born,
-            exit=None,
-            error="",
-            slurm=slurm,
-            log=log,
-            folder=folder,
-            config_dir=config_dir,
-            sweep=sweep,
-            attempts=attempts,
-        )
 
     def state_now(self, queue: Mapping[str, str] | None) -> str:
         """Tell `interrupted` from `running`: a process that was killed could not write it down.
@@ -109,11 +77,6 @@ class Entry:
         """How long it took, or how long ago it began, when it has not said that it ended."""
         end = now() if self.end is None else self.end
         return (datetime.fromisoformat(end) - datetime.fromisoformat(self.start)).total_seconds()
-
-
-def now() -> str:
-    """Tell the time as the ledger does."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def path_of(folder: Path) -> Path:
@@ -171,13 +134,14 @@ def parse_entry(found: Any, path: Path) -> Entry:
         ValueError: if it is none.
     """
     held = found if isinstance(found, dict) else {}
-    for field in fields(Entry):
-        if not _fits(held.get(field.name), field.type):
+    known: dict[str, Any] = {part.name: held.get(part.name) for part in fields(Entry)}
+    for part in fields(Entry):
+        if not _fits(known[part.name], part.type):
             raise ValueError(
-                f"Expected {path} to be an entry of the ledger, but got {held.get(field.name)!r} as its "
-                f"`{field.name}`; remove it."
+                f"Expected {path} to be an entry of the ledger, but got {known[part.name]!r} as its `{part.name}`; "
+                "remove it."
             )
-    entry = Entry(**{field.name: held[field.name] for field in fields(Entry) if field.name in held})
+    entry = Entry(**known)
     try:
         entry.seconds()
     except (ValueError, TypeError) as error:

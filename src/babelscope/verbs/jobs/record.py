@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from signal import Signals
@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from babelscope.sweeps.ledger import Entry, forget, lock_of, now, path_of, read_entry, write_entry
 from babelscope.sweeps.pool import LOG, NAME
-from babelscope.sweeps.processes import is_first_rank
+from babelscope.sweeps.processes import Process, is_first_rank
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.errors import exit_code, is_users, one_line
 from babelscope.verbs.folder.kept import RefusedError, configurations, is_finished, refuse_another
@@ -115,7 +115,7 @@ def own_sources() -> list[str]:
 
 def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
     settings = HydraConfig.get()
-    return Entry.of(
+    return Entry(
         verb=verb,
         overrides=list(settings.overrides.task),
         config=config,
@@ -126,6 +126,7 @@ def _begin(verb: str, config: str, sweep: bool, before: Entry | None) -> Entry:
         config_dir=next(iter(own_sources()), None),
         sweep=sweep,
         attempts=1 if before is None else before.attempts + 1,
+        **asdict(Process.own()),
     )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,6 +12,7 @@ from omegaconf import DictConfig, open_dict
 
 from babelscope.sweeps.ledger import Entry, lock_of
 from babelscope.sweeps.pool import Command
+from babelscope.sweeps.processes import Process
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
@@ -89,7 +90,7 @@ def entry_of(job: PlannedJob, config: DictConfig, slurm: str, log: Path) -> Entr
         slurm: The number of the job in Slurm.
         log: Where it prints to.
     """
-    return Entry.of(
+    return Entry(
         verb=config.hydra.job.config_name,
         overrides=job.overrides,
         config=fingerprint(job.cfg),
@@ -100,6 +101,7 @@ def entry_of(job: PlannedJob, config: DictConfig, slurm: str, log: Path) -> Entr
         config_dir=next(iter(own_sources()), None),
         sweep=True,
         attempts=0,
+        **asdict(Process.own()),
     )
 
 
