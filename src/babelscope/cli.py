@@ -24,6 +24,7 @@ from babelscope.verbs.config.help import describe_verb
 from babelscope.verbs.errors import is_users, nearest, one_line
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.jobs.record import forget_single, recorded
+from babelscope.verbs.jobs.single import refuse_forgotten_sweep
 
 VERBS = {
     "train": ("fine-tune on one language, watching every layer", "model=lab_xlmr task.language=eng_Latn freeze=early"),
@@ -93,6 +94,7 @@ class Jobs:
         settings = HydraConfig.get()
         folder = Path(settings.runtime.output_dir)
         try:
+            refuse_forgotten_sweep(settings)
             with env_override({"HYDRA_FULL_ERROR": self.full_error}), recorded(self.verb, cfg, folder) as is_done:
                 if is_done:
                     print(f"Finished already: {folder}; delete it to run it again", flush=True)
