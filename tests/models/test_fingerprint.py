@@ -34,6 +34,23 @@ def test_settings_that_act_on_the_weights_count():
     assert weights_fingerprint(tiny_model("llama")) != weights_fingerprint(tiny_model("llama", rms_norm_eps=1e-3))
 
 
+@pytest.mark.parametrize(
+    ("model_type", "setting"),
+    [
+        ("xlm-roberta", {"is_decoder": True}),
+        ("bert", {"is_decoder": True}),
+        ("roberta", {"pad_token_id": 2}),
+        ("camembert", {"pad_token_id": 2}),
+    ],
+)
+def test_settings_of_attention_and_positions_count(model_type, setting):
+    model, other = tiny_model(model_type), tiny_model(model_type, **setting)
+    other.load_state_dict(model.state_dict())
+    tokens = torch.arange(20, 30).unsqueeze(0)
+    assert not torch.allclose(model(tokens).last_hidden_state, other(tokens).last_hidden_state, atol=1e-3)
+    assert weights_fingerprint(model) != weights_fingerprint(other)
+
+
 def test_adapters_and_their_scale_count():
     torch.manual_seed(0)
     plain = weights_fingerprint(tiny_model("llama"))

@@ -15,9 +15,10 @@ from babelscope.models.parts import Parts, parts_of
 
 # configuration keys about heads, files and libraries, which do not change a hidden state
 _ASIDE = {"_name_or_path", "architectures", "dtype", "transformers_version", "id2label", "label2id", "problem_type"}
-_ASIDE |= {"use_cache", "tie_word_embeddings", "output_hidden_states", "is_decoder", "is_encoder_decoder"}
+_ASIDE |= {"use_cache", "tie_word_embeddings", "output_hidden_states", "is_encoder_decoder"}
 _ASIDE |= {"pad_token_id", "num_labels", "base_model_name_or_path", "revision", "inference_mode", "auto_mapping"}
 _ASIDE |= {"modules_to_save", "task_type"}
+ROBERTAS_PADDING = 1
 
 
 def weights_fingerprint(model: nn.Module, family: Family | None = None) -> str:
@@ -30,8 +31,9 @@ def weights_fingerprint(model: nn.Module, family: Family | None = None) -> str:
     Raises:
         ValueError: if weights are quantized.
     """
-    places = _places(parts_of(model, family))
-    settings = {**_settings(model), **_adapters(places)}
+    parts = parts_of(model, family)
+    places = _places(parts)
+    settings = {**_settings(model), **_adapters(places), **_positions(parts)}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=_plain).encode())
     return _hash_tensors(places, digest)
 
@@ -63,6 +65,12 @@ def _places(parts: Parts) -> dict[str, nn.Module]:
     if parts.rest_held:  # the backbone may use these anywhere
         places["rest_held"] = nn.ParameterList(parts.rest_held)
     return places
+
+
+def _positions(parts: Parts) -> dict[str, Any]:
+    """Tell from which row RoBERTa and its relatives count positions, where that is not theirs: after `pad_token_id`."""
+    padding = getattr(parts.positions, "padding_idx", None)
+    return {} if padding in (None, ROBERTAS_PADDING) else {"positions": padding}
 
 
 def _adapters(places: Mapping[str, nn.Module]) -> dict[str, Any]:
