@@ -19,7 +19,7 @@ from babelscope.data.lab import LANGUAGES, lab
 from babelscope.models.load import load
 from babelscope.models.policies import FreezePolicy
 from babelscope.states import prepare
-from babelscope.training.pretraining.pretrain import Recipe
+from babelscope.training.pretraining.recipe import Recipe
 from babelscope.verbs.config.conf import register_resolvers
 from babelscope.verbs.config.signature import check_arguments
 from babelscope.verbs.mirror.csv_rows import CsvMirror

@@ -19,11 +19,12 @@ from babelscope.metrics import LayerSample, ilo
 from babelscope.metrics.drift import drift
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import FAMILIES
+from babelscope.models.load import load
 from babelscope.training.data import TaskData
 from babelscope.training.guard import AlignmentGuard
 from babelscope.training.layer_scores import LayerScores
 from babelscope.training.module import FineTuner
-from tests.models.tiny import tiny_tokenizer
+from tests.models.tiny import save_checkpoint, tiny_tokenizer
 
 LANGUAGES = ("eng_Latn", "deu_Latn", "rus_Cyrl")
 PROBED = lab(LANGUAGES, "dev").take(range(6))
@@ -100,6 +101,20 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def fit(folder: Path, *callbacks: pl.Callback, seed: int | None = None, **options: Any) -> dict[str, Tensor]:
+    """Train a tiny classifier in a folder, all generators seeded before it where a seed is given; give its weights."""
+    loaded = load(save_checkpoint(folder / "base", "xlm-roberta", "classification"), head="classification")
+    if seed is not None:
+        pl.seed_everything(seed, verbose=False)
+    make_trainer(folder, *callbacks, **options).fit(make_module(loaded.model), make_data())
+    return weights_of(loaded.model)
+
+
+def points(rows: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Every step and epoch that rows are of."""
+    return sorted({(row["step"], row["epoch"]) for row in rows})
 
 
 class StopError(Exception):

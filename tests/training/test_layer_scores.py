@@ -30,6 +30,7 @@ from tests.training.runs import (
     make_module,
     make_task,
     make_trainer,
+    points,
     same,
     weights_of,
 )
@@ -71,10 +72,6 @@ def fit(folder, *callbacks, module=SomebodyWhoValidates, **options):
     validates = issubclass(module, SomebodyWhoValidates)
     make_trainer(folder, *callbacks, **options).fit(tuned, loader(shuffle=True), loader() if validates else None)
     return tuned
-
-
-def points(rows):
-    return sorted({(row["step"], row["epoch"]) for row in rows})
 
 
 def test_step_0_then_every_epoch_in_somebody_elses_module(tmp_path):

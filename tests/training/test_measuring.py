@@ -4,11 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, StochasticWeightAveraging
+from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
 from babelscope.analyses.tokens.scorer import TokenScorer
+from babelscope.metrics.score import score
+from babelscope.models import parts_of
 from babelscope.report.table import read, write
+from babelscope.states import embed, prepare
+from babelscope.states.pool import mean
 from babelscope.training import AlignmentGuard, LayerScores, TaskScores
 from babelscope.training.data import TaskData
 from babelscope.training.measuring import Measuring, first_decides
@@ -18,6 +23,8 @@ from tests.models.tiny import tiny_model, tiny_tokenizer
 from tests.training.runs import METRICS, PROBED, guard, layer_scores, make_data, make_module, make_trainer
 from tests.training.test_neuron_scores import neuron_scores
 from tests.training.test_transformers_trainer import twin
+
+FAST = partial(AdamW, lr=3e-2)
 
 
 def token_scores(**options):
@@ -47,6 +54,7 @@ def at(step, epoch, *, validates=True, sanity=False, fn="fit"):
         val_dataloaders=[],
         num_val_batches=[2],
         is_global_zero=True,
+        fast_dev_run=0,
     )
 
 
@@ -139,6 +147,41 @@ def test_the_end_of_training_is_measured_wherever_it_is(tmp_path, options, measu
     scores = LayerScores(PROBED, tiny_tokenizer(), METRICS, every_n_epochs=2, max_tokens=512)
     make_trainer(tmp_path, scores, **options).fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
     assert max(row["step"] for row in scores.rows) == measured[-1][0]
+
+
+@pytest.mark.filterwarnings("ignore:SWA is currently only supported every epoch")
+@pytest.mark.parametrize("options", [{}, {"limit_val_batches": 0}, {"max_steps": 10}])
+@pytest.mark.parametrize("first", [True, False])
+def test_weights_that_are_averaged_as_training_ends_are_those_of_the_last_rows(options, first, tmp_path):
+    scores, module = layer_scores(), make_module(tiny_model("xlm-roberta", "classification"), optimizer=FAST)
+    average = StochasticWeightAveraging(3e-2, swa_epoch_start=1, annealing_epochs=1)
+    callbacks = (scores, average) if first else (average, scores)
+    make_trainer(tmp_path, *callbacks, max_epochs=4, **options).fit(module, make_data())
+    parts = parts_of(module.model)
+    pooled = embed(parts, prepare(PROBED, tiny_tokenizer(), max_tokens=512), mean)
+    expected = [row["value"] for row in score(pooled.samples(), METRICS)]
+    assert [row["value"] for row in scores.rows if row["step"] == module.trainer.global_step] == expected
+    steps = sorted({row["step"] for row in scores.rows})
+    assert steps == ([0, 4, 8, 10] if options.get("max_steps") else [0, 4, 8, 12, 16])
+
+
+def test_two_callbacks_log_and_decide_by_scores_of_their_own(tmp_path):
+    one, other = layer_scores(), LayerScores(PROBED.take(range(3)), tiny_tokenizer(), METRICS, max_tokens=512)
+    best = ModelCheckpoint(tmp_path / "best", monitor="2/size/layer_04", mode="min", save_top_k=1)
+    trainer = make_trainer(tmp_path, one, other, best, max_epochs=3, enable_checkpointing=True)
+    trainer.fit(make_module(tiny_model("xlm-roberta", "classification")), make_data())
+    last = [mean_of(callback, "size", "4") for callback in (one, other)]
+    assert last[0][12] != last[1][12]
+    logged = [float(trainer.callback_metrics[f"{prefix}size/layer_04"]) for prefix in ("", "2/")]
+    assert logged == pytest.approx([last[0][12], last[1][12]], rel=1e-6)
+    after = {step: value for step, value in last[1].items() if step}
+    assert float(best.best_model_score) == pytest.approx(min(after.values()), rel=1e-6)
+
+
+def mean_of(callback, metric, layer):
+    """What one layer scored, by step."""
+    wanted = (metric, layer, "")
+    return {r["step"]: r["value"] for r in callback.rows if (r["metric"], r["layer"], r["language"]) == wanted}
 
 
 def test_other_callbacks_decide_by_scores_of_layers(tmp_path):

@@ -2,7 +2,7 @@ import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
-from babelscope.training.monitors import refuse_unknown_monitors, refuse_unmeasured_monitors
+from babelscope.training.monitors import refuse_rare_scores, refuse_unknown_monitors, refuse_unmeasured_monitors
 from tests.models.tiny import tiny_model
 from tests.training.runs import layer_scores, make_data, make_module, make_trainer
 
@@ -41,3 +41,36 @@ def test_a_layer_that_is_not_measured_is_refused_before_training(tmp_path):
     module = make_module(tiny_model("xlm-roberta", "classification"))
     trainer = make_trainer(tmp_path, EarlyStopping("x/layer_1"), Logged())  # which may log it
     refuse_unmeasured_monitors(trainer, module, ["ilo/layer_01"])
+
+
+@pytest.mark.parametrize(
+    ("callback", "validates", "every", "fits"),
+    [
+        (EarlyStopping("ilo/layer_02"), 1, 1, True),
+        (EarlyStopping("ilo/layer_02"), 1, 2, False),
+        (EarlyStopping("ilo/layer_02"), 2, 2, True),
+        (EarlyStopping("ilo/layer_02"), 2, 4, False),
+        (EarlyStopping("validation_loss"), 1, 2, True),
+        (EarlyStopping("ilo/layer_02", check_on_train_epoch_end=True), 2, 2, False),
+        (ModelCheckpoint(monitor="ilo/layer_02"), 1, 2, False),
+        (ModelCheckpoint(monitor="ilo/layer_02", every_n_epochs=4), 1, 2, True),
+        (ModelCheckpoint(monitor="ilo/layer_02", every_n_epochs=3), 1, 2, False),
+        (ModelCheckpoint(monitor="ilo/layer_02", every_n_epochs=3), 2, 2, True),
+        (ModelCheckpoint(), 1, 2, True),
+    ],
+)
+def test_who_decides_by_a_layer_looks_only_after_epochs_that_measure_it(callback, validates, every, fits, tmp_path):
+    trainer = make_trainer(tmp_path, callback, check_val_every_n_epoch=validates, enable_checkpointing=True)
+    measured = {"ilo/layer_02": every}
+    if fits:
+        refuse_rare_scores(trainer, measured)
+        return
+    with pytest.raises(ValueError, match=r"`every_n_epochs` of LayerScores is .; write every_n_epochs=1"):
+        refuse_rare_scores(trainer, measured)
+
+
+def test_a_score_that_is_measured_too_rarely_is_refused_before_training(tmp_path):
+    stop, module = EarlyStopping("ilo/layer_02"), make_module(tiny_model("xlm-roberta", "classification"))
+    with pytest.raises(ValueError, match=r"Expected ilo/layer_02 to be measured whenever EarlyStopping looks at it"):
+        make_trainer(tmp_path, layer_scores(every_n_epochs=2), stop).fit(module, make_data())
+    assert module.trainer.global_step == 0

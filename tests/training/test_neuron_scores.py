@@ -14,7 +14,8 @@ from babelscope.states import GATE, embed, prepare
 from babelscope.states.pool import mean, weighted
 from babelscope.training.export import ExportModel
 from babelscope.training.neuron_scores import NeuronScores
-from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
+from tests.models.tiny import tiny_model, tiny_tokenizer
+from tests.training import runs
 from tests.training.runs import (
     LANGUAGES,
     PROBED,
@@ -24,10 +25,11 @@ from tests.training.runs import (
     make_data,
     make_module,
     make_trainer,
+    points,
     same,
-    weights_of,
 )
 
+fit = partial(runs.fit, seed=0)
 STEPS = 4
 
 
@@ -55,18 +57,6 @@ def row(metric, layer, language, value):
 def neuron_scores(**options):
     given = {"scorer": scorer, "corpus": PROBED, "tokenizer": tiny_tokenizer(), "max_tokens": 512}
     return NeuronScores(**{**given, **options})
-
-
-def fit(folder, *callbacks, **options):
-    base = save_checkpoint(folder / "base", "xlm-roberta", "classification")
-    loaded = load(base, head="classification")
-    pl.seed_everything(0, verbose=False)
-    make_trainer(folder, *callbacks, **options).fit(make_module(loaded.model), make_data())
-    return weights_of(loaded.model)
-
-
-def points(rows):
-    return sorted({(row["step"], row["epoch"]) for row in rows})
 
 
 def test_rows_at_step_0_and_every_validation_epoch(tmp_path):

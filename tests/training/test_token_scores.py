@@ -6,30 +6,22 @@ from peft import LoraConfig, get_peft_model
 
 from babelscope.analyses.tokens.scorer import TokenScorer
 from babelscope.analyses.tokens.translations import single_tokens
-from babelscope.models.load import load
 from babelscope.models.parts import parts_of
 from babelscope.models.table import read_table
 from babelscope.report.table import read
 from babelscope.training.export import ExportModel
 from babelscope.training.token_scores import TokenScores
-from tests.models.tiny import save_checkpoint, tiny_model, tiny_tokenizer
-from tests.training.runs import PROBED, make_data, make_module, make_trainer, same, weights_of
+from tests.models.tiny import tiny_model, tiny_tokenizer
+from tests.training.runs import PROBED, fit, make_data, make_module, make_trainer, points, same
 
 STEPS = 4
 SCORER = partial(TokenScorer, k=5)
 
 
-def fit(folder, *callbacks, **options):
-    base = save_checkpoint(folder / "base", "xlm-roberta", "classification")
-    loaded = load(base, head="classification")
-    make_trainer(folder, *callbacks, **options).fit(make_module(loaded.model), make_data())
-    return weights_of(loaded.model)
-
-
 def test_rows_at_step_0_and_every_validation_epoch(tmp_path):
     scores = TokenScores(SCORER, PROBED, tiny_tokenizer(), folder=tmp_path / "run", run="r")
     fit(tmp_path, scores)
-    assert sorted({(row["step"], row["epoch"]) for row in scores.rows}) == [(0, 0), (STEPS, 1), (2 * STEPS, 2)]
+    assert points(scores.rows) == [(0, 0), (STEPS, 1), (2 * STEPS, 2)]
     assert {"neighbour_scripts@5", "token_isoscore", "tokens"} <= {row["metric"] for row in scores.rows}
     assert {row["layer"] for row in scores.rows} == {"0"}
     assert len(read(tmp_path / "run")) == len(scores.rows)
@@ -38,7 +30,7 @@ def test_rows_at_step_0_and_every_validation_epoch(tmp_path):
 def test_rows_at_the_end_of_epochs_of_a_training_without_validation(tmp_path):
     scores = TokenScores(SCORER, PROBED, tiny_tokenizer(), every_n_epochs=2)
     fit(tmp_path, scores, limit_val_batches=0)
-    assert sorted({(row["step"], row["epoch"]) for row in scores.rows}) == [(0, 0), (2 * STEPS, 2)]
+    assert points(scores.rows) == [(0, 0), (2 * STEPS, 2)]
 
 
 def test_training_is_as_without_it(tmp_path):

@@ -8,7 +8,17 @@ from babelscope.metrics.drift import drift
 from babelscope.report.table import read
 from babelscope.training import TransformersLayerScores
 from tests.models.tiny import tiny_model, tiny_tokenizer
-from tests.training.runs import METRICS, PROBED, TRAIN, layer_scores, make_data, make_module, make_task, make_trainer
+from tests.training.runs import (
+    METRICS,
+    PROBED,
+    TRAIN,
+    layer_scores,
+    make_data,
+    make_module,
+    make_task,
+    make_trainer,
+    points,
+)
 
 
 def trained(folder, *scores, resume=None, model=None, **options):
@@ -33,17 +43,13 @@ def twin(metrics=METRICS, **options):
     return TransformersLayerScores(PROBED, tiny_tokenizer(), metrics, max_tokens=512, **options)
 
 
-def points(scores):
-    return sorted({(row["step"], row["epoch"]) for row in scores.rows})
-
-
 def test_the_twins_agree_before_training_and_write_the_same_rows(tmp_path):
     theirs, ours = twin(folder=tmp_path / "theirs"), layer_scores()
     trained(tmp_path, theirs)
     make_trainer(tmp_path, ours, max_epochs=1).fit(
         make_module(tiny_model("xlm-roberta", "classification")), make_data()
     )
-    assert points(theirs) == [(0, 0), (4, 1), (8, 2)]
+    assert points(theirs.rows) == [(0, 0), (4, 1), (8, 2)]
     assert [row for row in theirs.rows if row["step"] == 0] == [row for row in ours.rows if row["step"] == 0]
     assert len(read(tmp_path / "theirs")) == len(theirs.rows)
 
@@ -52,7 +58,7 @@ def test_a_second_training_begins_with_no_rows(tmp_path):
     scores = twin(folder=tmp_path / "run")
     trained(tmp_path, scores)
     trained(tmp_path, scores, num_train_epochs=1)
-    assert points(scores) == [(0, 0), (4, 1)]
+    assert points(scores.rows) == [(0, 0), (4, 1)]
     assert len(read(tmp_path / "run")) == len(scores.rows)
 
 
@@ -79,18 +85,18 @@ def test_a_watched_training_ends_in_the_same_bits(tmp_path):
 def test_an_epoch_cut_short_is_the_one_that_was_begun(tmp_path):
     scores = twin()
     trained(tmp_path, scores, max_steps=5)
-    assert points(scores) == [(0, 0), (4, 1), (5, 2)]
+    assert points(scores.rows) == [(0, 0), (4, 1), (5, 2)]
 
 
 def test_evaluations_are_measured_and_the_end_is_the_last_model_whatever_is_loaded(tmp_path):
     scores = twin()
     trained(tmp_path, scores, eval_strategy="steps", eval_steps=3)
-    assert points(scores) == [(0, 0), (3, 1), (4, 1), (6, 2), (8, 2)]
+    assert points(scores.rows) == [(0, 0), (3, 1), (4, 1), (6, 2), (8, 2)]
     best, plain = twin(every_n_epochs=3), twin(every_n_epochs=3)
     saved = {"eval_strategy": "epoch", "save_strategy": "epoch"}
     trained(tmp_path / "best", best, load_best_model_at_end=True, learning_rate=0.1, **saved)
     trained(tmp_path / "plain", plain, learning_rate=0.1, **saved)
-    assert points(best) == [(0, 0), (8, 2)]
+    assert points(best.rows) == [(0, 0), (8, 2)]
     assert best.rows == plain.rows
 
 
@@ -120,7 +126,7 @@ def test_means_of_layers_are_in_the_log(tmp_path):
 def test_every_second_epoch(tmp_path):
     scores = twin(every_n_epochs=2)
     trained(tmp_path, scores)
-    assert points(scores) == [(0, 0), (8, 2)]
+    assert points(scores.rows) == [(0, 0), (8, 2)]
 
 
 def test_two_in_one_folder_are_refused_before_they_write(tmp_path):
@@ -130,7 +136,7 @@ def test_two_in_one_folder_are_refused_before_they_write(tmp_path):
     assert not (tmp_path / "run").exists()
     trained(tmp_path, one, twin(folder=tmp_path / "other"), max_steps=1)
     trained(tmp_path, other, max_steps=1)  # one training after another begins anew
-    assert points(one) == points(other) == [(0, 0), (1, 1)]
+    assert points(one.rows) == points(other.rows) == [(0, 0), (1, 1)]
 
 
 def test_a_training_that_goes_on_from_an_earlier_step_drops_what_came_after_it(tmp_path):
@@ -140,7 +146,7 @@ def test_a_training_that_goes_on_from_an_earlier_step_drops_what_came_after_it(t
     before, again = read(folder), twin(metrics, folder=folder)
     trained(tmp_path, again, num_train_epochs=2, resume=str(tmp_path / "checkpoint-4"), **same)
     after = read(folder)
-    assert points(again) == [(8, 2)]
+    assert points(again.rows) == [(8, 2)]
     assert sorted(set(before["step"])) == [0, 4, 8, 12]
     assert after.equals(before[before["step"] <= 8].reset_index(drop=True))  # what is measured again is the same
     (folder / "states" / "layers.safetensors").unlink()

@@ -119,7 +119,7 @@ def load(
             f"trained with it, but got {head}; choose one of these, or {alone}{only}."
         )
     own = head if found.adapter is None else found.adapter_head
-    with _quiet(found.local):
+    with quiet(found.local):
         raw = read_raw_config(found)
     config, family = _configure(found, raw, labels if own in _CLASSIFIERS else None, family)
     _refuse_headless(found, config, own, family)
@@ -216,7 +216,7 @@ def _load_weights(
     afresh: bool,
 ) -> PreTrainedModel:
     try:
-        with _quiet(found.local):
+        with quiet(found.local):
             model, report = auto_class(head, config, family).from_pretrained(
                 found.name_or_path,
                 config=config,
@@ -268,7 +268,7 @@ def _refuse_random(
 
 
 @contextmanager
-def _quiet(local: bool) -> Iterator[None]:
+def quiet(local: bool) -> Iterator[None]:
     """Silence transformers' loading report and, for files that need no download, its progress bars."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import torch
 from peft import PeftModel
 from torch import nn
 from transformers import PreTrainedModel
@@ -84,6 +85,16 @@ class Parts:
                 f"{', '.join(map(str, sorted(sizes)))}; read its hidden states instead."
             )
         return sizes.pop()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the stack's first weights are."""
+        return next(self.stack.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the stack's first weights."""
+        return next(self.stack.parameters()).dtype
 
     @property
     def tied(self) -> bool:

@@ -168,8 +168,7 @@ def measuring_device(parts: Parts) -> torch.device:
 
     Metrics sum in float64, which other accelerators do not have.
     """
-    device = next(parts.stack.parameters()).device
-    return device if device.type == "cuda" else HOST
+    return parts.device if parts.device.type == "cuda" else HOST
 
 
 def embed_into(
@@ -225,10 +224,9 @@ def run_batches(
         highest=max((int(batch.input_ids.max()) for batch in batches), default=0),
         longest=max((batch.width for batch in batches), default=0),
     )
-    weight = next(parts.stack.parameters())
-    device, room = weight.device, None
+    device, room = parts.device, None
     if device.type == "cpu":
-        room = PIECE_BYTES // weight.element_size()
+        room = PIECE_BYTES // parts.dtype.itemsize
         keep_freed_memory()
     pieces = BackOff(room)
 

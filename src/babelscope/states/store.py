@@ -79,7 +79,7 @@ def embed_once(
         "corpus": corpus.fingerprint(),
         "tokens": prepared.tokens,
         "layers": list(widths),
-        "device": next(parts.stack.parameters()).device.type,
+        "device": parts.device.type,
         "format": FORMAT,
     }
     if reading.name != STATES.name:  # states have no name in the key, as before other readings existed

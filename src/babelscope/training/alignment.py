@@ -82,7 +82,7 @@ class ContrastiveTerm:
 
     def __call__(self, *, epoch: int, batch: int, rank: int) -> Tensor:
         """Compute the term, without its weight, on the pairs of this batch and process."""
-        device = next(self.parts.stack.parameters()).device
+        device = self.parts.device
         drawn = collate_pairs(self.pairs.draw(epoch, batch, rank), self.padding)
         pairs = {name: value.to(device) for name, value in drawn.items()}
         return contrast(self.parts, pairs, (self.layer,), temperature=self.temperature)

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from babelscope.files import whole_file
 from babelscope.training.interrupt import Interrupts
-from babelscope.training.progress import is_last_step
+from babelscope.training.progress import callbacks_of, is_last_step
 from babelscope.training.within_epoch import count_batch, is_within, random_states, resume_loops, set_random_states
 
 TIME = 1
@@ -165,10 +165,8 @@ def hold_signals(trainer: pl.Trainer) -> None:
 
     Lightning's handler of SIGTERM broadcasts at once, which processes do not survive that are exchanging states.
     """
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    for callback in callbacks:
-        if isinstance(callback, LastCheckpoint):
-            callback.interrupts.install()
+    for callback in callbacks_of(trainer, LastCheckpoint):
+        callback.interrupts.install()
 
 
 def last_path(folder: str | Path) -> Path:

@@ -10,6 +10,7 @@ from peft import PeftModel
 from babelscope.files import whole_folder
 from babelscope.models.adapters import save_adapted
 from babelscope.training.measuring import check_every_n_epochs
+from babelscope.training.progress import is_trial
 from babelscope.training.wrapped import model_in
 
 
@@ -26,7 +27,8 @@ def save_folder(model: Any, tokenizer: Any, folder: Path) -> None:
 class ExportModel(pl.Callback):
     """Write the fine-tuned model to `FOLDER/model` at the end, and to `FOLDER/model/step=N` on the way.
 
-    `model.checkpoint=FOLDER/model model.revision=step=N` loads what stood there after step N.
+    `model.checkpoint=FOLDER/model model.revision=step=N` loads what stood there after step N. In a trial by
+    `fast_dev_run`, nothing is written.
 
     Args:
         tokenizer: Saved beside the model.
@@ -47,14 +49,14 @@ class ExportModel(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the model of every n-th epoch."""
         due = self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if due and trainer.is_global_zero:
+        if due and trainer.is_global_zero and not is_trial(trainer):
             save_folder(
                 model_in(pl_module, self.attribute), self.tokenizer, self.folder / f"step={trainer.global_step}"
             )
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the last model."""
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and not is_trial(trainer):
             _save_beside(model_in(pl_module, self.attribute), self.tokenizer, self.folder)
 
 

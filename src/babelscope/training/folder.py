@@ -7,10 +7,15 @@ from typing import Any, NoReturn
 import pytorch_lightning as pl
 
 from babelscope.report.table import drop_later, write_step
+from babelscope.training.progress import callbacks_of, is_trial
+from babelscope.training.start import StartTensors
 
 
 class WritesRows(pl.Callback):
-    """A callback that writes rows of its own to the run folder, a file for each step and kind."""
+    """A callback that writes rows of its own to the run folder, a file for each step and kind.
+
+    In a trial by `fast_dev_run`, nothing is written, as by Lightning's own loggers and checkpoints.
+    """
 
     folder: Path | None = None
     """The run folder; None where rows are kept in memory only."""
@@ -18,13 +23,16 @@ class WritesRows(pl.Callback):
     """The kinds of its rows, which begin the names of their files."""
     rows: list[dict[str, Any]]
     """What this training has published, on rank 0; one resumed in a new process has earlier rows in its folder only."""
+    starts: tuple[StartTensors, ...] = ()
+    """What it keeps of step 0."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget the rows of another training; refuse another callback that would write the same files."""
+        for start in self.starts:
+            start.dry = is_trial(trainer)
         if trainer.global_step == 0 and trainer.ckpt_path is None:
             self.rows = []
-        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        refuse_shared(callback for callback in callbacks if isinstance(callback, WritesRows))
+        refuse_shared(callbacks_of(trainer, WritesRows))
 
     def publish(
         self,
@@ -38,7 +46,7 @@ class WritesRows(pl.Callback):
     ) -> None:
         """Keep the rows of one step, write them as its one file, and log scalars; for the first process to call."""
         self.rows += rows
-        if self.folder is not None:
+        if self.folder is not None and not is_trial(trainer):
             write_step(self.folder, series, step, rows)
         if scalars is not None:
             for logger in trainer.loggers:
@@ -47,7 +55,7 @@ class WritesRows(pl.Callback):
     def drop_later(self, trainer: pl.Trainer) -> None:
         """Remove rows of steps that this training has yet to come to, in the first process."""
         self.rows = [row for row in self.rows if row["step"] <= trainer.global_step]
-        if self.folder is not None and trainer.is_global_zero:
+        if self.folder is not None and trainer.is_global_zero and not is_trial(trainer):
             for series in self.series:
                 drop_later(self.folder, series, trainer.global_step)
 

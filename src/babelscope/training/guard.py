@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import WeightAveraging
+from pytorch_lightning.callbacks import StochasticWeightAveraging, WeightAveraging
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
@@ -22,7 +22,7 @@ from babelscope.training.checkpoint import hold_signals
 from babelscope.training.folder import WritesRows
 from babelscope.training.measuring import first_decides
 from babelscope.training.probe import Probe
-from babelscope.training.progress import is_last_epoch, validates
+from babelscope.training.progress import callbacks_of, is_last_epoch, validates
 from babelscope.training.restore import RestorableParts
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.wrapped import model_in
@@ -108,7 +108,7 @@ class AlignmentGuard(WritesRows):
         )
         self.key, self.tolerance, self.watch, self.freeze_inputs = key, tolerance, watch, freeze_inputs
         self.every_n_steps, self.attribute = every_n_steps, attribute
-        self.folder, self.series = self.probe.folder, (self.probe.name,)
+        self.folder, self.series, self.starts = self.probe.folder, (self.probe.name,), (self.probe.start,)
         self.baseline: dict[str, float] = {}
         """Score of every watched layer at step 0."""
         self.frozen = -1
@@ -124,13 +124,11 @@ class AlignmentGuard(WritesRows):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse weight averaging, which would change frozen weights."""
         super().on_fit_start(trainer, pl_module)
-        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        for callback in callbacks:
-            if isinstance(callback, WeightAveraging):
-                raise ValueError(
-                    "Expected no weight averaging together with the alignment guard, but `callbacks` has "
-                    f"{type(callback).__name__}, which would keep changing frozen weights; remove one of them."
-                )
+        for callback in (*callbacks_of(trainer, WeightAveraging), *callbacks_of(trainer, StochasticWeightAveraging)):
+            raise ValueError(
+                "Expected no weight averaging together with the alignment guard, but `callbacks` has "
+                f"{type(callback).__name__}, which would keep changing frozen weights; remove one of them."
+            )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure step 0, or go on from where a resumed run stood."""

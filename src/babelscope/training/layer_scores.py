@@ -13,9 +13,10 @@ from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family
 from babelscope.states.pool import Pool, mean
 from babelscope.training.measuring import Measuring, check_every_n_epochs
-from babelscope.training.monitors import refuse_unmeasured_monitors
+from babelscope.training.monitors import refuse_rare_scores, refuse_unmeasured_monitors
 from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
+from babelscope.training.progress import callbacks_of, is_trial
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.wrapped import model_in
 
@@ -28,7 +29,8 @@ class LayerScores(Measuring):
     state are as if the callback were not there. Beside Lightning's `WeightAveraging`, it measures the averaged weights,
     which are validated, where it comes before that callback, and the raw ones where it comes after it.
 
-    Means of layers are logged as `METRIC/layer_NN`, so `ModelCheckpoint` and `EarlyStopping` can monitor them.
+    Means of layers are logged as `METRIC/layer_NN`, so `ModelCheckpoint` and `EarlyStopping` can monitor them; those of
+    a second of these callbacks in one Trainer as `2/METRIC/layer_NN`.
 
     Args:
         corpus: Parallel sentences that are embedded at every measurement.
@@ -71,7 +73,7 @@ class LayerScores(Measuring):
             max_tokens=max_tokens,
         )
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
-        self.folder, self.series = self.probe.folder, (self.probe.name,)
+        self.folder, self.series, self.starts = self.probe.folder, (self.probe.name,), (self.probe.start,)
         self.rows: list[dict[str, Any]] = []
         self.scalars: dict[str, float] = {}
         """Of the last measurement, as they are logged."""
@@ -91,7 +93,7 @@ class LayerScores(Measuring):
         self._describe(trainer, pl_module, finished=True)
 
     def _describe(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, finished: bool) -> None:
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and not is_trial(trainer):
             describe_own_run(self.probe, model_in(pl_module, self.attribute), finished=finished)
 
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, epoch: int) -> None:
@@ -105,13 +107,20 @@ class LayerScores(Measuring):
             if trainer.is_global_zero:
                 step = trainer.global_step
                 rows = self.probe.measure(pooled, step=step, epoch=epoch)
-                self.scalars = layer_scalars(rows)
+                self.scalars = {f"{self._prefix(trainer)}{name}": value for name, value in layer_scalars(rows).items()}
                 self.publish(trainer, self.probe.name, rows, step=step, epoch=epoch, scalars=self.scalars)
         self.scalars = trainer.strategy.broadcast(self.scalars)  # all processes have to decide alike
-        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        measured = [callback.scalars for callback in callbacks if isinstance(callback, LayerScores)]
-        if trainer.global_step == 0 and all(measured):  # the last of these callbacks has measured
-            refuse_unmeasured_monitors(trainer, pl_module, {name for scalars in measured for name in scalars})
+        every = callbacks_of(trainer, LayerScores)
+        if trainer.global_step == 0 and all(one.scalars for one in every):  # the last of these callbacks has measured
+            measured = {name: one.every_n_epochs for one in every for name in one.scalars}
+            refuse_unmeasured_monitors(trainer, pl_module, measured)
+            refuse_rare_scores(trainer, measured)
+
+    def _prefix(self, trainer: pl.Trainer) -> str:
+        """Tell the scalars of a further callback from those of the first."""
+        every = callbacks_of(trainer, LayerScores)
+        place = every.index(self) if self in every else 0  # another callback may hold this one
+        return f"{place + 1}/" if place else ""
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
         """Let `ModelCheckpoint` and `EarlyStopping` monitor the layers; loggers have the scores already."""

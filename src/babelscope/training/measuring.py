@@ -6,12 +6,12 @@ from numbers import Integral
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import WeightAveraging
+from pytorch_lightning.callbacks import StochasticWeightAveraging, WeightAveraging
 from pytorch_lightning.utilities import rank_zero_warn
 
 from babelscope.training.checkpoint import hold_signals
 from babelscope.training.folder import WritesRows
-from babelscope.training.progress import is_last_epoch, validates
+from babelscope.training.progress import callbacks_of, is_last_epoch, validates
 
 
 def check_every_n_epochs(
@@ -60,8 +60,7 @@ class OncePerStep(WritesRows):
         self.measured = checkpoint.get("measured_steps", {}).get(self._place(trainer), -1)
 
     def _place(self, trainer: pl.Trainer) -> int:
-        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-        own = [callback for callback in callbacks if isinstance(callback, OncePerStep)]
+        own = callbacks_of(trainer, OncePerStep)
         return own.index(self) if self in own else -1  # another callback may hold this one
 
 
@@ -127,13 +126,20 @@ class Measuring(OncePerStep, ABC):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure the final weights of a training that ended within an epoch."""
-        if not _averages(trainer):
+        if not _averages(trainer) and not averages_at_end(trainer):
+            self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure the final weights where they were averaged only now."""
+        if averages_at_end(trainer):
             self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
         """Log what was just measured, so that other callbacks can monitor it; nothing by default."""
 
     def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, last: bool = False) -> None:
+        if is_last_epoch(trainer) and averages_at_end(trainer):
+            return
         epoch = trainer.current_epoch + 1
         due = last or epoch % self.every_n_epochs == 0
         if due and self._measure_once(trainer, pl_module, epoch=epoch):
@@ -147,6 +153,10 @@ class Measuring(OncePerStep, ABC):
         return True
 
 
+def averages_at_end(trainer: pl.Trainer) -> bool:
+    """Return whether the weights of the last step are replaced by averaged ones as training ends."""
+    return bool(callbacks_of(trainer, StochasticWeightAveraging))
+
+
 def _averages(trainer: pl.Trainer) -> bool:
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return any(isinstance(callback, WeightAveraging) for callback in callbacks)
+    return bool(callbacks_of(trainer, WeightAveraging))

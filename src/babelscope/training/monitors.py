@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
+from math import lcm
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+
+from babelscope.training.progress import callbacks_of
 
 OURS = ("babelscope.", "pytorch_lightning.")
 """Packages whose callbacks log nothing to monitor but scores of layers."""
@@ -59,7 +62,7 @@ def refuse_unmeasured_monitors(trainer: pl.Trainer, pl_module: pl.LightningModul
     Raises:
         ValueError: if a monitor is not measured; the message has the nearest names.
     """
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks = callbacks_of(trainer, pl.Callback)
     if not all(type(one).__module__.startswith(OURS) for one in (pl_module, *callbacks)):
         return
     for callback in callbacks:
@@ -69,4 +72,33 @@ def refuse_unmeasured_monitors(trainer: pl.Trainer, pl_module: pl.LightningModul
             raise ValueError(
                 f"Expected `monitor` of {type(callback).__name__} to be a score that is measured, but got {monitor!r}; "
                 f"nearest: {near}."
+            )
+
+
+def refuse_rare_scores(trainer: pl.Trainer, measured: Mapping[str, int]) -> None:
+    """Refuse early stopping and checkpoints that would look at a score of a layer in epochs that do not measure it.
+
+    They would find none at first, which Lightning refuses after an epoch, and later that of an earlier epoch.
+
+    Args:
+        trainer: Before the first step.
+        measured: After how many epochs each score is measured, by name.
+
+    Raises:
+        ValueError: if one of them looks more often.
+    """
+    validates_every = trainer.check_val_every_n_epoch or 1
+    for callback in callbacks_of(trainer, pl.Callback):
+        if isinstance(callback, EarlyStopping):
+            looks = 1 if callback._check_on_train_epoch_end else validates_every
+        elif isinstance(callback, ModelCheckpoint) and callback._every_n_epochs > 0:
+            looks = lcm(callback._every_n_epochs, 1 if callback._save_on_train_epoch_end else validates_every)
+        else:
+            continue
+        every = measured.get(callback.monitor or "", 1)
+        if looks % every:
+            raise ValueError(
+                f"Expected {callback.monitor} to be measured whenever {type(callback).__name__} looks at it, after "
+                f"every {looks} epochs, but argument `every_n_epochs` of LayerScores is {every}; write "
+                "every_n_epochs=1, or let it be monitored as rarely."
             )

@@ -94,6 +94,7 @@ class NeuronScores(Measuring):
         self.folder, self.series = self.probe.folder, (self.probe.name,)
         file = None if self.folder is None else self.folder / "states" / f"key-neurons-{reading}.safetensors"
         self.start = StartTensors(file, origin, what="key neurons", remedy="leave out callbacks=neuron_scores")
+        self.starts = (self.start,)
         self.rows: list[dict[str, Any]] = []
 
     def find_start(self) -> None:

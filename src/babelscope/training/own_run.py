@@ -39,7 +39,7 @@ def describe_own_run(probe: Probe, model: nn.Module, *, finished: bool) -> None:
             "languages": list(corpus.languages),
         },
         "tokens": probe.prepared.tokens,
-        "dtype": str(next(parts.stack.parameters()).dtype).removeprefix("torch."),
+        "dtype": str(parts.dtype).removeprefix("torch."),
         "layers": list(parts.layers),
         "trainable": trainable_map(parts).to_rows(),
         "finished": finished,

@@ -1,6 +1,20 @@
-"""Where a training stands: whether it validates, and whether this step or epoch is its last."""
+"""What a trainer holds and where it stands: its callbacks, whether it validates, and whether it is at its last step."""
+
+from typing import TypeVar
 
 import pytorch_lightning as pl
+
+Kind = TypeVar("Kind")
+
+
+def callbacks_of(trainer: pl.Trainer, kind: type[Kind]) -> list[Kind]:
+    """List the callbacks of one kind, in their order."""
+    return [one for one in trainer.callbacks if isinstance(one, kind)]  # type: ignore[attr-defined]
+
+
+def is_trial(trainer: pl.Trainer) -> bool:
+    """Return whether this is a trial by `fast_dev_run`, of which nothing is kept."""
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]
 
 
 def validates(trainer: pl.Trainer) -> bool:

@@ -24,11 +24,13 @@ class StartTensors:
 
     def __init__(self, file: Path | None, origin: Mapping[str, str], *, what: str, remedy: str):
         self.file, self.origin, self.what, self.remedy = file, dict(origin), what, remedy
+        self.dry = False
+        """Whether the file is left alone, as in a trial."""
         self._in_memory: tuple[Mapping[str, Tensor], dict[str, Any]] | None = None
 
     def keep(self, tensors: Mapping[str, Tensor], **about: Any) -> None:
         """Keep tensors by name, and plain values beside them, in place of any there were."""
-        if self.file is None:
+        if self.file is None or self.dry:
             self._in_memory = tensors, about
             return
         whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -43,7 +45,7 @@ class StartTensors:
         Raises:
             ValueError: if there are none, or they are of another origin.
         """
-        if self._in_memory is not None:
+        if self._in_memory is not None and (self.file is None or self.dry):
             return self._in_memory
         if self.file is None or not self.file.is_file():
             raise ValueError(

@@ -118,7 +118,7 @@ def _describe(
         "model_type": loaded.parts.family.model_type,
         "revision": cfg.model.revision,
         "weights": weights_fingerprint(model, loaded.parts.family),
-        "dtype": str(next(loaded.parts.stack.parameters()).dtype).removeprefix("torch."),
+        "dtype": str(loaded.parts.dtype).removeprefix("torch."),
         "trained_in": asdict(origin),
         "setting": origin.setting,
         "source_language": origin.source_language,

@@ -24,6 +24,7 @@ from babelscope.training.data import TaskData
 from babelscope.training.interrupt import exit_by_signal
 from babelscope.training.layer_scores import LayerScores
 from babelscope.training.module import FineTuner
+from babelscope.training.progress import callbacks_of
 from babelscope.training.span_f1 import odd_tags
 from babelscope.verbs.config.building import (
     begin,
@@ -119,8 +120,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
                 raise SIGTERMException
             trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
-            callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-            wrote = next((one.probe.wrote for one in callbacks if isinstance(one, LayerScores)), {})
+            wrote = next((one.probe.wrote for one in callbacks_of(trainer, LayerScores)), {})
             # nothing was written here where all was measured before the run was resumed
             columns = first_columns(metrics, wrote) or list(metrics)
             show_training(folder, trainer.loggers, columns, steps=trainer.global_step, page=cfg.page)

@@ -11,7 +11,8 @@ from babelscope.data.lab import lab_text
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import load
 from babelscope.training.pretraining.new_tokenizer import new_tokenizer
-from babelscope.training.pretraining.pretrain import Pretrainer, Recipe, pretrain
+from babelscope.training.pretraining.pretrain import Pretrainer, pretrain
+from babelscope.training.pretraining.recipe import Recipe
 
 CORPUS = lab_text(["eng_Latn", "rus_Cyrl", "zho_Hans"], sentences=120)
 SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}

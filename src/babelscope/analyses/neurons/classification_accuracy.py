@@ -26,7 +26,7 @@ def classification_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels
     Raises:
         ValueError: if the corpus has no labels, or others.
     """
-    task, device = classification(tokenizer, labels), next(parts.stack.parameters()).device
+    task = classification(tokenizer, labels)
     values = {}
     with evaluating(parts.model):
         for language in corpus.languages:
@@ -34,7 +34,7 @@ def classification_accuracy(parts: Parts, tokenizer: Any, corpus: Corpus, labels
             examples: Any = task.encode(corpus, language)
             loader: DataLoader[Any] = DataLoader(examples, batch_size=BATCH, collate_fn=task.collate_same)
             for batch in loader:
-                given = {name: value.to(device) for name, value in batch.items()}
+                given = {name: value.to(parts.device) for name, value in batch.items()}
                 right += int(torch.sum(parts.model(**given).logits.argmax(dim=-1) == given["labels"]))
             values[language] = right / len(corpus)
     shown = {**values, "": sum(values.values()) / len(values)}

@@ -132,8 +132,7 @@ LOSSES = {"causal": causal_losses, "masked": masked_losses, "span": span_losses}
 
 
 def _inputs(parts: Parts, ids: Tensor, attended: Tensor) -> dict[str, Any]:
-    device = next(parts.stack.parameters()).device
-    return {"input_ids": ids.to(device), "attention_mask": attended.to(device), "use_cache": False}
+    return {"input_ids": ids.to(parts.device), "attention_mask": attended.to(parts.device), "use_cache": False}
 
 
 def _cross_entropy(logits: Tensor, target: Tensor, labels: Tensor) -> Tensor:

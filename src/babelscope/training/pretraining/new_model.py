@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, PreTrainedModel
-from transformers.utils import logging
 
 from babelscope.models.families import family_of
-from babelscope.models.load import auto_class
+from babelscope.models.load import auto_class, quiet
 from babelscope.models.parts import parts_of
 
 SPECIAL = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
@@ -55,14 +54,11 @@ def refuse_unfit(options: Mapping[str, Any], layers: Sequence[str]) -> None:
         ValueError: if the model cannot be built or run, or lacks one of the layers.
     """
     ids = [value for name, value in options.items() if name.endswith("token_id") and isinstance(value, int)]
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # of ids in the configuration's defaults, beyond a vocabulary of this size
-    try:
-        with warnings.catch_warnings():  # of weights without elements, refused below
-            warnings.simplefilter("ignore")
-            model = new_model(options, size=1 + max([1000, *ids]), special=SPECIAL).eval()
-    finally:
-        logging.set_verbosity(verbosity)
+    # Transformers warns of ids in the configuration's defaults, beyond a vocabulary of this size; torch, of weights
+    # without elements, refused below.
+    with quiet(local=False), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = new_model(options, size=1 + max([1000, *ids]), special=SPECIAL).eval()
     refuse_short(model, 1)
     with _in_one_line(options):
         for name, weight in model.named_parameters():

@@ -23,8 +23,6 @@ from babelscope.training.pretraining.new_model import new_model, refuse_short, r
 from babelscope.training.pretraining.new_tokenizer import new_tokenizer
 from babelscope.training.pretraining.recipe import Recipe
 
-__all__ = ["Pretrainer", "Recipe", "pretrain"]  # configurations name the recipe by this module
-
 
 class Pretrainer(pl.LightningModule):
     """The family's own objective on single sentences, plus InfoNCE between translations in the chosen layers."""

@@ -38,7 +38,7 @@ def describe(
         },
         "tokens": tokens,
         "pool": pool,
-        "dtype": str(next(loaded.parts.stack.parameters()).dtype).removeprefix("torch."),
+        "dtype": str(loaded.parts.dtype).removeprefix("torch."),
         "layers": list(loaded.parts.layers),
         "setting": dict(setting),
         "source_language": source,
