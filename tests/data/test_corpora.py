@@ -29,6 +29,9 @@ def test_languages_keep_their_order():
         ({"texts": {"eng_Latn": ("a",) * 9 + (" ",)}}, "sentence '9' in eng_Latn is"),
         ({"ids": ("x",) * 10}, "'x' more than once"),
         ({"labels": ("a",)}, "1 labels for 10"),
+        ({"ids": tuple(range(10))}, "ids of corpus .* strings, but got 0; write"),
+        ({"texts": {"eng_Latn": ("a",) * 9 + (None,)}}, "texts of eng_Latn of corpus .* got None"),
+        ({"texts": {"eng_Latn": "abcdefghij"}}, "texts of eng_Latn of corpus .* got 'abcdefghij'"),
     ],
 )
 def test_broken_corpora_are_refused_in_one_line(changes, message):

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -20,6 +21,28 @@ def test_batches_and_repeats_give_the_functions_mean():
         assert torch.equal(shell.results[key], expected[key])
         shell.reset()
         assert shell.x == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "message"),
+    [
+        ((4, 3, 8), 4, r"shape \(B, D\) .* got \(4, 3, 8\), \(4,\) and \(4,\)"),
+        ((8, 4), 4, r"got \(8, 4\), \(4,\) and \(4,\)"),
+        ((4,), 4, r"got \(4,\), \(4,\) and \(4,\)"),
+        ((4, 9), 4, "to have 8 columns as before, but got 9"),
+    ],
+)
+def test_what_is_no_state_for_each_sentence_is_refused(shape, labels, message):
+    shell, number = ILO(), torch.arange(4)
+    shell.update(torch.zeros(0, 8), number[:0], number[:0])
+    shell.update(torch.ones(4, 8), number, number)
+    with pytest.raises(ValueError, match=message):
+        shell.update(torch.ones(shape), number[:labels], number[:labels])
+
+
+def test_nothing_has_no_score():
+    with pytest.warns(UserWarning, match="before the ``update``"), pytest.raises(ValueError, match="Expected points"):
+        ILO().compute()
 
 
 SHARES = {

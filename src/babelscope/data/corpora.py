@@ -19,7 +19,7 @@ class Corpus:
         labels: one label per sentence, or None if the corpus has none.
 
     Raises:
-        ValueError: if a language lacks a sentence, a sentence is empty, or an id occurs twice.
+        ValueError: if a language lacks a sentence, a sentence is empty, an id occurs twice, or one is not a string.
     """
 
     name: str
@@ -32,6 +32,13 @@ class Corpus:
             raise ValueError(f"Expected corpus {self.name!r} to have at least one language, but got none; name some")
         if not self.ids:
             raise ValueError(f"Expected corpus {self.name!r} to have sentences, but got none; check the split's files")
+        for what, values in (("ids", self.ids), *((f"texts of {language}", x) for language, x in self.texts.items())):
+            odd = values if isinstance(values, str) else next((x for x in values if not isinstance(x, str)), "")
+            if not isinstance(odd, str) or odd:
+                raise ValueError(
+                    f"Expected the {what} of corpus {self.name!r} to be several strings, but got {odd!r}; write "
+                    "tuple(map(str, ...)) for ids, and one string for every sentence"
+                )
         twice = [key for key, times in Counter(self.ids).items() if times > 1]
         if twice:
             raise ValueError(f"Expected unique ids in corpus {self.name!r}, but got {twice[0]!r} more than once")

@@ -29,6 +29,13 @@ class LayerSample:
     """(S, D) float32 states of the same points at step 0, for metrics of change; most metrics ignore it."""
 
     def __post_init__(self) -> None:
+        for field in ("x", "language", "sentence"):
+            value = getattr(self, field)
+            if not isinstance(value, Tensor):
+                raise ValueError(
+                    f"Expected argument `{field}` to be a tensor, but got {type(value).__name__}; wrap it in "
+                    "torch.as_tensor"
+                )
         if self.x.ndim != 2 or self.x.dtype != torch.float32 or 0 in self.x.shape:
             raise ValueError(
                 f"Expected argument `x` to be a non-empty float32 tensor of shape (S, D), "

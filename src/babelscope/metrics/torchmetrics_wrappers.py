@@ -34,7 +34,23 @@ class SampleMetric(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
     def update(self, x: Tensor, language: Tensor, sentence: Tensor) -> None:
-        """Add states x (B, D) of a batch with their language and sentence (B,)."""
+        """Add states x (B, D) of a batch with their language and sentence (B,).
+
+        Raises:
+            ValueError: if shapes do not fit, or D is another than before.
+        """
+        shape = tuple(x.shape)
+        if x.ndim != 2 or language.shape != shape[:1] or sentence.shape != shape[:1]:
+            raise ValueError(
+                f"Expected argument `x` of shape (B, D) with `language` and `sentence` of shape (B,), but got {shape}, "
+                f"{tuple(language.shape)} and {tuple(sentence.shape)}; pool x to one state for each sentence"
+            )
+        before = {len(x) // len(labels) for x, labels in zip(self.x, self.language, strict=True) if len(labels)}
+        if before - {shape[1]}:
+            raise ValueError(
+                f"Expected argument `x` to have {before.pop()} columns as before, but got {shape[1]}; use one metric "
+                "for each layer, and `reset` it between models"
+            )
         # Flat, because a process that saw no batch must join the gathering without knowing D.
         self.x.append(x.detach().float().flatten())
         self.language.append(language.long())
@@ -48,10 +64,16 @@ class SampleMetric(Metric):
         super().sync(*args, **kwargs)
 
     def compute(self) -> Tensor:
-        """Return the unweighted mean over languages, and store all results in `results`."""
+        """Return the unweighted mean over languages, and store all results in `results`.
+
+        Raises:
+            ValueError: if no points were added, or the metric refuses them.
+        """
         x, language, sentence = (
             torch.cat(state) if isinstance(state, list) else state for state in (self.x, self.language, self.sentence)
         )
+        if not len(language):
+            raise ValueError("Expected points before `compute`, but got none; call `update` first")
         # One point per (language, sentence), in that order, whatever the batches and processes were.
         _, index = torch.stack([language, sentence], dim=1).unique(dim=0, return_inverse=True)
         index, order = index.sort(stable=True)
