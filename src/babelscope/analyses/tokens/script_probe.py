@@ -68,23 +68,16 @@ def script_probe(
     rows: Rows = []
     scores: dict[str, list[float]] = {}
     random: dict[int, float] = {}  # by tokens per side, on which alone it depends
+    columns = tokens.table.shape[1] if project is None else project.shape[1]
     for code in large:
         mine, rest = tokens.ids[codes == code], tokens.ids[codes != code]
         side = min(len(mine), len(rest), limit or len(tokens.ids))
-        if side < folds:
-            continue
-        generator = torch.Generator().manual_seed(seed)
-        accuracies: dict[str, list[float]] = {"": [], "_shuffled": []}
-        for draw in range(draws):
-            drawn = torch.cat([_draw(mine, side, generator), _draw(rest, side, generator)])
-            label = torch.tensor([1, 0]).repeat_interleave(side)
-            x = _features(tokens, drawn, project)
-            # Controls do not depend on the draw of tokens; one suffices.
-            labels = label[None] if draw else _with_shuffled(label, generator)
-            for kind, (hits, fold) in zip(("", "_shuffled"), _probe(x, labels, folds, max_iter), strict=False):
-                accuracies[kind].append(_fold_accuracy(hits, fold))
+        accuracies = _balanced(
+            tokens, mine, rest, side, draws=draws, folds=folds, max_iter=max_iter, project=project, seed=seed
+        )
         if side not in random:
-            ((hits, fold),) = _probe(_noise(x, seed), label[None], folds, max_iter)
+            label = torch.tensor([1, 0]).repeat_interleave(side)
+            ((hits, fold),) = _probe(_noise((2 * side, columns), seed), label[None], folds, max_iter)
             random[side] = _fold_accuracy(hits, fold)
         accuracies["_random"] = [random[side]]
         values = {kind: float(np.mean(draws_of_kind)) for kind, draws_of_kind in accuracies.items()}
@@ -97,12 +90,38 @@ def script_probe(
         for kind, value in values.items():
             scores.setdefault(kind, []).append(value)
     means = ("", "_random", "_shuffled")
-    rows += [tidy(f"script_probe{kind}{end}", float(np.mean(scores[kind]))) for kind in means if kind in scores]
+    rows += [tidy(f"script_probe{kind}{end}", float(np.mean(scores[kind]))) for kind in means]
     side = min([limit or max(sizes), *(sizes[code] for code in large)])
     classes = [(tokens.scripts[code], tokens.ids[codes == code]) for code in large]
     return rows + _multiclass(
         tokens, classes, side, folds=folds, max_iter=max_iter, project=project, seed=seed, end=end
     )
+
+
+def _balanced(
+    tokens: TokenRows,
+    mine: Tensor,
+    rest: Tensor,
+    side: int,
+    *,
+    draws: int,
+    folds: int,
+    max_iter: int,
+    project: Tensor | None,
+    seed: int,
+) -> dict[str, list[float]]:
+    """Tell one script's tokens (n,) from the rest (m,), `side` of each: the accuracy of every draw, and the control."""
+    generator = torch.Generator().manual_seed(seed)
+    accuracies: dict[str, list[float]] = {"": [], "_shuffled": []}
+    for draw in range(draws):
+        drawn = torch.cat([_draw(mine, side, generator), _draw(rest, side, generator)])
+        label = torch.tensor([1, 0]).repeat_interleave(side)
+        x = _features(tokens, drawn, project)
+        # Controls do not depend on the draw of tokens; one suffices.
+        labels = label[None] if draw else _with_shuffled(label, generator)
+        for kind, (hits, fold) in zip(("", "_shuffled"), _probe(x, labels, folds, max_iter), strict=False):
+            accuracies[kind].append(_fold_accuracy(hits, fold))
+    return accuracies
 
 
 def _multiclass(
@@ -120,7 +139,7 @@ def _multiclass(
     x = _features(tokens, torch.cat([_draw(ids, side, generator) for _, ids in classes]), project)
     label = torch.arange(len(classes)).repeat_interleave(side)
     (hits, _), (shuffled, _) = _probe(x, _with_shuffled(label, generator), folds, max_iter)
-    ((random, _),) = _probe(_noise(x, seed), label[None], folds, max_iter)
+    ((random, _),) = _probe(_noise((len(x), x.shape[1]), seed), label[None], folds, max_iter)
     return [
         tidy(f"script_multiclass{end}", float(hits.mean())),
         *(
@@ -137,9 +156,9 @@ def _with_shuffled(label: Tensor, generator: torch.Generator) -> Tensor:
     return torch.stack([label, label[torch.randperm(len(label), generator=generator)]])
 
 
-def _noise(x: Tensor, seed: int) -> Tensor:
+def _noise(shape: tuple[int, int], seed: int) -> Tensor:
     """Directions of a Gaussian table in place of this one."""
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     return torch.nn.functional.normalize(noise, dim=1)
 
 
