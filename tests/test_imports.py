@@ -1,9 +1,8 @@
 """The arrows between folders: what may import what."""
 
 import ast
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "babelscope"
 FOLDERS = ("models", "data", "metrics", "report", "states", "analyses", "training", "sweeps", "verbs")
@@ -22,38 +21,66 @@ ONLY_ABOVE = {"hydra", "omegaconf", "wandb"}
 FILES = [file for file in sorted(SOURCE.rglob("*.py")) if file.parent != SOURCE]
 
 
+def named(file: Path) -> str:
+    return str(file.relative_to(SOURCE))
+
+
+@cache
 def imported(file: Path) -> set[str]:
+    """Names that a file imports; one that it imports relatively begins with a dot."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"{file}: relative import"
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            module = "." * node.level + node.module
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return names
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
-def test_arrows(file):
-    folder = file.relative_to(SOURCE).parts[0]
-    inside = {name.removeprefix("babelscope.") for name in imported(file) if name.startswith("babelscope.")}
-    for name in inside:
-        if name.split(".")[0] in (folder, "files"):
-            continue
-        allowed = any(name == target or name.startswith(f"{target}.") for target in ALLOWED[folder])
-        assert allowed or any(target.startswith(f"{name}.") for target in ALLOWED[folder]), f"{folder} imports {name}"
+def may_import(folder: str, name: str) -> bool:
+    if name.partition(".")[0] in (folder, "files"):
+        return True
+    allowed = any(name == target or name.startswith(f"{target}.") for target in ALLOWED[folder])
+    return allowed or any(target.startswith(f"{name}.") for target in ALLOWED[folder])
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
-def test_only_the_verbs_know_hydra_and_wandb(file):
-    if file.relative_to(SOURCE).parts[0] != "verbs":
-        assert not {name.split(".")[0] for name in imported(file)} & ONLY_ABOVE
+def none(offenders: list[str]) -> None:
+    """Assert that there are no offenders, with every one in the message: pytest shows only the first few of a list."""
+    assert offenders == [], "\n".join(offenders)
 
 
-@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda file: str(file.relative_to(SOURCE)))
-def test_one_idea_per_file(file):
-    assert len(file.read_text().splitlines()) <= 300
-    assert file.stem not in {"utils", "util", "helpers", "registry", "manager", "misc", "common"}
+def test_imports_are_absolute():
+    none([f"{named(file)} imports {name}" for file in FILES for name in sorted(imported(file)) if name.startswith(".")])
+
+
+def test_arrows():
+    offenders = []
+    for file in FILES:
+        folder = file.relative_to(SOURCE).parts[0]
+        inside = {name.removeprefix("babelscope.") for name in imported(file) if name.startswith("babelscope.")}
+        offenders += [f"{named(file)} imports {name}" for name in sorted(inside) if not may_import(folder, name)]
+    none(offenders)
+
+
+def test_only_the_verbs_know_hydra_and_wandb():
+    offenders = []
+    for file in FILES:
+        if file.relative_to(SOURCE).parts[0] != "verbs":
+            known = {name.split(".")[0] for name in imported(file)} & ONLY_ABOVE
+            offenders += [f"{named(file)} imports {name}" for name in sorted(known)]
+    none(offenders)
+
+
+def test_one_idea_per_file():
+    offenders = []
+    for file in sorted(SOURCE.rglob("*.py")):
+        lines = len(file.read_text().splitlines())
+        if lines > 300:
+            offenders.append(f"{named(file)} has {lines} lines")
+        if file.stem in {"utils", "util", "helpers", "registry", "manager", "misc", "common"}:
+            offenders.append(f"{named(file)} is named for no idea")
+    none(offenders)
 
 
 def test_every_folder_is_known():

@@ -7,6 +7,11 @@ from torch import Tensor
 from babelscope.metrics import LayerSample
 
 
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    """Float32 of a seed; `cosines` has one of float64."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
 def plant(languages=8, sentences=60, width=64, *, offset=0.0, meaning=1.0, noise=0.05, seed=0, names=()) -> LayerSample:
     """Points that are the sum of a language offset, a shared meaning and noise, language by language."""
     g = torch.Generator().manual_seed(seed)

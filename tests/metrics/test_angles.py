@@ -3,10 +3,7 @@ import pytest
 import torch
 
 from babelscope.metrics.angles import canonical_angles, first_cosine_null, mean_square_null
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from tests.metrics.planted import randn
 
 
 def definition(a, b, centred):

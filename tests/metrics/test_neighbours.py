@@ -7,12 +7,7 @@ from hypothesis import strategies as st
 from babelscope.metrics import nearest_neighbours, neighbours
 from babelscope.metrics.neighbours import find_neighbours
 from babelscope.metrics.search.points import sum_folded
-from tests.metrics.planted import brute_force
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from tests.metrics.planted import brute_force, randn
 
 CASES = {
     "random": randn(300, 33),

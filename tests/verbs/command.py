@@ -18,6 +18,18 @@ from hydra.core.global_hydra import GlobalHydra
 from babelscope import cli
 
 FIVE = "[eng_Latn,deu_Latn,fra_Latn,spa_Latn,rus_Cyrl]"
+SMALL_TRAINING = (
+    "languages.codes=[eng_Latn,rus_Cyrl]",
+    "sentences=12",
+    "metrics=ilo",
+    "metrics.ilo.k=2",
+    "metrics.ilo.threshold=1",
+    "trainer=smoke",
+    "logger=none",
+    "threads=1",
+    "output=run",
+)
+"""What a training on somebody's own files has besides its model and its task."""
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,11 @@ from tests.models.tiny import save_checkpoint
 from tests.verbs import command
 from tests.verbs.command import FIVE, babelscope, written
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 refused = partial(command.refused, "neurons", "output=refused")
 SMALL = (f"languages.codes={FIVE}", "sentences=12", "z.threshold=1.5", "permutations=3", "lape.share=0.05")
 OFF = ("ablation.sentences=4", "ablation.controls=2")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, tmp_path_factory, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +94,9 @@ def test_regions_of_a_file_are_used_again(tiny):
     assert value(first, "ablated_loss", "", off, off) == value(again, "ablated_loss", "", off, off)
 
 
-def test_regions_of_other_weights_are_refused_unless_told(tiny, tmp_path):
+def test_regions_of_other_weights_are_refused_unless_told(tiny, somewhere):
     neurons(f"model.checkpoint={tiny['bloom']}", "ablation=null", output="first")
-    other = save_checkpoint(tmp_path / "other", "bloom", "lm", seed=1)
+    other = save_checkpoint(somewhere / "other", "bloom", "lm", seed=1)
     use = (f"model.checkpoint={other}", "regions=first/regions/z.safetensors", *SMALL)
     assert "any_weights=true" in refused(*use)
     neurons(*use[:2], *OFF, "any_weights=true")
@@ -126,8 +122,8 @@ def test_scores_of_layers_without_a_region(tiny):
     assert value(run, "random_sads", "4", "rus_Cyrl", "deu_Latn") != intact
 
 
-def test_accuracy_of_a_classifier_without_a_region(tmp_path):
-    checkpoint = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "classification")
+def test_accuracy_of_a_classifier_without_a_region(somewhere):
+    checkpoint = save_checkpoint(somewhere / "classifier", "xlm-roberta", "classification")
     run, _ = neurons(f"model.checkpoint={checkpoint}", "task=topic", *OFF, "z.threshold=1.2")
     off = run.manifest["neurons"]["ablated"][0]
     assert 0 <= value(run, "intact_accuracy", language="deu_Latn") <= 1
@@ -178,16 +174,16 @@ def test_errors(tiny, arguments, message):
     assert message in refused(f"model.checkpoint={tiny['bloom']}", *small, *arguments)
 
 
-def test_a_model_without_a_language_model_head_says_so(tmp_path):
-    classifier = save_checkpoint(tmp_path / "classifier", "xlm-roberta", "classification")
+def test_a_model_without_a_language_model_head_says_so(somewhere):
+    classifier = save_checkpoint(somewhere / "classifier", "xlm-roberta", "classification")
     said = refused(f"model.checkpoint={classifier}", *SMALL, *OFF)
     assert "is not a language model" in said
     assert "ablation=null" in said
     neurons(f"model.checkpoint={classifier}", "ablation=null")
 
 
-def test_a_classifier_of_other_labels_is_refused(tmp_path):
-    other = save_checkpoint(tmp_path / "other", "xlm-roberta", "classification", labels=3)
+def test_a_classifier_of_other_labels_is_refused(somewhere):
+    other = save_checkpoint(somewhere / "other", "xlm-roberta", "classification", labels=3)
     assert "classifier of the 7 labels" in refused(f"model.checkpoint={other}", "task=topic", *SMALL, *OFF)
 
 
@@ -216,15 +212,15 @@ def test_regions_of_other_languages_are_named(tiny, monkeypatch):
     assert "threshold" not in line
 
 
-def test_an_old_t5_without_a_first_token_of_the_decoder(tmp_path):
-    told = save_checkpoint(tmp_path / "told", "t5", "lm")
+def test_an_old_t5_without_a_first_token_of_the_decoder(somewhere):
+    told = save_checkpoint(somewhere / "told", "t5", "lm")
     config = json.loads((told / "config.json").read_text())
     assert config.pop("decoder_start_token_id") == config["pad_token_id"]
-    shutil.copytree(told, tmp_path / "old")
-    (tmp_path / "old" / "config.json").write_text(json.dumps(config))
-    (tmp_path / "old" / "generation_config.json").unlink()
+    shutil.copytree(told, somewhere / "old")
+    (somewhere / "old" / "config.json").write_text(json.dumps(config))
+    (somewhere / "old" / "generation_config.json").unlink()
     losses = [
-        neurons(*OFF, f"model.checkpoint={tmp_path / name}", "lape=null", output=f"run_{name}")[0].rows
+        neurons(*OFF, f"model.checkpoint={somewhere / name}", "lape=null", output=f"run_{name}")[0].rows
         for name in ("told", "old")
     ]
     assert losses[0].drop(columns="run").equals(losses[1].drop(columns="run"))

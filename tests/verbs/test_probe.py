@@ -14,6 +14,8 @@ from babelscope.states.embed import embed_into
 from tests.models.tiny import DEPTH, save_checkpoint
 from tests.verbs.command import FIVE, babelscope
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 SIB200 = Path(__file__).parents[3] / "shared" / "data" / "sib200"
 CODES = FIVE.strip("[]").split(",")
 FINAL = {"xlm-roberta": [], "mt5": ["final"], "bloom": ["final"], "llama": ["final"], "gpt2": ["final"], "bert": []}
@@ -22,12 +24,6 @@ FINAL = {"xlm-roberta": [], "mt5": ["final"], "bloom": ["final"], "llama": ["fin
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return save_checkpoint(tmp_path_factory.mktemp("probe") / "tiny", "xlm-roberta")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path / "cache"))
 
 
 def probe(checkpoint, *overrides, output="run"):
@@ -44,8 +40,8 @@ def values(run, metric="ilo"):
 
 
 @pytest.mark.parametrize("kind", FINAL)
-def test_rows_are_complete(kind, tmp_path):
-    run = probe(save_checkpoint(tmp_path / kind, kind), "metrics=[ilo,separability,knn_lid]")
+def test_rows_are_complete(kind, somewhere):
+    run = probe(save_checkpoint(somewhere / kind, kind), "metrics=[ilo,separability,knn_lid]")
     layers = [*map(str, range(DEPTH + 1)), *FINAL[kind]]
     assert list(dict.fromkeys(run.rows["layer"])) == layers
     for metric in ("ilo", "bridge", "reach"):
@@ -106,8 +102,8 @@ def test_batch_size_changes_nothing(tiny):
     assert values(one) == pytest.approx(values(probe(tiny, output="many")), abs=1e-5)
 
 
-def test_revision_of_a_local_folder(tiny, tmp_path):
-    folder = shutil.copytree(tiny, tmp_path / "kept")
+def test_revision_of_a_local_folder(tiny, somewhere):
+    folder = shutil.copytree(tiny, somewhere / "kept")
     save_checkpoint(folder / "step=5", "xlm-roberta", seed=5)
     early, last = probe(folder, "model.revision=step=5", output="early"), probe(folder, output="last")
     assert early.manifest["revision"] == "step=5"
@@ -115,7 +111,7 @@ def test_revision_of_a_local_folder(tiny, tmp_path):
     assert not np.array_equal(values(early), values(last))
 
 
-def test_a_folder_that_training_made(tiny, tmp_path):
+def test_a_folder_that_training_made(tiny):
     ended = babelscope(
         *("train", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=12", "metrics=ilo"),
         *("trainer=smoke", "logger=none", "+corpus.train=40", "output=trained"),
@@ -142,7 +138,7 @@ def test_the_table_shows_every_chosen_metric(tiny, chosen, columns):
     assert ["layer", *columns.split()] in [line.split() for line in ended.out.splitlines()]
 
 
-def test_drift_between_two_checkpoints(tiny, tmp_path):
+def test_drift_between_two_checkpoints(tiny):
     ended = babelscope(
         *("train", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", "sentences=12", "metrics=[ilo,drift]"),
         *("trainer=smoke", "logger=none", "+corpus.train=40", "metrics.drift.k=3", "output=trained"),
@@ -160,8 +156,8 @@ def test_drift_between_two_checkpoints(tiny, tmp_path):
     assert offline.manifest["start"]["weights"] != offline.manifest["weights"]
 
 
-def test_drift_between_two_revisions_of_one_checkpoint(tiny, tmp_path):
-    folder = shutil.copytree(tiny, tmp_path / "kept")
+def test_drift_between_two_revisions_of_one_checkpoint(tiny, somewhere):
+    folder = shutil.copytree(tiny, somewhere / "kept")
     save_checkpoint(folder / "step=5", "xlm-roberta", seed=5)
     given = ("metrics=drift", "metrics.drift.k=3")
     moved = probe(folder, *given, "start_revision=step=5")
@@ -170,11 +166,11 @@ def test_drift_between_two_revisions_of_one_checkpoint(tiny, tmp_path):
     assert (values(same, "drift_knn") == 1).all()
 
 
-def test_a_start_may_be_a_name_of_the_configuration(tiny, tmp_path):
-    own = tmp_path / "own" / "model"
+def test_a_start_may_be_a_name_of_the_configuration(tiny, somewhere):
+    own = somewhere / "own" / "model"
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text(f"defaults:\n  - default\n\ncheckpoint: {tiny}\n")
-    other = save_checkpoint(tmp_path / "other", "xlm-roberta", seed=5)
+    other = save_checkpoint(somewhere / "other", "xlm-roberta", seed=5)
     given = ("metrics=drift", "metrics.drift.k=3")
     named = probe(other, *given, "start=mine", "--config-dir", own.parent)
     assert named.manifest["start"]["model"] == str(tiny)
@@ -197,8 +193,8 @@ def test_a_start_that_is_missing_or_idle_is_one_line(tiny, overrides, message):
     assert message in line
 
 
-def test_a_start_of_another_depth_is_one_line(tiny, tmp_path):
-    other = save_checkpoint(tmp_path / "other", "xlm-roberta", depth=2)
+def test_a_start_of_another_depth_is_one_line(tiny, somewhere):
+    other = save_checkpoint(somewhere / "other", "xlm-roberta", depth=2)
     given = ("metrics=drift", "metrics.drift.k=3", f"start={other}", "sentences=12")
     ended = babelscope("probe", f"model.checkpoint={tiny}", f"languages.codes={FIVE}", *given)
     assert ended.code == 2
@@ -233,8 +229,8 @@ def published_ilo(checkpoint, corpus, k=5, threshold=3):
 
 
 @pytest.mark.skipif(not SIB200.is_dir(), reason="SIB-200 is not here")
-def test_ilo_is_that_of_the_paper_on_real_text(tmp_path):
-    checkpoint = save_checkpoint(tmp_path / "bert", "bert")
+def test_ilo_is_that_of_the_paper_on_real_text(somewhere):
+    checkpoint = save_checkpoint(somewhere / "bert", "bert")
     run = probe(
         checkpoint, "pool=published", "corpus=sib200", f"corpus.folder={SIB200}", "sentences=30", output="published"
     )

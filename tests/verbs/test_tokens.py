@@ -17,14 +17,10 @@ from tests.models.tiny import save_checkpoint
 from tests.verbs import command
 from tests.verbs.command import babelscope
 
+pytestmark = pytest.mark.usefixtures("somewhere")
+
 refused = partial(command.refused, "tokens", "output=run")
 SMALL = ("k=[5]", "probe.minimum=10", "probe.folds=3", "probe.draws=2", "probe.max_iter=200")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path, tmp_path_factory, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BABELSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +135,8 @@ def test_an_interrupted_search_goes_on(tiny, monkeypatch):
     assert Path("run/explorer.json").read_bytes() == Path("whole/explorer.json").read_bytes()
 
 
-def test_models_without_a_token_in_common_are_refused(tiny, tmp_path):
-    folder = tmp_path / "other"
+def test_models_without_a_token_in_common_are_refused(tiny, somewhere):
+    folder = somewhere / "other"
     shutil.copytree(tiny["bloom"], folder)
     file = folder / "tokenizer.json"
     made = json.loads(file.read_text())
@@ -180,7 +176,7 @@ def test_counts_give_deciles(tiny):
     assert "counts.tsv, line 1" in again.err
 
 
-def test_what_a_user_can_mend_is_one_line(tiny, tmp_path):
+def test_what_a_user_can_mend_is_one_line(tiny):
     tiny_one = f"model.checkpoint={tiny['bloom']}"
     assert "fewer" in (line := refused(tiny_one, "k=[5000]", "probe=null")) or "smaller than" in line
     said = refused(tiny_one, "k=[5]", "probe.minimum=100000")
@@ -246,8 +242,8 @@ def test_nothing_slow_before_words_are_known_to_be_covered(tiny, monkeypatch):
 
 
 @pytest.mark.parametrize("labels", ["script", "legacy"])
-def test_a_special_token_beyond_the_table_is_left_out(tiny, tmp_path, labels):
-    folder = tmp_path / "image"  # as Gemma 3's tokenizer has beside its text models
+def test_a_special_token_beyond_the_table_is_left_out(tiny, somewhere, labels):
+    folder = somewhere / "image"  # as Gemma 3's tokenizer has beside its text models
     shutil.copytree(tiny["bloom"], folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = read_table(folder).weight.shape[0]
@@ -267,8 +263,8 @@ def test_a_special_token_beyond_the_table_is_left_out(tiny, tmp_path, labels):
     )
 
 
-def test_a_damaged_checkpoint_is_one_line(tmp_path):
-    folder = save_checkpoint(tmp_path / "damaged", "bloom")
+def test_a_damaged_checkpoint_is_one_line(somewhere):
+    folder = save_checkpoint(somewhere / "damaged", "bloom")
     file = folder / "model.safetensors"
     tensors = load_file(file)
     (name,) = [name for name in tensors if name.endswith("word_embeddings.weight")]

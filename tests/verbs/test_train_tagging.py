@@ -8,7 +8,7 @@ from babelscope.data.lab import lab_tagged
 from babelscope.models.load import load
 from babelscope.report.table import read_run
 from tests.models.tiny import save_checkpoint
-from tests.verbs.command import babelscope, refused
+from tests.verbs.command import SMALL_TRAINING, babelscope, refused
 
 CODES = {"eng_Latn": "en", "deu_Latn": "de"}
 SIZES = {"train": 24, "dev": 6, "test": 9}
@@ -20,16 +20,8 @@ def overrides(somewhere):
     return [
         f"model.checkpoint={checkpoint}",
         "task=tagging",
-        "languages.codes=[eng_Latn,rus_Cyrl]",
         "task.languages=[deu_Latn]",
-        "sentences=12",
-        "metrics=ilo",
-        "metrics.ilo.k=2",
-        "metrics.ilo.threshold=1",
-        "trainer=smoke",
-        "logger=none",
-        "threads=1",
-        "output=run",
+        *SMALL_TRAINING,
     ]
 
 

@@ -8,7 +8,7 @@ from babelscope.data.lab import lab
 from babelscope.models.load import load
 from babelscope.report.table import read_run
 from tests.models.tiny import save_checkpoint
-from tests.verbs.command import babelscope, refused, says
+from tests.verbs.command import SMALL_TRAINING, babelscope, refused, says
 
 CODES = {"eng_Latn": "en", "deu_Latn": "de", "hin_Deva": "hi"}
 
@@ -35,15 +35,7 @@ def overrides(somewhere):
         "task.corpus.label=same",
         "task.corpus.language=lang",
         "task.name=same",
-        "languages.codes=[eng_Latn,rus_Cyrl]",
-        "sentences=12",
-        "metrics=ilo",
-        "metrics.ilo.k=2",
-        "metrics.ilo.threshold=1",
-        "trainer=smoke",
-        "logger=none",
-        "threads=1",
-        "output=run",
+        *SMALL_TRAINING,
     ]
 
 

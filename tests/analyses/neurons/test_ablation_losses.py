@@ -9,6 +9,7 @@ from babelscope.analyses.neurons.ablation_losses import ablation_losses
 from babelscope.analyses.neurons.language_loss import LanguageLosses, language_losses
 from babelscope.data.corpora import Corpus
 from babelscope.models.parts import parts_of
+from tests.analyses.neurons.rows import by_key
 from tests.models.tiny import tiny_inputs, tiny_model, tiny_tokenizer
 
 NAMES = ("eng_Latn", "ell_Grek")
@@ -26,10 +27,8 @@ def masks_of(parts):
     return masks
 
 
-def by_key(rows):
-    found = {(row["metric"], row["language"], row["other"]): row["value"] for row in rows}
-    assert len(found) == len(rows)
-    return found
+def keyed(rows):
+    return by_key(rows, "metric", "language", "other")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def measured():
 
 def test_the_matrix_is_that_of_single_passes(measured):
     parts, measure, rows = measured
-    found, intact = by_key(rows), measure()
+    found, intact = keyed(rows), measure()
     assert all(row["layer"] == "" and math.isfinite(row["value"]) for row in rows)
     for other, mask in masks_of(parts).items():
         with ablate(parts, mask, place="gate"):
@@ -66,9 +65,9 @@ def test_the_matrix_is_that_of_single_passes(measured):
 def test_a_region_alone_has_the_same_rows_and_random_sets_follow_the_seed(measured):
     parts, measure, rows = measured
     one = {"ell_Grek": masks_of(parts)["ell_Grek"]}
-    alone = by_key(ablation_losses(parts, one, measure, controls=3))
-    assert alone.items() <= by_key(rows).items()
-    reseeded = by_key(ablation_losses(parts, one, measure, controls=3, seed=1))
+    alone = keyed(ablation_losses(parts, one, measure, controls=3))
+    assert alone.items() <= keyed(rows).items()
+    reseeded = keyed(ablation_losses(parts, one, measure, controls=3, seed=1))
     differing = {metric for (metric, *keys), value in reseeded.items() if value != alone[metric, *keys]}
     ends = {f"random_{name}{end}" for name in ("loss", "bits_per_byte") for end in ("", "_low", "_high")}
     assert differing == {*ends, "random_perplexity"}
@@ -97,7 +96,7 @@ def test_intervals():
     random = [intact + targets * change for change in changes]
     parts, measure = fake([intact, ablated, *random], targets)
     one = {"eng_Latn": masks_of(parts)["eng_Latn"]}
-    found = by_key(ablation_losses(parts, one, measure, controls=4))
+    found = keyed(ablation_losses(parts, one, measure, controls=4))
     for k, name in enumerate(NAMES):
         change = ablated[k] - intact[k]
         value = float(change.sum() / total[k])
@@ -120,7 +119,7 @@ def test_equal_changes_have_an_interval_of_their_value():
     targets = torch.full((2, 3), 7)
     nll = targets.double()
     parts, measure = fake([nll, nll + 7, *[nll + 14] * 2], targets)
-    found = by_key(ablation_losses(parts, {"eng_Latn": masks_of(parts)["eng_Latn"]}, measure, controls=2))
+    found = keyed(ablation_losses(parts, {"eng_Latn": masks_of(parts)["eng_Latn"]}, measure, controls=2))
     for limit in ("", "_low", "_high"):
         assert found[f"ablated_loss{limit}", "eng_Latn", "eng_Latn"] == pytest.approx(1)
         assert found[f"random_loss{limit}", "eng_Latn", "eng_Latn"] == pytest.approx(2)

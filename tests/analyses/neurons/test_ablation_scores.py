@@ -10,6 +10,7 @@ from babelscope.analyses.neurons.ablation_losses import ablation_losses
 from babelscope.analyses.neurons.ablation_scores import ablation_scores
 from babelscope.analyses.neurons.language_loss import LanguageLosses
 from babelscope.models.parts import parts_of
+from tests.analyses.neurons.rows import by_key
 from tests.models.tiny import tiny_inputs, tiny_model
 
 NAMES = ("eng_Latn", "ell_Grek")
@@ -48,10 +49,8 @@ def measure_with(parts):
     return measure
 
 
-def by_key(rows):
-    found = {tuple(row[key] for key in KEYS): row["value"] for row in rows}
-    assert len(found) == len(rows)
-    return found
+def keyed(rows):
+    return by_key(rows, *KEYS)
 
 
 def random_masks(mask, region, *, seed=0):
@@ -63,7 +62,7 @@ def test_rows_are_those_of_single_passes(parts):
         with ablate(parts, mask):
             return levels(parts)
 
-    found, intact = by_key(ablation_scores(parts, masks_of(parts), measure_with(parts), controls=3)), levels(parts)
+    found, intact = keyed(ablation_scores(parts, masks_of(parts), measure_with(parts), controls=3)), levels(parts)
     expected = {("intact", ""): intact}
     for region, mask in masks_of(parts).items():
         expected["ablated", region] = without(mask)
@@ -88,7 +87,7 @@ def test_intervals_end_where_values_do(parts):
         levels(parts)
         return [row("accuracy", "", next(values), layer="")]
 
-    found = by_key(ablation_scores(parts, masks_of(parts), measure, controls=3, within=(0, 1)))
+    found = keyed(ablation_scores(parts, masks_of(parts), measure, controls=3, within=(0, 1)))
     assert found["", "random_accuracy_high", "", "eng_Latn"] == 1
     assert 0 < found["", "random_accuracy_low", "", "eng_Latn"] < 1
     assert found["", "random_accuracy_low", "", "ell_Grek"] == 0
@@ -116,10 +115,10 @@ def test_the_random_sets_are_those_of_the_losses(parts):
 def test_a_region_alone_has_the_same_rows_and_random_sets_follow_the_seed(parts):
     measure, one = measure_with(parts), {"ell_Grek": masks_of(parts)["ell_Grek"]}
     seen = []
-    alone = by_key(ablation_scores(parts, one, measure, controls=2, progress=lambda names: seen.append(names) or names))
+    alone = keyed(ablation_scores(parts, one, measure, controls=2, progress=lambda names: seen.append(names) or names))
     assert seen == [["ell_Grek"]]
-    assert alone.items() <= by_key(ablation_scores(parts, masks_of(parts), measure, controls=2)).items()
-    reseeded = by_key(ablation_scores(parts, one, measure, controls=2, seed=1))
+    assert alone.items() <= keyed(ablation_scores(parts, masks_of(parts), measure, controls=2)).items()
+    reseeded = keyed(ablation_scores(parts, one, measure, controls=2, seed=1))
     assert {key[1] for key in alone if alone[key] != reseeded[key]} == {
         "random_level",
         "random_level_low",

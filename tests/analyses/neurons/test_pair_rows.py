@@ -5,6 +5,7 @@ from babelscope.analyses.neurons.pair_rows import language_pair_rows, legacy_row
 from babelscope.metrics.pairs.cosine_sums import squared_norms
 from babelscope.metrics.pairs.legacy_sads import legacy_order
 from babelscope.metrics.pairs.nulls import Relabelling, all_cosines
+from tests.analyses.neurons.rows import by_key
 from tests.metrics.cosines import planted, slow_lrds, slow_means, slow_sads, sums_of
 
 NAMES = ("eng_Latn", "deu_Latn", "ell_Grek")
@@ -12,15 +13,13 @@ X = planted()[:3, :6, :40]
 SUMS = sums_of(X)
 
 
-def by_key(rows):
-    found = {(row["metric"], row["language"], row["other"]): row["value"] for row in rows}
-    assert len(found) == len(rows)
+def keyed(rows):
     assert {row["layer"] for row in rows} == {"7"}
-    return found
+    return by_key(rows, "metric", "language", "other")
 
 
 def test_a_language_a_row_and_their_mean():
-    found = by_key(pair_rows("7", SUMS, NAMES))
+    found = keyed(pair_rows("7", SUMS, NAMES))
     assert len(found) == 2 * 3 * (3 + 1)
     for metric, slow in (("lrds", slow_lrds(X)), ("sads", slow_sads(X))):
         assert [found[metric, name, ""] for name in NAMES] == pytest.approx(slow, abs=1e-10)
@@ -30,7 +29,7 @@ def test_a_language_a_row_and_their_mean():
 
 
 def test_every_two_languages_have_a_row_in_both_directions():
-    found = by_key(language_pair_rows("7", SUMS, NAMES))
+    found = keyed(language_pair_rows("7", SUMS, NAMES))
     different, same = slow_means(X)
     assert len(found) == 3 * 2
     for i, language in enumerate(NAMES):
@@ -42,7 +41,7 @@ def test_every_two_languages_have_a_row_in_both_directions():
 def test_the_null_is_the_range_of_points_measured_under_other_labels():
     relabelling = Relabelling.draw(3, 6, 5, seed=1)
     norm = squared_norms(X).sqrt()
-    found = by_key(null_rows("7", all_cosines(X, norm), relabelling))
+    found = keyed(null_rows("7", all_cosines(X, norm), relabelling))
     points = X.flatten(0, 1)
     nulls = {
         "lrds": [np.mean(slow_lrds(points[index])) for index in relabelling.languages],
@@ -56,7 +55,7 @@ def test_the_null_is_the_range_of_points_measured_under_other_labels():
 
 def test_the_legacy_order_has_a_row():
     x = legacy_order(X)
-    found = by_key([legacy_row("7", sums_of(x))])
+    found = keyed([legacy_row("7", sums_of(x))])
     assert found["sads_legacy", "", ""] == pytest.approx(np.mean(slow_sads(x)), abs=1e-10)
 
 

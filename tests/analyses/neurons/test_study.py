@@ -15,6 +15,7 @@ from babelscope.models.parts import parts_of
 from babelscope.states import DOWN_INPUT, embed, embed_once, pool, prepare
 from babelscope.states.embed import Pooled
 from babelscope.states.slices import slices
+from tests.analyses.neurons.rows import by_key
 from tests.metrics.cosines import planted, randn, slow_lrds, slow_means, slow_sads
 from tests.models.tiny import tiny_model, tiny_tokenizer
 
@@ -29,9 +30,8 @@ def pooled_of(x, width=WIDTH):
     return Pooled(blocks, tuple(f"l{k}" for k in range(len(x))), tuple(f"s{i}" for i in range(x.shape[1])))
 
 
-def by_key(rows):
-    found = {(row["layer"], row["metric"], row["language"], row["other"]): row["value"] for row in rows}
-    assert len(found) == len(rows)
+def keyed(rows):
+    found = by_key(rows, "layer", "metric", "language", "other")
     assert all(math.isfinite(value) for value in found.values())
     return found
 
@@ -51,7 +51,7 @@ def study():
 
 
 def test_rows_equal_pairs_one_by_one(study):
-    found = by_key(study.rows)
+    found = keyed(study.rows)
     for layer, x in layers_of(X).items():
         for metric, slow in SLOW.items():
             values = slow(x)
@@ -66,7 +66,7 @@ def test_rows_equal_pairs_one_by_one(study):
 
 
 def test_intervals_leave_out_each_sentence_in_turn(study):
-    found, n = by_key(study.rows), X.shape[1]
+    found, n = keyed(study.rows), X.shape[1]
     for layer, x in layers_of(X).items():
         for metric, slow in SLOW.items():
             without = [np.mean(slow(x[:, [i for i in range(n) if i != s]])) for s in range(n)]
@@ -104,7 +104,7 @@ def test_layers_in_slices_give_the_same(study, monkeypatch):
     monkeypatch.setattr(neuron_study, "slices", narrow)
     cut = study_neurons(POOLED, permutations=4, legacy=True)
     assert widths == [7, 7, 6] * 6
-    assert by_key(cut.rows) == pytest.approx(by_key(study.rows), abs=1e-6)
+    assert keyed(cut.rows) == pytest.approx(keyed(study.rows), abs=1e-6)
     torch.testing.assert_close(dict(cut.z), dict(study.z), rtol=0, atol=1e-5)
 
 
@@ -116,12 +116,12 @@ def test_a_store_gives_the_same_as_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(neuron_study, "slices", partial(slices, elements=16 * 50))
     once = embed_once(tmp_path, {}, parts, prepared, pool.mean, reading=DOWN_INPUT)
     stored = study_neurons(once, permutations=3, legacy=True)
-    assert by_key(stored.rows) == pytest.approx(by_key(memory.rows), abs=1e-6)
+    assert keyed(stored.rows) == pytest.approx(keyed(memory.rows), abs=1e-6)
     torch.testing.assert_close(dict(stored.z), dict(memory.z), rtol=0, atol=1e-4)
 
 
 def test_chance_equals_points_measured_under_other_labels(study):
-    found = by_key(study.rows)
+    found = keyed(study.rows)
     relabelling = Relabelling.draw(*X.shape[:2], 4, seed=0)
     for layer, x in layers_of(X).items():
         points = x.flatten(0, 1)
@@ -137,7 +137,7 @@ def test_chance_equals_points_measured_under_other_labels(study):
 @pytest.mark.parametrize("structure", [True, False])
 def test_relabelling_tells_structure_from_none(structure):
     x = planted()[:5, :30, :100] if structure else randn(5, 30, 100)
-    found = by_key(study_neurons(pooled_of(x, 50), z=False, permutations=60).rows)
+    found = keyed(study_neurons(pooled_of(x, 50), z=False, permutations=60).rows)
     for layer in ("", "1", "2"):
         for metric in SLOW:
             low, high = (found[layer, f"{metric}_null_{end}", "", ""] for end in ("low", "high"))
@@ -150,7 +150,7 @@ def test_golden_values():  # science F6
         study_neurons(pooled_of(planted(seed=10 * i), 200), z=False, permutations=0, legacy=True) for i in (0, 1)
     ]
     ours, released = (
-        np.mean([by_key(study.rows)["", metric, "", ""] for study in studies]) for metric in ("sads", "sads_legacy")
+        np.mean([keyed(study.rows)["", metric, "", ""] for study in studies]) for metric in ("sads", "sads_legacy")
     )
     assert ours == pytest.approx(0.179, abs=0.01)
     assert released == pytest.approx(-0.003, abs=0.001)
@@ -158,29 +158,29 @@ def test_golden_values():  # science F6
 
 def test_more_points_than_chance_needs(study, monkeypatch):
     monkeypatch.setattr(neuron_study, "POINTS", 4 * 5 + 3)
-    found = by_key(study_neurons(POOLED, permutations=4, legacy=True).rows)
-    first = by_key(study_neurons(pooled_of(X[:, :5]), permutations=4).rows)
+    found = keyed(study_neurons(POOLED, permutations=4, legacy=True).rows)
+    first = keyed(study_neurons(pooled_of(X[:, :5]), permutations=4).rows)
     null = {key for key in found if "null" in key[1]}
     assert len(null) == 4 * 4
     for key in found:
-        assert found[key] == pytest.approx(first[key] if key in null else by_key(study.rows)[key], abs=1e-6)
+        assert found[key] == pytest.approx(first[key] if key in null else keyed(study.rows)[key], abs=1e-6)
     monkeypatch.setattr(neuron_study, "POINTS", 1)
-    assert by_key(study_neurons(POOLED, permutations=4).rows)
+    assert keyed(study_neurons(POOLED, permutations=4).rows)
 
 
 def test_sentences_of_which_nothing_is_active():
     x = X.clone()
     x[0, 1] = x[2, 3, :20] = x[:, :, 40:] = 0
     study = study_neurons(pooled_of(x), permutations=2, legacy=True)
-    found = by_key(study.rows)
+    found = keyed(study.rows)
     for layer, part in layers_of(x).items():
         assert found[layer, "sads", "", ""] == pytest.approx(np.mean(slow_sads(part)), abs=1e-5)
     assert not study.z["3"].any()
 
 
 def test_the_seed_changes_the_relabellings_only():
-    first, other = (by_key(study_neurons(POOLED, permutations=4, seed=seed).rows) for seed in (0, 1))
-    assert first == by_key(study_neurons(POOLED, permutations=4).rows)
+    first, other = (keyed(study_neurons(POOLED, permutations=4, seed=seed).rows) for seed in (0, 1))
+    assert first == keyed(study_neurons(POOLED, permutations=4).rows)
     assert {key[1] for key in first if first[key] != other[key]} == {
         f"{metric}_null_{end}" for metric in SLOW for end in ("low", "high")
     }
@@ -203,7 +203,7 @@ def test_errors(x, options, message):
 
 def test_key_neurons_over_time(study):
     rows, masks = score_activations(POOLED, None, threshold=1.6, reading="gate")
-    start = by_key(rows)
+    start = keyed(rows)
     assert {key[1] for key in start} >= {"gate/lrds", "gate/sads_high", "gate/z_neurons", "gate/z_overlap"}
     assert not [key for key in start if "kept" in key[1]]
     for k, name in enumerate(POOLED.languages):
@@ -212,7 +212,7 @@ def test_key_neurons_over_time(study):
         assert torch.equal(masks[name], expected)
         assert start["", "gate/z_neurons", name, ""] == int(expected.sum())
     rows, again = score_activations(POOLED, masks, threshold=1.6, reading="gate")
-    kept = by_key(rows)
+    kept = keyed(rows)
     assert start.items() <= kept.items()
     assert [kept["", "gate/z_kept", name, ""] for name in (*POOLED.languages, "")] == [1] * 5
     assert all(torch.equal(again[name], masks[name]) for name in masks)
@@ -221,7 +221,7 @@ def test_key_neurons_over_time(study):
 def test_key_neurons_that_went():
     _, start = score_activations(POOLED, None, threshold=1.6)
     rows, now = score_activations(pooled_of(X + 0.5 * randn(*X.shape, seed=5)), start, threshold=1.6)
-    kept = by_key(rows)
+    kept = keyed(rows)
     for name in POOLED.languages:
         share = int((start[name] & now[name]).sum()) / int((start[name] | now[name]).sum())
         assert 0 < share < 1

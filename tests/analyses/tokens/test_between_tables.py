@@ -5,10 +5,7 @@ from babelscope.analyses.tokens.between_tables import NamedTable, compare_tables
 from babelscope.analyses.tokens.token_rows import token_rows
 from babelscope.metrics import nearest_neighbours
 from babelscope.report import table as rows_on_disk
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from tests.metrics.planted import randn
 
 
 def model(name, x, pieces, labels=None):

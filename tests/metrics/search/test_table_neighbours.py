@@ -3,11 +3,7 @@ import torch
 
 from babelscope.metrics import nearest_neighbours
 from babelscope.metrics.search.table_neighbours import table_neighbours
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from tests.metrics.planted import randn
 
 CASES = {
     "random": randn(300, 33),
