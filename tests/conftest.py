@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 OUTSIDE = ["HYDRA_FULL_ERROR", "SIB200", "FLORES"]
-OUTSIDE += ["RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_JOB_ID", "SUBMITIT_EXECUTOR"]
+OUTSIDE += ["RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_ID", "SUBMITIT_EXECUTOR"]
 
 # Started in the background by a shell, tests would ignore Ctrl-C, and so would the processes that they send it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -80,7 +80,7 @@ def z_regions(
     """Give each language the neurons whose z-score is above the threshold (S3's rule), one block at a time.
 
     Args:
-        z: Name and z-scores (K, F) of every block, from "1" on, as `neuron_scores.z_scores` returns them.
+        z: Name and z-scores (K, F) of every block, from "1" on, as `neurons.scores.z_scores` returns them.
         languages: The K codes.
         threshold: What z must exceed.
         reading: Which activations were scored.

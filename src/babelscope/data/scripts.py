@@ -52,7 +52,7 @@ def legacy_label(text: str) -> str:
     """Label a text as S1's code does: the first word of the character's name for letters, else the general category.
 
     Args:
-        text: `Piece.legacy`, in which U+2581 stands for a space and counts as the symbol that it is (science B1.6).
+        text: `Piece.legacy`, in which U+2581 stands for a space and counts as the symbol that it is.
 
     Returns:
         The category of most characters, the first seen of equals: LATIN, CJK, ..., or a letter of `CLASSES`.

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from babelscope.analyses.rows import Rows
+from babelscope.analyses.tokens.angles import canonical_angles, first_cosine_null, mean_square_null
 from babelscope.analyses.tokens.token_rows import TokenRows, tidy
-from babelscope.metrics.angles import canonical_angles, first_cosine_null, mean_square_null
 from babelscope.metrics.search.table_neighbours import table_neighbours
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from babelscope.metrics.angles import canonical_angles, first_cosine_null, mean_square_null
+from babelscope.analyses.tokens.angles import canonical_angles, first_cosine_null, mean_square_null
 from tests.metrics.planted import randn
 
 
