@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,14 @@ def test_the_wheel_finds_its_configuration(unpacked):
     assert (done.returncode, done.stderr) == (0, "")
     where = "from babelscope import cli; print(cli.conf_folder())"
     assert str(unpacked) in shell(sys.executable, "-c", where, PYTHONPATH=str(unpacked)).stdout
+
+
+def test_what_a_terminal_cannot_show_is_replaced(monkeypatch):
+    shown = TextIOWrapper(BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(sys, "argv", ["babelscope", "tråin"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    shown.flush()
+    assert ended.value.code == 2
+    assert b"but got 'tr?in'; try: babelscope train --help" in shown.buffer.getvalue()

@@ -8,6 +8,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +50,9 @@ KEPT = ("results", "checkpoints", "model")
 
 def main() -> None:
     """Run one verb; exit 0 when done, 2 for what a user can mend, 1 for what only we can."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what a terminal or log cannot show must not end hours of training
+            stream.reconfigure(errors="replace")
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_overview())
@@ -74,7 +78,7 @@ def main() -> None:
             print(f"{PREFIX}interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
-        jobs.tell(error)
+        jobs.tell(_name_file(error) if isinstance(error, UnicodeDecodeError) else error)
     if jobs.failed:
         raise SystemExit(2 if all(map(is_users, jobs.failed)) else 1)
 
@@ -222,6 +226,20 @@ def _quote(override: str) -> str:
     return f"{key}=" + ",".join(
         f"'{part}'" if "=" in part or part.startswith(begins) else part for part in value.split(",")
     )
+
+
+def _name_file(error: UnicodeDecodeError) -> Exception:
+    """Say which YAML file is no UTF-8, as Hydra, which was reading it, does not."""
+    from babelscope.data.reading import read_lines  # with torch, which the command needs for nothing else here
+
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        path = frame.f_locals.get("full_path")  # of Hydra's reader of files
+        if path is not None:
+            try:
+                read_lines(Path(path))
+            except ValueError as named:
+                return named
+    return error
 
 
 def _import(name: str) -> ModuleType:

@@ -1,3 +1,8 @@
+import bz2
+import gzip
+import lzma
+import zipfile
+
 import pytest
 
 from babelscope.data.reading import check_languages, find_folder, read_lines, read_sentences
@@ -15,6 +20,26 @@ def test_invalid_utf8_names_the_line(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"one\ntwo\nthr\xe9e\n")
     with pytest.raises(ValueError, match=r"byte 0xe9 in .*a\.txt, line 3; convert"):
         read_lines(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zip", "xz", "bzip2", "zstd"])
+def test_compressed_files_are_called_so(tmp_path, kind):
+    path = tmp_path / "a.txt"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("b.txt", "one\n")  # not even compressed, and so valid UTF-8 for the most part
+    else:
+        ways = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress}
+        path.write_bytes(ways[kind](b"one\n") if kind in ways else bytes.fromhex("28b52ffd2004210000") + b"one\n")
+    with pytest.raises(ValueError, match=rf"a\.txt is compressed by {kind}; decompress it first$") as told:
+        read_lines(path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["BZh9 is a name\n", "PK\n", "7zXZ\n", ""])
+def test_text_that_begins_like_a_compressed_file_is_read(tmp_path, text):
+    (tmp_path / "a.txt").write_text(text)
+    assert read_lines(tmp_path / "a.txt") == text.splitlines()
 
 
 def test_empty_line_names_the_line(tmp_path):

@@ -1,3 +1,5 @@
+import csv
+import gzip
 import json
 
 import datasets
@@ -28,6 +30,26 @@ def test_every_format_has_the_same_rows(tmp_path):
 def test_csv_cells_over_several_lines(tmp_path):
     (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfen,de\r\n"One\ntwo",Eins\r\n')
     assert read_rows(tmp_path / "a.csv") == [{"en": "One\ntwo", "de": "Eins"}]
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_cells_of_any_length(tmp_path, kind):
+    rows = [{"en": "word " * 50_000, "de": "One\n" * 50_000}, {"en": "x" * 131_073, "de": "y"}]
+    pd.DataFrame(rows).to_csv(
+        tmp_path / f"a.{kind}", index=False, sep={"csv": ",", "tsv": "\t"}[kind], quoting=csv.QUOTE_ALL
+    )
+    limit = csv.field_size_limit()
+    assert read_rows(tmp_path / f"a.{kind}") == rows
+    assert csv.field_size_limit() == limit  # of everybody else's
+
+
+def test_compressed_tables_are_called_so(tmp_path):
+    for name in ("a.csv", "a.tsv", "a.json", "a.jsonl", "a.parquet"):
+        (tmp_path / name).write_bytes(gzip.compress(b"en,de\nOne,Eins\n"))
+        with pytest.raises(ValueError, match=rf"{name} is compressed by gzip; decompress it first$"):
+            read_rows(tmp_path / name)
+    with pytest.raises(ValueError, match=r"but got .*a\.csv\.gz; convert or decompress it"):
+        read_rows((tmp_path / "a.csv").rename(tmp_path / "a.csv.gz"))
 
 
 def test_plain_quotes_between_tabs(tmp_path):
@@ -71,6 +93,7 @@ def test_blank_lines_at_the_end(tmp_path, content):
         ("a.csv", "en,de\n", "Expected rows in"),
         ("a.csv", "en,de\nOne, or more,Eins\n", "2 cells separated by commas, .* got 3 in .*a.csv, row 2"),
         ("a.csv", 'en,de\n"One"x,Eins\n', "quoted cells in .*; quote them as csv does"),
+        ("a.csv", 'en,de\n"One,Eins\n' + "x" * 200_000, "got unexpected end of data; quote them as csv does"),
         ("a.csv", "en,en\nOne,Eins\n", "'en' twice; rename one"),
         ("a.tsv", "en\tde\nOne\n", "2 cells separated by tabs, .* got 1"),
         ("a.csv", "en;de\nOne;Eins\n", "its header has semicolons; save it with commas"),

@@ -1,8 +1,18 @@
 """Read text files strictly, with errors that name the file, the line and the remedy."""
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+
+COMPRESSED = {
+    "gzip": rb"\x1f\x8b",
+    "zip": rb"PK\x03\x04",
+    "xz": rb"\xfd7zXZ\x00",
+    "bzip2": rb"BZh[1-9]1AY&SY",
+    "zstd": rb"\x28\xb5\x2f\xfd",
+}
+"""How files begin that are no text before they are decompressed."""
 
 
 def read_lines(path: Path) -> list[str]:
@@ -12,10 +22,11 @@ def read_lines(path: Path) -> list[str]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a line is not valid UTF-8.
+        ValueError: if it is compressed, or a line is not valid UTF-8.
     """
     if not path.is_file():
         raise FileNotFoundError(f"Expected a text file, but found none at {path}; check the folder and its layout")
+    refuse_compressed(path)
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
@@ -27,6 +38,19 @@ def read_lines(path: Path) -> list[str]:
         ) from error
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[:-1] if not lines[-1] else lines
+
+
+def refuse_compressed(path: Path) -> None:
+    """Refuse a file that has to be decompressed first, whatever its name says.
+
+    Raises:
+        ValueError: if it is compressed.
+    """
+    with path.open("rb") as file:
+        begins = file.read(16)
+    for kind, pattern in COMPRESSED.items():
+        if re.match(pattern, begins):
+            raise ValueError(f"Expected an uncompressed file, but {path} is compressed by {kind}; decompress it first")
 
 
 def read_sentences(path: Path) -> list[str]:

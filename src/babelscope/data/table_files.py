@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from babelscope.data.json_lines import read_json_lines
-from babelscope.data.reading import read_lines
+from babelscope.data.reading import read_lines, refuse_compressed
 from babelscope.data.sentence_alignment import unquote
 
 QUOTED_WHOLE = re.compile(r'"(?:[^"]|"")*"')
@@ -33,7 +33,8 @@ def read_rows(path: Path) -> Sequence[Row]:
     if kind not in READERS:
         kinds = ", ".join(kind for kind in READERS if kind != "folder")
         raise ValueError(
-            f"Expected a table that ends in one of {kinds}, or a folder that datasets saved, but got {path}; convert it"
+            f"Expected a table that ends in one of {kinds}, or a folder that datasets saved, but got {path}; convert "
+            "or decompress it"
         )
     rows = READERS[kind](path)
     if not rows:
@@ -69,11 +70,15 @@ def _read_tsv(path: Path) -> Sequence[Row]:
 
 
 def _quoted(lines: Sequence[str], path: Path, between: str) -> list[list[str]]:
+    # no cell is longer than all of the file; what csv takes for too long by itself, some documents are
+    before = csv.field_size_limit(sum(len(line) + 1 for line in lines))
     try:
         # with line ends, for those inside of quotes belong to the cell
         return list(csv.reader((f"{line}\n" for line in lines), delimiter=between, strict=True))
     except csv.Error as error:
         raise ValueError(f"Expected quoted cells in {path}, but got {error}; quote them as csv does") from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _named(rows: list[list[str]], path: Path, between: str) -> Sequence[Row]:
@@ -108,6 +113,7 @@ def _read_parquet(path: Path) -> Sequence[Row]:
     import pyarrow as pa
     from pyarrow import parquet
 
+    refuse_compressed(path)
     try:
         return list(parquet.read_table(path).to_pylist())
     except (pa.ArrowException, OSError) as error:

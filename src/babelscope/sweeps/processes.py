@@ -3,8 +3,12 @@
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
+
+from babelscope.files import born
+
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+"""Variables that say which of several processes of one job this is."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Process:
     @classmethod
     def own(cls) -> Self:
         """Describe the process that asks."""
-        return cls(platform.node(), os.getpid(), _born(os.getpid()) or "")
+        return cls(platform.node(), os.getpid(), born(os.getpid()) or "")
 
     def is_here(self) -> bool:
         """Whether it runs, or ran, on this host."""
@@ -27,24 +31,9 @@ class Process:
 
     def is_alive(self) -> bool:
         """Whether it still runs; only this host's processes can be asked."""
-        return _born(self.pid) == self.born
-
-
-def _born(pid: int) -> str | None:
-    """Tell when a process began; None where there is no such process, or only its exit code waits to be read."""
-    try:
-        if not Path("/proc/self/stat").exists():
-            os.kill(pid, 0)
-            return ""
-        # the name stands in brackets and may hold any character
-        state, *fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    except PermissionError:
-        return ""
-    return None if state in "ZX" else fields[18]
+        return born(self.pid) == self.born
 
 
 def is_first_rank() -> bool:
     """Whether this is the process that keeps the books of a job: children of DDP and further tasks of srun do not."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
