@@ -38,6 +38,7 @@ from babelscope.verbs.config.building import (
 )
 from babelscope.verbs.config.callbacks import build_callbacks, read_callbacks, saves_checkpoints, watched_corpora
 from babelscope.verbs.config.overlap import refuse_overlap, warn_watched
+from babelscope.verbs.config.processes import refuse_other_processes
 from babelscope.verbs.config.signature import check_arguments
 from babelscope.verbs.folder.kept_rows import find_begun
 from babelscope.verbs.folder.manifest import describe, text_fingerprint
@@ -166,6 +167,7 @@ def _build_trainer(cfg: DictConfig, folder: Path, callbacks: list[pl.Callback]) 
         default_root_dir=str(folder),
         enable_checkpointing=saves_checkpoints(cfg.trainer.get("enable_checkpointing"), callbacks),
     )
+    refuse_other_processes(trainer)
     return trainer
 
 
@@ -177,7 +179,6 @@ def _manifest(cfg: DictConfig, loaded: Loaded, probed: Corpus, texts: Mapping[st
         probed,
         weights=weights_fingerprint(loaded.model, loaded.parts.family),
         tokens=prepare(probed, loaded.tokenizer).tokens,
-        pool=choices["pool"],
         setting={group: choices[group] for group in ("freeze", "adapter")}
         | {"name": choices["setting"].replace("none", "")},
         source=cfg.task.language,

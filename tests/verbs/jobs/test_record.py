@@ -149,6 +149,30 @@ def test_a_job_that_another_process_runs_is_refused(probe, somewhere):
     assert entry_of(Path("runs/7")).state == "done"
 
 
+def test_a_single_command_holds_its_folder_and_leaves_no_lock(probe, monkeypatch):
+    single = [one for one in probe if one not in BASIC]
+    held = []
+    monkeypatch.setattr("babelscope.verbs.probe.write_page", lambda *_: held.append(lock_of(Path("runs/6")).exists()))
+    assert babelscope(*single, "sentences=6").code == 0
+    assert held == [True]
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["6"]
+    lock_of(Path("runs/6")).parent.mkdir()
+    with FileLock(lock_of(Path("runs/6"))):
+        ended = babelscope(*single, "sentences=6", "threads=1")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert "no other process to run" in ended.err
+    assert babelscope(*single, "sentences=6", "threads=1").code == 0
+
+
+def test_another_configuration_is_refused_to_a_further_process_too(probe, monkeypatch):
+    fixed = (*probe[:-1], "output=runs/one", "sentences=6", "-m")
+    assert babelscope(*fixed, "seed=1").code == 0
+    monkeypatch.setenv("RANK", "1")
+    ended = babelscope(*fixed, "seed=2")
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert "hold a run of this configuration, but got one with seed=1" in ended.err
+
+
 def test_another_configuration_under_the_same_folder_is_refused(probe):
     fixed = (*probe[:-1], "output=runs/one", "sentences=6", "-m")
     assert babelscope(*fixed, "seed=1").code == 0

@@ -48,23 +48,21 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
         yield False
         return
     if not (sweep or verb == "train" or path_of(folder).is_file()):
-        refuse_another(cfg, folder, HOW)
-        yield False
+        with _held(folder):
+            try:
+                refuse_another(cfg, folder, HOW)
+                yield False
+            finally:
+                forget(folder)  # which has nothing but the lock
         return
     skips = sweep or verb == "train"  # any other single command is asked for on purpose
-    if (skips and is_done(cfg, folder)) or not is_first_rank():
-        yield skips and is_done(cfg, folder)
+    is_skipped = skips and is_done(cfg, folder)
+    if is_skipped or not is_first_rank():
+        if not is_skipped:
+            refuse_another(cfg, folder)
+        yield is_skipped
         return
-    lock = FileLock(lock_of(folder))
-    lock_of(folder).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock.acquire(timeout=PATIENCE)
-    except Timeout:
-        raise RefusedError(
-            f"Expected no other process to run {folder}, but {holder_of(folder)}; wait for it or stop it, then repeat "
-            "the command."
-        ) from None
-    try:
+    with _held(folder):
         if skips and is_done(cfg, folder):  # by whoever held the lock until now
             yield True
             return
@@ -80,6 +78,26 @@ def recorded(verb: str, cfg: DictConfig, folder: Path) -> Iterator[bool]:
             write_entry(folder, replace(entry, end=now(), **_how(error)))
             raise
         write_entry(folder, replace(entry, end=now(), state="done", exit=0))
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a run folder against other processes.
+
+    Raises:
+        RefusedError: if another one holds it and does not let go.
+    """
+    lock_of(folder).parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_of(folder))
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        raise RefusedError(
+            f"Expected no other process to run {folder}, but {holder_of(folder)}; wait for it or stop it, then repeat "
+            "the command."
+        ) from None
+    try:
+        yield
     finally:
         lock.release()
 
