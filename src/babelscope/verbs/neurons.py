@@ -6,8 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from babelscope.analyses.neurons.lape import lape
 from babelscope.analyses.neurons.published_regions import read_published
@@ -22,7 +21,7 @@ from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerpri
 from babelscope.models.load import Loaded
 from babelscope.report.neurons.page import write_neurons_page
 from babelscope.report.table import read_run, write
-from babelscope.states import Prepared, embed_once, prepare
+from babelscope.states import Prepared, prepare
 from babelscope.states.firing import count_firing
 from babelscope.states.reading import READINGS
 from babelscope.verbs.config.building import (
@@ -37,6 +36,7 @@ from babelscope.verbs.config.building import (
 from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_settings, split_corpus
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.folder.origin import origin_of
+from babelscope.verbs.folder.stored import embed_stored
 from babelscope.verbs.neuron_ablation import ablation_rows, check_languages, choose_regions, left_out, load_for
 from babelscope.verbs.terminal.console import track
 from babelscope.verbs.terminal.neurons import print_neurons
@@ -99,11 +99,8 @@ def _find(
     cfg: DictConfig, settings: Settings, loaded: Loaded, prepared: Prepared, weights: str
 ) -> tuple[Rows, dict[str, Regions]]:
     """Run the model over the sentences, or find its activations in the store; score them, and find regions."""
-    parts, pool, corpus = loaded.parts, build("pool", cfg.pool), prepared.corpus
-    pooling = OmegaConf.to_container(cfg.pool, resolve=True)
-    key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
-    store, reading = Path(cfg.store).expanduser(), READINGS[settings.reading]
-    pooled = embed_once(store, key, parts, prepared, pool, reading=reading, progress=partial(track, what="Embedding"))
+    pool, corpus = build("pool", cfg.pool), prepared.corpus
+    pooled = embed_stored(cfg, loaded, prepared, pool, weights, reading=READINGS[settings.reading])
     study = study_neurons(
         pooled,
         z=settings.z is not None,
@@ -171,8 +168,6 @@ def _describe(cfg: DictConfig, loaded: Loaded, prepared: Prepared, weights: str)
         prepared.corpus,
         weights=weights,
         tokens=prepared.tokens,
-        pool=HydraConfig.get().runtime.choices["pool"],
-        setting={"freeze": "", "adapter": ""},
     )
     tensors = tensors_fingerprint(loaded.model, loaded.parts.family)
     return manifest | {"revision": cfg.model.revision, "tensors": tensors}

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
@@ -17,7 +15,7 @@ from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.report.page import write_page
 from babelscope.report.table import read_run, write
-from babelscope.states import Pooled, embed_once, prepare
+from babelscope.states import Pooled, prepare
 from babelscope.states.pool import Pool
 from babelscope.verbs.config.building import (
     begin,
@@ -31,7 +29,8 @@ from babelscope.verbs.config.building import (
 )
 from babelscope.verbs.config.named_models import choose_model, model_names
 from babelscope.verbs.folder.manifest import describe
-from babelscope.verbs.terminal.console import first_columns, print_layers, track
+from babelscope.verbs.folder.stored import embed_stored
+from babelscope.verbs.terminal.console import first_columns, print_layers
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -50,14 +49,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     samples = now.pooled.samples(None if start is None else start.pooled)
     wrote: dict[str, str] = {}
     rows = list(score(samples, metrics, wrote=wrote, run=folder.name, step=0, epoch=0))
-    manifest = describe(
-        loaded,
-        corpus,
-        weights=now.weights,
-        tokens=now.tokens,
-        pool=HydraConfig.get().runtime.choices["pool"],
-        setting={"freeze": "", "adapter": ""},
-    )
+    manifest = describe(loaded, corpus, weights=now.weights, tokens=now.tokens)
     if begins is not None and start is not None:
         model = begins.model
         named = {"model": str(model.checkpoint or model.name), "revision": model.revision, "weights": start.weights}
@@ -88,12 +80,7 @@ def _embed(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) ->
     loaded.model.to(device)
     prepared = prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens)
     weights = weights_fingerprint(loaded.model, loaded.parts.family)
-    pooling = OmegaConf.to_container(cfg.pool, resolve=True)
-    key = {"weights": weights, "revision": cfg.model.revision, "dtype": cfg.model.dtype, "pool": pooling}
-    pooled = embed_once(
-        Path(cfg.store).expanduser(), key, loaded.parts, prepared, pool, progress=partial(track, what="Embedding")
-    )
-    return loaded, Embedded(weights, prepared.tokens, pooled)
+    return loaded, Embedded(weights, prepared.tokens, embed_stored(cfg, loaded, prepared, pool, weights))
 
 
 def _embed_start(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) -> Embedded:

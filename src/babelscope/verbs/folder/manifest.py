@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+
 from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import TaskCorpus
 from babelscope.models.load import Loaded
 
+UNTRAINED = {"freeze": "", "adapter": ""}
+"""The setting of a run that trains nothing."""
 LIBRARIES = ("babelscope", "torch", "transformers", "tokenizers", "peft", "pytorch-lightning", "scikit-learn")
 
 
@@ -20,8 +24,7 @@ def describe(
     *,
     weights: str,
     tokens: str,
-    pool: str,
-    setting: Mapping[str, str],
+    setting: Mapping[str, str] = UNTRAINED,
     source: str = "",
 ) -> dict[str, Any]:
     """Describe model, text, pooling, libraries and machine of a run, for its manifest.json."""
@@ -37,7 +40,7 @@ def describe(
             "languages": list(corpus.languages),
         },
         "tokens": tokens,
-        "pool": pool,
+        "pool": HydraConfig.get().runtime.choices["pool"],
         "dtype": str(loaded.parts.dtype).removeprefix("torch."),
         "layers": list(loaded.parts.layers),
         "setting": dict(setting),
