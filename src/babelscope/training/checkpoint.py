@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from babelscope.files import whole_file
 from babelscope.training.interrupt import Interrupts
-from babelscope.training.progress import callbacks_of, is_last_step
+from babelscope.training.progress import callbacks_of, is_last_step, is_trial
 from babelscope.training.within_epoch import count_batch, is_within, random_states, resume_loops, set_random_states
 
 TIME = 1
@@ -133,7 +133,8 @@ class LastCheckpoint(Checkpoint):
         return int(trainer.strategy.reduce(own, reduce_op="max"))
 
     def _save(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self.path)
+        if not is_trial(trainer):
+            trainer.save_checkpoint(self.path)
         self.saved_at = time.monotonic()
 
     def _deliver(self, trainer: pl.Trainer, signum: int) -> None:
