@@ -27,7 +27,8 @@ class LayerScores(Measuring):
     Works in any Lightning Trainer around any Hugging Face model of a known family. The corpus is not the task's
     validation set: it is parallel, fixed, and should hold no sentence that is trained on. Weights, modes and random
     state are as if the callback were not there. Beside Lightning's `WeightAveraging`, it measures the averaged weights,
-    which are validated, where it comes before that callback, and the raw ones where it comes after it.
+    which are validated, where it comes before that callback, and the raw ones where it comes after it. Beside
+    `StochasticWeightAveraging`, the last rows are of the weights that it leaves.
 
     Means of layers are logged as `METRIC/layer_NN`, so `ModelCheckpoint` and `EarlyStopping` can monitor them; those of
     a second of these callbacks in one Trainer as `2/METRIC/layer_NN`.
