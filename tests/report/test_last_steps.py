@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.report.study_runs import make_run, make_study
 from tests.report.sweep.sweep_runs import make_sweep
 
-from babelscope.report.last_steps import LastSteps, last_steps, say_early, say_last
+from babelscope.report.last_steps import LastSteps, last_steps, say_early, say_last, say_unfinished
 from babelscope.report.page import render
 from babelscope.report.study.page import render_study
 from babelscope.report.study.replicates import replicate_of
@@ -81,3 +81,27 @@ def test_a_sweep_says_so_in_the_terminal_and_on_the_page():
     said = f"{SAID} 40 of 80 in lab_xlmr-topic-eng_Latn-none-0"
     assert said in printed(print_sweep, torn)
     assert said in render_sweep(torn, [], page)
+
+
+def test_an_unfinished_run_is_named_on_the_page_and_in_the_terminal():
+    runs = [make_run("none", finished=True), make_run("early", tested=False, finished=False)]
+    said = "Not finished, so these scores are not of a whole training: freeze=early (last row at step 80)."
+    assert say_unfinished(runs) == said
+    assert say_unfinished(runs[:1]) == say_unfinished([make_run("early")]) == ""  # one from before manifests said so
+    head = render(runs).partition('<section id="summary">')[0]
+    assert f"<b>{said}</b>" in head
+    assert f"<b>{said}</b>" in render(runs[1:])
+    assert said in printed(print_settings, runs)
+    assert "Not finished" not in render(runs[:1]) + printed(print_settings, runs[:1])
+
+
+def test_it_is_said_how_far_a_run_came_where_that_is_known():
+    run = make_run("early", tested=False, finished=False)
+    for trainer, said in (
+        ({"max_epochs": 5, "max_steps": -1}, "step 80, epoch 2 of 5"),
+        ({"max_epochs": None, "max_steps": 132}, "step 80 of 132"),
+        ({"max_epochs": None}, "step 80"),
+    ):
+        assert f"early (last row at {said})." in say_unfinished(
+            [replace(run, config={**run.config, "trainer": trainer})]
+        )

@@ -37,6 +37,24 @@ def test_both_units_of_loss_look_alike_and_rows_without_controls_are_drawn():
     assert draw_own(old, "bits_per_byte").data
 
 
+def test_small_effects_keep_their_places_and_their_digits():
+    run = make_neurons()
+    of_loss = run.rows["metric"].str.startswith(("ablated_loss", "random_loss"))
+    run = replace(run, rows=run.rows.assign(value=run.rows["value"].where(~of_loss, run.rows["value"] * 1e-4)))
+    figure = draw_own(run)
+    assert figure.layout.xaxis.tickformat == "+~g"
+    effects = run.rows[(run.rows["metric"] == "ablated_loss") & (run.rows["language"] == run.rows["other"])]
+    (own,) = (trace for trace in figure.data if trace.name == "in its own language")
+    assert sorted(own.x) == pytest.approx(sorted(effects["value"]), rel=0.01)
+    assert all(
+        float(text.split()[0].replace("−", "-")) == pytest.approx(x, abs=6e-6) != 0
+        for text, x in zip(own.text, own.x, strict=True)
+    )
+    assert "%{x" not in own.hovertemplate
+    hover = draw_ablation(run, "loss")[0].data[0].hovertext
+    assert any(text[0].strip("+−") not in ("0.00000", "0.000") for line in hover for text in line)
+
+
 def test_other_measurements_stand_beside_random_neurons_as_differences_to_the_intact_model():
     layers, task = (panel for panel in under_ablation(make_neurons()) if panel)
     (figures,) = layers.views.values()

@@ -1,11 +1,13 @@
 """Long names break instead of widening the page, and paper shows all that a screen scrolls to."""
 
 import json
+from math import nan
 
 import pytest
 from tests.report.study_runs import make_study
 from tests.report.test_page import browse, needs_browser
 
+from babelscope.report.figures.style import clean
 from babelscope.report.page import render
 from babelscope.report.study.page import render_study
 from babelscope.report.study.replicates import replicate_of
@@ -68,3 +70,9 @@ def test_tables_are_whole_on_paper(pages, name, tmp_path):
       const result = [off.map((cell) => cell.textContent), clipped.length];
       document.documentElement.dataset.result = JSON.stringify(result);"""
     assert ask(pages[name], tmp_path, AS_PRINTED + script) == [[], 0]
+
+
+def test_numbers_of_figures_keep_what_an_eye_can_use():
+    assert clean([0.123456, -0.05, 12345.678912, nan]) == [0.1235, -0.05, 12345.6789, None]
+    assert clean([0.0000234567, -0.0000198, 0.001234567]) == [0.0000235, -0.0000198, 0.00123]
+    assert clean([1e-8, -3e-17, 0.0]) == [0.0, 0.0, 0.0]  # rounding would fill an axis of its own

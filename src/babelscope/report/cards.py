@@ -48,7 +48,7 @@ def _score(runs: Sequence[Run], table: pd.DataFrame, name: str) -> Card | None:
     called = words_of(score).name
     what = f"mean zero-shot {called}" if name == "zero_shot" else f"test {called} in {isolate(best['source_language'])}"
     rest = ", ".join(f"{isolate(row['label'])} {row[name]:.2f}" for _, row in others.iterrows())
-    notes = [f"with {isolate(best['label'])}" + (f" ({rest})" if rest else "")] if len(known) > 1 else []
+    notes = [f"with {isolate(best['label'])}" + (f" ({rest})" if rest else "")] if len(table) > 1 else []
     notes += [f"tested otherwise and not ranked with it: {shorten(apart)}"] if apart else []
     return Card(f"{best[name]:.2f}", what, "; ".join(notes))
 
@@ -66,6 +66,6 @@ def _layers(rows: pd.DataFrame, metric: str, *, several: bool, apart: str) -> li
     if best.empty:
         return []
     top = best.iloc[int(best["highest"].to_numpy().argmax())]
-    whose = f"{isolate(top['run'])}: " if apart else ""
+    whose = f"{isolate(top['run'])}: " if several else ""
     note = f"{whose}lowest is {number(top['lowest'], '.2f')} in layer {top['lowest_layer']}{apart}"
     return [Card(number(top["highest"], ".2f"), f"highest {name}, in layer {top['highest_layer']}", note)]

@@ -43,10 +43,14 @@ def differing(runs: Sequence[Run], metrics: Iterable[str] | None = None) -> dict
 
 
 def comparable_pairs(runs: Sequence[Run], metric: str | None = None) -> list[tuple[int, int]]:
-    """Pair every run with the first before it that it is comparable with, by one metric or by all: places of both."""
+    """Pair every run with the first before it that it is comparable with, by one metric or by all: places of both.
+
+    Layers are subtracted by their number, so only models of one depth are paired.
+    """
     bases: dict[int, int] = {}
     for base, place in combinations(range(len(runs)), 2):
-        if place not in bases and not differing([runs[base], runs[place]], None if metric is None else [metric]):
+        pair = [runs[base], runs[place]]
+        if place not in bases and not _depths(pair) and not differing(pair, None if metric is None else [metric]):
             bases[place] = base
     return sorted(bases.items())
 
@@ -56,11 +60,24 @@ def say_differing(runs: Sequence[Run], metrics: Iterable[str] | None = None) -> 
     found, names = differing(runs, metrics), labels(runs)
     if not found:
         return ""
-    said = "; ".join(
+    return f"Layer scores are not comparable between these runs where they depend on: {say_groups(found, names)}."
+
+
+def say_groups(found: Mapping[str, Mapping[str, Sequence[int]]], names: Sequence[str]) -> str:
+    """Say of each condition which runs have which value: runs by their places in `names`."""
+    return "; ".join(
         f"{name} ({', '.join(f'{value} in {shorten([names[place] for place in of])}' for value, of in groups.items())})"
         for name, groups in found.items()
     )
-    return f"Layer scores are not comparable between these runs where they depend on: {said}."
+
+
+def say_depths(runs: Sequence[Run]) -> str:
+    """Say which models have other depths; "" where all have the same."""
+    found, names = _depths(runs), labels(runs)
+    said = "; ".join(
+        f"up to layer {depth - 1} in {shorten([names[place] for place in of])}" for depth, of in found.items()
+    )
+    return f"Models of different depths are not subtracted layer by layer: {said}." if found else ""
 
 
 def say_alone(runs: Sequence[Run], metrics: Iterable[str | None] = (None,)) -> str:
@@ -68,6 +85,16 @@ def say_alone(runs: Sequence[Run], metrics: Iterable[str | None] = (None,)) -> s
     pairs = {pair for metric in metrics for pair in comparable_pairs(runs, metric)}
     alone = [name for place, name in enumerate(labels(runs)) if not any(place in pair for pair in pairs)]
     return f"No difference to another run is shown for {shorten(alone)}." if alone and len(runs) > 1 else ""
+
+
+def _depths(runs: Sequence[Run]) -> dict[int, list[int]]:
+    """Group runs with scores of layers by the number of their model's layers, without `final`; {} for one number."""
+    found: dict[int, list[int]] = {}
+    for place, run in enumerate(runs):
+        depth = sum(str(layer).isdecimal() for layer in run.manifest.get("layers") or ())
+        if depth and _measures_layers(run):
+            found.setdefault(depth, []).append(place)
+    return found if len(found) > 1 else {}
 
 
 def tested_as(run: Run, name: str) -> tuple[str, str, str]:
@@ -103,7 +130,7 @@ def _named(name: str, groups: Sequence[tuple[Any, list[int]]]) -> Iterator[tuple
 
 def _conditions(run: Run) -> dict[str, Any]:
     """Say what the scores of a run's layers depend on beside the model, as far as the run says it."""
-    if not (scores_of(run.rows)["layer"] != "").any():
+    if not _measures_layers(run):
         return {}
     corpus: Any = run.manifest.get("corpus") or {}
     found: dict[str, Any] = {"pool": run.manifest["pool"]} if run.manifest.get("pool") else {}
@@ -120,3 +147,7 @@ def _conditions(run: Run) -> dict[str, Any]:
             f"{name}.{key}": value for key, value in given if not str(key).startswith("_") and key not in NO_MATTER
         }
     return found
+
+
+def _measures_layers(run: Run) -> bool:
+    return bool((scores_of(run.rows)["layer"] != "").any())

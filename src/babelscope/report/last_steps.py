@@ -1,6 +1,6 @@
-"""Whether scores of layers are of the end of training: its rows may have been removed, or never measured."""
+"""Whether scores are of the end of training: it may go on, and rows may have been removed, or never measured."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -24,6 +24,26 @@ def last_steps(rows: pd.DataFrame) -> LastSteps:
     rows = scores_of(rows)
     layers, task = (rows.loc[(rows["layer"] != "") == of_layers, "step"] for of_layers in (True, False))
     return LastSteps(*(int(steps.max()) if len(steps) else None for steps in (layers, task)))
+
+
+def say_unfinished(runs: Sequence[Run]) -> str:
+    """Name the trainings that have not come to their end, as their manifests say; "" without any."""
+    found = [
+        f"{name} (last row at {_where(run)})"
+        for name, run in zip(labels(runs), runs, strict=True)
+        if run.manifest.get("finished") is False and len(run.rows)
+    ]
+    return f"Not finished, so these scores are not of a whole training: {shorten(found)}." if found else ""
+
+
+def _where(run: Run) -> str:
+    """Say at which step the rows of a run end, and of how many, or in which epoch of how many, as far as is known."""
+    step, trainer = int(run.rows["step"].max()), run.config.get("trainer")
+    given = trainer if isinstance(trainer, Mapping) else {}
+    steps, epochs = (given.get(name) for name in ("max_steps", "max_epochs"))
+    if isinstance(steps, int) and steps > 0:
+        return f"step {step} of {steps}"
+    return f"step {step}" + (f", epoch {int(run.rows['epoch'].max())} of {epochs}" if isinstance(epochs, int) else "")
 
 
 def say_early(runs: Sequence[Run]) -> str:

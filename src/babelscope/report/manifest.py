@@ -73,6 +73,7 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "a list of parts, each with part, parameters and trainable",
         _or_null(_are_parts),
     ),
+    "layers": ("a list of names", _or_null(_are_names)),
     "tensor": ("a mapping", _or_null(_is_mapping)),
     "tensor.rows": ("a whole number", _is_whole),
     "tensor.width": ("a whole number", _is_whole),

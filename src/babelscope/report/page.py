@@ -11,13 +11,15 @@ from plotly.utils import PlotlyJSONEncoder
 
 from babelscope.files import write_text
 from babelscope.report.cards import Card, key_numbers
-from babelscope.report.comparable import say_alone, say_differing
+from babelscope.report.comparable import say_alone, say_depths, say_differing
 from babelscope.report.comparison_panels import compare_runs
+from babelscope.report.conditions import say_also
 from babelscope.report.downstream import downstream_html
 from babelscope.report.figures.marks import legend_html
 from babelscope.report.frame import fill_page, footer_html, header_html, joined, tabs_html
-from babelscope.report.panels import Choice, Figure, Panel, show_run
-from babelscope.report.runs import baseline_first, facts_of, gather, labels
+from babelscope.report.last_steps import say_unfinished
+from babelscope.report.panels import Figure, Panel, show_run
+from babelscope.report.runs import baseline_first, facts_of, gather, labels, model_names
 from babelscope.report.settings import settings_html
 from babelscope.report.table import Run
 from babelscope.report.words import layer_metrics
@@ -54,7 +56,9 @@ def render(runs: Sequence[Run], downstream: Sequence[Run] = ()) -> str:
 
 
 def _sections(runs: Sequence[Run]) -> list[str]:
+    unfinished = say_unfinished(runs)
     return [
+        unfinished and f'<p class="reading"><b>{escape(unfinished)}</b></p>',
         cards_html(key_numbers(runs)),
         section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
         section_html("comparison", "Comparison" if len(runs) > 1 else "Training", _comparison(runs)),
@@ -64,13 +68,14 @@ def _sections(runs: Sequence[Run]) -> list[str]:
 
 def _comparison(runs: Sequence[Run]) -> str:
     """Show the runs together, and say first where that is no fair comparison."""
-    shown, said = "".join(map(panel_html, compare_runs(runs))), say_differing(runs)
-    alone = say_alone(runs, layer_metrics(gather(runs))) if said else ""
+    shown, apart = "".join(map(panel_html, compare_runs(runs))), [say_differing(runs), say_depths(runs)]
+    alone = say_alone(runs, layer_metrics(gather(runs))) if any(apart) else ""
+    said = " ".join(filter(None, [say_also(runs), *apart]))
     return f'<p class="reading"><b>{escape(said)}</b> {escape(alone)}</p>{shown}' if said else shown
 
 
 def _title(runs: Sequence[Run]) -> str:
-    facts = [facts_of(run) for run in runs]
+    facts = _facts(runs)
     models = list(dict.fromkeys(fact["Model"] for fact in facts if "Model" in fact))
     number = max(int(fact.get("Languages", "0")) for fact in facts)
     where = models[0] if len(models) == 1 else f"{len(models)} models" if models else "one model"
@@ -79,12 +84,18 @@ def _title(runs: Sequence[Run]) -> str:
     return f"{where}: how {number} languages align, layer by layer" if number > 1 else f"{where}, layer by layer"
 
 
+def _facts(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Say in words what each run is of, with models of one name told apart."""
+    named = zip(runs, model_names(runs), strict=True)
+    return [facts_of(run) | ({"Model": model} if model else {}) for run, model in named]
+
+
 def _steps(runs: Sequence[Run]) -> int:
     return max(run.rows["step"].nunique() for run in runs)
 
 
 def _header(runs: Sequence[Run], title: str) -> str:
-    named = joined(map(facts_of, runs))
+    named = joined(_facts(runs))
     if len(runs) > 1:
         named["Runs"] = f"{len(runs)}: {', '.join(labels(runs)[:6])}{', ...' if len(runs) > 6 else ''}"
     return header_html(title, named)
@@ -132,7 +143,7 @@ def panel_html(panel: Panel) -> str:
 def _data(panel: Panel) -> str:
     """Serialise a panel for a script element, where "<" could end it."""
     value = {
-        "choices": [_choice(choice) for choice in panel.choices],
+        "choices": [vars(choice) for choice in panel.choices],
         "views": {key: [_figure(figure) for figure in figures] for key, figures in panel.views.items()},
     }
     return embed_json(value)
@@ -142,16 +153,6 @@ def embed_json(value: object) -> str:
     """Serialise a value for a script element."""
     text = json.dumps(value, cls=PlotlyJSONEncoder, separators=(",", ":"), ensure_ascii=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _choice(choice: Choice) -> dict[str, object]:
-    return {
-        "label": choice.label,
-        "options": choice.options,
-        "kind": choice.kind,
-        "start": choice.start,
-        "notes": choice.notes,
-    }
 
 
 def _figure(figure: Figure) -> dict[str, object]:

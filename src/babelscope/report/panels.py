@@ -172,10 +172,10 @@ def _which(metrics: Sequence[str]) -> str:
     return ": " + ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
-def metric_choice(metrics: Sequence[str]) -> Choice:
+def metric_choice(metrics: Sequence[str], label: str = "Metric") -> Choice:
     """Offer metrics by name, each with how it is read."""
     words = [words_of(metric) for metric in metrics]
-    return Choice("Metric", [word.name for word in words], notes=[word.reading for word in words])
+    return Choice(label, [word.name for word in words], notes=[word.reading for word in words])
 
 
 def _thin(steps: list[int]) -> list[int]:

@@ -94,6 +94,28 @@ def model_of(run: Run) -> str:
     return str(name or Path(measured).name or _at(run.config, "model", "checkpoint") or "")
 
 
+def model_names(runs: Sequence[Run]) -> list[str]:
+    """Name the model of each run; those of one name and of other weights by their checkpoints, where these differ."""
+    names = [model_of(run) for run in runs]
+    for name in {*names}:
+        same = [place for place, other in enumerate(names) if other == name]
+        weights = {str(runs[place].manifest.get("weights") or "") for place in same} - {""}
+        paths = [Path(str(_at(runs[place].config, "model", "checkpoint") or name)) for place in same]
+        if len(weights) > 1 and len(set(paths)) > 1:  # other weights alone may be those of an adapter
+            for place, end in zip(same, _ends(paths), strict=True):
+                names[place] = end
+    return names
+
+
+def _ends(paths: Sequence[Path]) -> list[str]:
+    """Cut paths to as many of their last parts as tell them apart: a page is shared, so it says no machine's folder."""
+    ends = [path.name for path in paths]
+    for length in range(2, max(len(path.parts) for path in paths) + 1):
+        if len(set(ends)) < len(set(paths)):
+            ends = ["/".join(path.parts[-length:]) for path in paths]
+    return ends
+
+
 def facts_of(run: Run) -> dict[str, str]:
     """Say in words what was run: model, corpus, languages, source language, training; what is unknown is left out."""
     rows, corpus = run.rows, run.manifest.get("corpus") or {}
@@ -128,7 +150,7 @@ def labels(runs: Sequence[Run]) -> list[str]:
 
     A setting that some runs lack, as a probe lacks a task, is shown only where labels would be the same without it.
     """
-    traits = [_traits(run) for run in runs]
+    traits = [_traits(run, model) for run, model in zip(runs, model_names(runs), strict=True)]
     found = _labels_by(traits, lacking=False)
     if len(set(found)) < len(found):
         found = _labels_by(traits, lacking=True)
@@ -162,10 +184,10 @@ def gather(runs: Sequence[Run]) -> pd.DataFrame:
     )
 
 
-def _traits(run: Run) -> dict[str, str]:
+def _traits(run: Run, model: str) -> dict[str, str]:
     setting, seed = setting_of(run), seed_of(run)
     return {
-        "model": model_of(run),
+        "model": model,
         "revision": str(run.manifest.get("revision") or ""),
         "task": task_of(run),
         "source": source_of(run),

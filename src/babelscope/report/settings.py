@@ -6,6 +6,7 @@ from html import escape
 import pandas as pd
 
 from babelscope.report.comparable import say_differing, targets_of
+from babelscope.report.conditions import say_also
 from babelscope.report.last_steps import say_early
 from babelscope.report.numbers import number
 from babelscope.report.summary import by_layer, settings_table
@@ -55,6 +56,8 @@ def _notes(runs: Sequence[Run], heads: Sequence[str], *, zero_shot: bool, moved:
         yield "Zero-shot is the unweighted mean over all languages but the source."
         if len({tuple(found) for run in runs if (found := targets_of(run))}) > 1:
             yield "The runs were not all tested in the same languages, so these means do not rank them."
+    if said := say_also(runs):
+        yield f"<b>{escape(said)}</b>"
     if heads and (said := say_differing(runs, HEADS)):
         yield f"<b>{escape(said)}</b>"
     if heads and (said := say_early(runs)):

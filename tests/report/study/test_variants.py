@@ -11,7 +11,7 @@ from omegaconf import OmegaConf, open_dict
 from tests.report.study_runs import make_run, make_study
 from tests.report.sweep.sweep_runs import make_sweep
 
-from babelscope.report.study.conditions import conditions_of
+from babelscope.report.conditions import conditions_of
 from babelscope.report.study.page import render_study
 from babelscope.report.study.replicates import cell_of, is_study, replicate_of
 from babelscope.report.study.studies import studies_of

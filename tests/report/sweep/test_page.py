@@ -247,6 +247,20 @@ def test_tables_say_what_python_says_and_filters_act_on_all(page, runs, tmp_path
 
 
 @needs_browser
+def test_means_say_which_of_the_chosen_languages_they_cover(page, tmp_path):
+    script = """
+      const said = () => document.getElementById("shown").textContent.split(". ")[1];
+      const [all, boxes] = [said(), [...document.querySelectorAll('input[name="languages"]')]];
+      boxes.slice(2).forEach((box) => box.click());
+      return [boxes.length, all, said()];"""
+    (number, every, two), _ = ask(page, tmp_path, script)
+    rest = "that all of these tested or were trained on, excluding each run's source language."
+    assert number == len(LANGUAGES)
+    assert every == f"Zero-shot means cover the {number} languages {rest}"
+    assert two == f"Zero-shot means cover 2 of the 2 chosen languages, those {rest}"
+
+
+@needs_browser
 def test_runs_without_scores_of_alignment_are_shown(tmp_path):
     runs = [
         sweep_run_of(make_run(model, seed=seed, metrics=())) for model in ("lab_xlmr", "lab_mt5") for seed in (0, 1)

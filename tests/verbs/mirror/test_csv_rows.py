@@ -57,6 +57,17 @@ def test_a_run_repeated_at_its_end_keeps_every_row(undisturbed, tmp_path):
     assert rows(tmp_path) == undisturbed
 
 
+def test_a_validation_has_the_step_and_epoch_of_the_layers_measured_in_it(tmp_path):
+    train(tmp_path)
+    table = pd.read_csv(tmp_path / "csv" / "metrics.csv")
+    layers, task = (
+        table.loc[table[name].notna(), ["epoch", "step"]].astype(int).to_numpy().tolist()
+        for name in ("ilo/layer_00", "validation_loss/eng_Latn")
+    )
+    assert layers == [[0, 0], [1, 4], [2, 8], [3, 12]]
+    assert task == layers[1:]
+
+
 def test_rows_logged_again_replace_those_of_an_earlier_process_alone(tmp_path):
     first = mirror(tmp_path)
     for step in (0, 1, 1, 2):

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from babelscope.report.figures.matrices import draw_matrix, largest
 from babelscope.report.figures.names import BESIDE_POINTS, aliases
 from babelscope.report.figures.style import ACCENT, CATEGORIES, MUTED, STRONG, clean, draw, upright
-from babelscope.report.neurons.numbers import in_brackets
+from babelscope.report.neurons.numbers import in_brackets, number
 from babelscope.report.neurons.summary import by_pair, effects
 from babelscope.report.table import Run
 from babelscope.report.words import plain, words_of
@@ -80,12 +80,15 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
                 x=clean(table[kind]),
                 y=names,
                 customdata=names,
-                text=[in_brackets(a, b, sign=True) for a, b in zip(limits["low"], limits["high"], strict=True)],
+                text=[
+                    number(value, sign=True) + in_brackets(low, high, sign=True)
+                    for value, low, high in zip(table[kind], limits["low"], limits["high"], strict=True)
+                ],
                 name=said,
                 mode="markers",
                 marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
                 error_x={**bars, "width": 0, "visible": bool(above.notna().any())},
-                hovertemplate=f"%{{customdata}}, {said}: %{{x:+.3f}}%{{text}} {UNITS[unit]}<extra></extra>",
+                hovertemplate=f"%{{customdata}}, {said}: %{{text}} {UNITS[unit]}<extra></extra>",
             )
         )
     return draw(
@@ -95,7 +98,7 @@ def draw_own(run: Run, unit: str = "loss") -> go.Figure:
         margin={"l": 96, "t": 36},
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        xaxis={"tickformat": "+.2f"},
+        xaxis={"tickformat": "+~g"},
         yaxis={
             **CATEGORIES,
             "tickfont": {"size": 11},

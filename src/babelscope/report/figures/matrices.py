@@ -40,7 +40,8 @@ def draw_matrix(
     Args:
         grid: rows x columns; NaN stay empty. Rows are layers (drawn upwards) if their axis is called "layer".
         title: head of the figure.
-        hover: how a cell reads, with %{y}, %{x}, %{z} and, from `notes`, %{customdata}.
+        hover: how a cell reads, with %{y}, %{x}, %{z} (in ".3f" with more digits where all values are small) and, from
+            `notes`, %{customdata}.
         notes: a text for every cell.
         texts: what stands in the cells, instead of their values.
         colours: a scale of `SEQUENTIAL`, from 0; without one the scale has two sides and is pale at 0.
@@ -52,7 +53,8 @@ def draw_matrix(
     """
     values = grid.to_numpy(dtype=float)
     bound = bound or largest(grid)
-    digits = digits.replace(".2f", ".4f" if bound < 0.01 else ".3f" if bound < 0.1 else ".2f")
+    more = 2 if bound < 0.01 else 1 if bound < 0.1 else 0
+    digits, hover = digits.replace(".2f", f".{2 + more}f"), hover.replace(".3f", f".{3 + more}f")
     if texts is None and digits:
         texts = grid.map(lambda value: number(value, digits))
     colorscale, start = (SEQUENTIAL[colours], 0.0) if colours else (DIVERGING, -bound)

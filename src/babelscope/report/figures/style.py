@@ -106,8 +106,15 @@ def fit_beside(names: Sequence[str]) -> bool:
 
 
 def clean(values: Iterable[float]) -> list[float | None]:
-    """Round to what an eye can use and turn NaN into a gap."""
-    return [None if isnan(value) else round(float(value), 4) for value in values]
+    """Round to what an eye can use, 4 decimals or 3 digits of what is small, and turn NaN into a gap."""
+    return [
+        None if isnan(value) else round(float(value), 4) if abs(value) >= 0.01 else _small(value) for value in values
+    ]
+
+
+def _small(value: float) -> float:
+    """Round what is small to 3 digits; what is within the rounding of 32-bit numbers near 1 is 0, on any axis."""
+    return float(f"{value:.3g}") if abs(value) >= 1e-7 else 0.0
 
 
 def depth_colours(layers: int) -> list[str]:

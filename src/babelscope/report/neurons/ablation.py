@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 
 from babelscope.report.figures.ablation import OFF, UNITS, draw_ablation, draw_own
 from babelscope.report.figures.matrices import draw_matrix, largest
-from babelscope.report.neurons.measures import measure_choice
 from babelscope.report.neurons.numbers import in_brackets, limits, number
 from babelscope.report.neurons.summary import (
     above_random,
@@ -20,7 +19,7 @@ from babelscope.report.neurons.summary import (
     neuron_manifest,
     over_layers,
 )
-from babelscope.report.panels import Choice, Panel
+from babelscope.report.panels import Choice, Panel, metric_choice
 from babelscope.report.table import Run
 from babelscope.report.words import words_of
 
@@ -101,7 +100,7 @@ def under_ablation(run: Run) -> list[Panel | None]:
             "Columns: the language whose neurons are ablated. Rows: layers; each cell is the mean over languages. "
             f"{_BESIDE}",
             {str(place): figures for place, figures in enumerate(layered.values())},
-            [measure_choice(list(layered))],
+            [metric_choice(list(layered), "Measure")],
             "pairs",
         ),
         Panel(
@@ -109,7 +108,7 @@ def under_ablation(run: Run) -> list[Panel | None]:
             "Columns: the language whose neurons are ablated. Rows: the language in which the task is then measured. "
             f"{_BESIDE}",
             {str(place): figures for place, figures in enumerate(tasks.values())},
-            [measure_choice(list(tasks))],
+            [metric_choice(list(tasks), "Measure")],
             "pairs",
         ),
     ]

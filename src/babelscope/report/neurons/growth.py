@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from babelscope.report.figures.growth import draw_depths, draw_growth, draw_growth_layers
-from babelscope.report.neurons.measures import measure_choice, measures
+from babelscope.report.neurons.measures import measures
 from babelscope.report.neurons.summary import Checkpoint, distinct, model_value, over_layers
-from babelscope.report.panels import Choice, Panel
+from babelscope.report.panels import Choice, Panel, metric_choice
 
 
 def compare_models(lines: Mapping[str, Sequence[Checkpoint]]) -> list[Panel]:
@@ -28,7 +28,7 @@ def _growth(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
         + ("A hollow mark has the weights of an earlier checkpoint, so it is no measurement of its own. " * repeated)
         + "Steps stand evenly spaced, whatever lies between them.",
         {str(place): [draw_growth(lines, metric)] for place, metric in enumerate(metrics)},
-        [measure_choice(metrics)],
+        [metric_choice(metrics, "Measure")],
         legend=list(lines),
     )
 
@@ -46,7 +46,7 @@ def _growth_layers(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
         "The first block is at the bottom, training goes from left to right; checkpoints with weights that were there "
         "before are left out. Models side by side have the same colours; two-sided ones are pale at 0.",
         views,
-        [measure_choice(metrics), Choice("Show", ["value", "change since the first checkpoint"])],
+        [metric_choice(metrics, "Measure"), Choice("Show", ["value", "change since the first checkpoint"])],
         "pairs",
     )
 
@@ -60,6 +60,6 @@ def _depths(lines: Mapping[str, Sequence[Checkpoint]]) -> Panel | None:
         "Models compared by relative depth",
         "Each line is one model at its last checkpoint, from its first block to its last.",
         {str(place): [draw_depths(last, metric)] for place, metric in enumerate(metrics)},
-        [measure_choice(metrics)],
+        [metric_choice(metrics, "Measure")],
         legend=list(last),
     )

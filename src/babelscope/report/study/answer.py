@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from babelscope.report.bidi import isolate
 from babelscope.report.cards import Card
 from babelscope.report.numbers import number, plus_minus, signed
 from babelscope.report.runs import counted
@@ -27,7 +28,7 @@ def answer_of(study: Study, values: pd.DataFrame, metric: str, best: Sequence[st
     first = next(iter(zero_shot))
     known = len(_intervals(shared, "zero_shot", study.score)) > 0
     what = "Best zero-shot" if known else "No other language was tested. Best source"
-    said = f"{what} {study.score} here: {first}{_frozen_words(study, first)}, {_plain(zero_shot[first])}"
+    said = f"{what} {study.score} here: {isolate(first)}{_frozen_words(study, first)}, {_plain(zero_shot[first])}"
     gain = _intervals(pair_differences(shared), "zero_shot", study.score)
     if first in gain:
         said += f"; run by run that is {signed(gain[first].value)} {_plus(gain[first])} against none"
@@ -39,11 +40,11 @@ def answer_of(study: Study, values: pd.DataFrame, metric: str, best: Sequence[st
     behind = _intervals(pair_differences(shared, base=first), "zero_shot", study.score)
     close = [name for name in zero_shot if name in behind and _undecided(behind[name])]
     if close:
-        said += f" Not told apart from it, run by run: {', '.join(close)}."
+        said += f" Not told apart from it, run by run: {', '.join(map(isolate, close))}."
     if len(best) > 1:
-        said += f" On the frontier of transfer and kept alignment: {', '.join(reversed(best))}."
+        said += f" On the frontier of transfer and kept alignment: {', '.join(map(isolate, reversed(best)))}."
     if incomplete := [name for name in study.settings if name not in zero_shot]:
-        said += f" Not ranked, as runs are missing: {', '.join(incomplete)}."
+        said += f" Not ranked, as runs are missing: {', '.join(map(isolate, incomplete))}."
     return said
 
 
@@ -53,13 +54,15 @@ def key_numbers_of(study: Study, values: pd.DataFrame, metric: str, claims: Sequ
     shared, cards = share_units(values), []
     if len(zero_shot) > 1:
         first, *others = zero_shot
-        rest = ", ".join(f"{name} {zero_shot[name].value:.2f}" for name in others[:3])
+        rest = ", ".join(f"{isolate(name)} {zero_shot[name].value:.2f}" for name in others[:3])
         what = "mean zero-shot" if _intervals(shared, "zero_shot", study.score) else "source"
-        cards.append(Card(f"{zero_shot[first].value:.2f}", f"{what} {study.score} with {first}", rest))
+        cards.append(Card(f"{zero_shot[first].value:.2f}", f"{what} {study.score} with {isolate(first)}", rest))
         cost = _intervals(pair_differences(shared), "source", study.score)
         if first in cost:
             note = f"{_plus(cost[first])}, {counted(cost[first].n, 'seed')}"
-            cards.append(Card(number(cost[first].value, "+.2f"), f"source {study.score}, {first} minus none", note))
+            cards.append(
+                Card(number(cost[first].value, "+.2f"), f"source {study.score}, {isolate(first)} minus none", note)
+            )
     kept, words = _intervals(shared, "kept", metric, "early"), words_of(metric)
     if BASE in kept:
         note = "since step 0, mean over the early third of the layers"
@@ -71,7 +74,7 @@ def key_numbers_of(study: Study, values: pd.DataFrame, metric: str, claims: Sequ
         if any(run.frozen_layers for run in study.runs if run.setting == frozen[0]):
             note += "; frozen layers keep theirs by construction"
         cards.append(
-            Card(number(kept[frozen[0]].value, "+.2f"), f"change of early {words.name} with {frozen[0]}", note)
+            Card(number(kept[frozen[0]].value, "+.2f"), f"change of early {words.name} with {isolate(frozen[0])}", note)
         )
     holds, fails = (sum(claim.verdict == verdict for claim in claims) for verdict in (HOLDS, FAILS))
     note = f"{fails} do not hold, {len(claims) - holds - fails} undecided"

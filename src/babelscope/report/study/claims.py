@@ -11,6 +11,7 @@ from math import isnan, nan, sqrt
 import numpy as np
 import pandas as pd
 
+from babelscope.report.bidi import isolate
 from babelscope.report.runs import counted
 from babelscope.report.study.directions import direction_of, lower_is_better
 from babelscope.report.study.intervals import (
@@ -80,9 +81,9 @@ def check_alignment(study: Study, values: pd.DataFrame, languages: pd.DataFrame,
         # layers that a setting freezes keep theirs by construction, which says nothing
         frozen = next((run.frozen_layers for run in study.runs if run.setting == setting and run.parts), None)
         above = kept_above(study, setting, metric, frozen)
-        text = f"Freezing early layers ({setting}) retains alignment in the layers above, which train."
+        text = f"Freezing early layers ({isolate(setting)}) retains alignment in the layers above, which train."
         where = f"above layer {frozen[-1]}" if frozen else "in the later two thirds"
-        measure = f"alignment kept {where}, {setting} minus none{turned}"
+        measure = f"alignment kept {where}, {isolate(setting)} minus none{turned}"
         claims.append(_claim(study, text, way * pair_differences(above).set_index(UNIT)["value"], measure))
     return [claim for claim in claims if claim.effect.n]
 
@@ -132,7 +133,7 @@ def check_transfer(study: Study, values: pd.DataFrame) -> list[Claim]:
         for setting in _early(study):
             chosen = differences[(differences["setting"] == setting) & (differences["quantity"] == quantity)]
             units = way * chosen.set_index(UNIT)["value"]
-            claims.append(_claim(study, sentence.format(setting), units, measure.format(study.score)))
+            claims.append(_claim(study, sentence.format(isolate(setting)), units, measure.format(study.score)))
     claims += _best(study, values, better)
     return [claim for claim in claims if claim.effect.n]
 
@@ -209,7 +210,7 @@ def _spread(study: Study, languages: pd.DataFrame, metric: str) -> Claim:
         return sqrt(abs(shared)) * (1 if shared >= 0 else -1)
 
     text = "Alignment differs between languages before fine-tuning, on these test sentences."
-    where = f", runs on {source}" if len(study.sources) > 1 else ""
+    where = f", runs on {isolate(source)}" if len(study.sources) > 1 else ""
     measure = f"standard deviation between languages that seeds agree on, early third, step 0{where}"
     if count < 3 or seeds < 2:  # one measurement cannot tell languages from chance
         value = float(profiles[:, 0].std(ddof=1)) if count > 1 and seeds else nan
@@ -232,8 +233,8 @@ def _best(study: Study, values: pd.DataFrame, better: int) -> list[Claim]:
     first, second = (str(name) for name in means.index[:2])
     if BASE in (first, second) and {first, second} & set(_early(study)):
         return []  # whether freezing improves transfer has been asked already
-    text = f"{first} gives the best zero-shot {study.score}, ahead of the runner-up {second}."
-    return [_claim(study, text, grid[first] - grid[second], f"zero-shot {study.score}, {first} ahead by")]
+    text = f"{isolate(first)} gives the best zero-shot {study.score}, ahead of the runner-up {isolate(second)}."
+    return [_claim(study, text, grid[first] - grid[second], f"zero-shot {study.score}, {isolate(first)} ahead by")]
 
 
 def _early(study: Study) -> list[str]:
@@ -248,7 +249,7 @@ def _claim(study: Study, text: str, units: pd.Series, measure: str) -> Claim:
     rows = rows if "source" in rows else rows.assign(source="")
     known = by_seed(rows.assign(claim=text), ["claim"])["value"].tolist()
     effect, left = t_interval(known), rows["seed"].nunique() - len(known)
-    rest = f"; {', '.join(sources)} only" if sources != study.sources else ""
+    rest = f"; {', '.join(map(isolate, sources))} only" if sources != study.sources else ""
     rest += f"; {counted(left, 'seed')} without all source languages left out" if left else ""
     method = "Student's t over" if effect.known else "no interval:"
     how = f"{method} {counted(effect.n, 'seed')}{rest}"

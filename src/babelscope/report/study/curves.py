@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from babelscope.report.figures.study import draw_layer_curves, draw_setting_curves, limits_of
-from babelscope.report.panels import Choice, Panel
+from babelscope.report.panels import Panel, metric_choice
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.replicates import parts_of_depth
 from babelscope.report.study.studies import Study, units_of
@@ -48,11 +48,7 @@ def curves(study: Study) -> Iterator[Panel]:
             ]
     if not by_part:
         return
-    scores = Choice(
-        "Score",
-        [words_of(study.metrics[place]).name for place in by_part],
-        notes=[words_of(study.metrics[place]).reading for place in by_part],
-    )
+    scores = metric_choice([study.metrics[place] for place in by_part], "Score")
     yield Panel(
         "Early, middle and last layers during fine-tuning",
         f"Each line is a setting, the mean over {units_of(study)}; its band is the 95 % interval by Student's t. Lines "

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from babelscope.report.bidi import isolate
+from babelscope.report.conditions import describe_differing, differing_conditions
 from babelscope.report.figures.guard import frozen_up_to
 from babelscope.report.numbers import number, plus_minus, signed
 from babelscope.report.runs import counted
 from babelscope.report.study.claims import FAILS, HOLDS, Claim
-from babelscope.report.study.conditions import describe_differing, differing_conditions
 from babelscope.report.study.directions import direction_of, lower_is_better
 from babelscope.report.study.studies import Study, missing_units, repeated_units, say_ends, tested_languages
-from babelscope.report.study.tables import BASE
+from babelscope.report.study.tables import BASE, row_of
 from babelscope.report.table import THIRDS
 from babelscope.report.words import words_of
 
@@ -53,7 +54,7 @@ def settings_html(
     for setting in study.settings:
         mark = '<small class="up">on the frontier</small>' if setting in best else ""
         mark += "" if setting in ranked else f'<small class="down">{_incomplete(study, setting)}</small>'
-        cells = [f'<th scope="row">{escape(setting)}{mark}</th>', f"<td>{_units(study, table, setting)}</td>"]
+        cells = [f'<th scope="row">{escape(isolate(setting))}{mark}</th>', f"<td>{_units(study, table, setting)}</td>"]
         cells += [_mean_cell(table, languages, setting, key) for _, key in keys]
         cells += [_difference_cell(differences, setting, key, lower_is_better(score)) for _, key in compared]
         rows.append(f"<tr>{''.join(cells)}</tr>")
@@ -146,14 +147,14 @@ def _gaps(study: Study) -> str:
         lines.append(f"Zero-shot is over the languages that all runs tested. Left out of it: {', '.join(apart)}.")
 
     if len(missing):
-        units = [f"{row.setting} / {row.source} / seed {row.seed}" for row in missing.itertuples()]
+        units = [_unit(row.setting, row.source, row.seed) for row in missing.itertuples()]
         more = f" and {len(units) - 12} more" if len(units) > 12 else ""
         lines.append(
             f"Without a finished run: {', '.join(units[:12])}{more}. A setting that lacks runs "
             "which none has (without none: which most settings have) is shown and marked incomplete, but not ranked."
         )
     if repeated := repeated_units(study):
-        units = [f"{setting} / {source} / seed {seed}" for setting, source, seed in repeated]
+        units = [_unit(*unit) for unit in repeated]
         lines.append(
             f"Several runs have the same setting, source and seed and count as one, their mean: {', '.join(units[:6])}"
             f"{', ...' if len(units) > 6 else ''}. If they differ in something else, report them apart."
@@ -162,20 +163,13 @@ def _gaps(study: Study) -> str:
     return text or '<p class="reading">The sweep is complete: every setting has every source language and seed.</p>'
 
 
-def _select(table: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> pd.Series | None:
-    quantity, metric, part = key
-    chosen = table[
-        (table["setting"] == setting)
-        & (table["quantity"] == quantity)
-        & (table["metric"] == metric)
-        & (table["part"] == part)
-    ]
-    return None if chosen.empty else chosen.iloc[0]
+def _unit(setting: object, source: object, seed: object) -> str:
+    return f"{isolate(setting)} / {isolate(source)} / seed {seed}"
 
 
 def _incomplete(study: Study, setting: str) -> str:
     sources = sorted({run.source for run in study.runs if run.setting == setting})
-    only = f"; {', '.join(sources)} only" if sources != study.sources else ""
+    only = f"; {', '.join(map(isolate, sources))} only" if sources != study.sources else ""
     return escape(f"incomplete, not ranked{only}")
 
 
@@ -187,7 +181,7 @@ def _units(study: Study, table: pd.DataFrame, setting: str) -> str:
 
 
 def _mean_cell(table: pd.DataFrame, languages: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> str:
-    row, spread = _select(table, setting, key), _select(languages, setting, key)
+    row, spread = row_of(table, setting, key), row_of(languages, setting, key)
     if row is None:
         return "<td></td>"
     mean = signed(row["mean"]) if key[0] == "kept" else number(row["mean"])
@@ -198,7 +192,7 @@ def _mean_cell(table: pd.DataFrame, languages: pd.DataFrame, setting: str, key: 
 
 
 def _difference_cell(table: pd.DataFrame, setting: str, key: tuple[str, str, str], down: bool) -> str:
-    row = _select(table, setting, key)
+    row = row_of(table, setting, key)
     if row is None:
         return f'<td class="even">{"baseline" if setting == BASE else ""}</td>'
     better = direction_of(key[1]) if key[0] == "kept" else -1 if down else 1

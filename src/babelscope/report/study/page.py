@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from babelscope.files import write_text
+from babelscope.report.bidi import isolate
+from babelscope.report.conditions import differing_conditions
 from babelscope.report.downstream import downstream_html
 from babelscope.report.frame import fill_page, footer_html, header_html, tabs_html
 from babelscope.report.page import cards_html, panel_html, section_html
 from babelscope.report.runs import counted
 from babelscope.report.study.answer import answer_of, key_numbers_of
 from babelscope.report.study.claims import FAILS, HOLDS, check_alignment, check_claims
-from babelscope.report.study.conditions import differing_conditions
 from babelscope.report.study.curves import curves
 from babelscope.report.study.html import claims_html, csv_link, guard_html, runs_html, settings_html
 from babelscope.report.study.panels import (
@@ -81,9 +82,9 @@ def _header(studies: Sequence[Study], title: str) -> str:
     steps = sorted({int(run.layers["step"].max()) for run in runs if len(run.layers)})
     first = runs[0].facts
     facts = {
-        "Model": "; ".join(dict.fromkeys(study.model for study in studies)),
+        "Model": "; ".join(dict.fromkeys(isolate(study.model) for study in studies)),
         "Task": "; ".join(dict.fromkeys(study.task for study in studies)),
-        "Fine-tuned on": ", ".join(sorted({run.source for run in runs})),
+        "Fine-tuned on": ", ".join(map(isolate, sorted({run.source for run in runs}))),
         "Corpus": first.get("Corpus", ""),
         "Languages": first.get("Languages", ""),
         "Runs": f"{len(runs)} finished{f', {unfinished} unfinished' if unfinished else ''}",
@@ -104,7 +105,7 @@ def _differing(studies: Sequence[Study]) -> str:
 
 def _tabs(studies: Sequence[Study]) -> str:
     several = len({study.model for study in studies}) > 1
-    names = [f"{study.model}, {study.name}" if several else study.name for study in studies]
+    names = [f"{isolate(study.model)}, {study.name}" if several else study.name for study in studies]
     return tabs_html("Model and task", names, [_body(study, place) for place, study in enumerate(studies)])
 
 

@@ -11,7 +11,7 @@ from babelscope.report.figures.freezing import draw_freezing
 from babelscope.report.figures.frontier import best_of_both, draw_frontier
 from babelscope.report.figures.guard import draw_guard
 from babelscope.report.figures.study import draw_transfer_map
-from babelscope.report.panels import Choice, Figure, Panel
+from babelscope.report.panels import Choice, Figure, Panel, metric_choice
 from babelscope.report.study.directions import direction_of, lower_is_better
 from babelscope.report.study.intervals import t_intervals
 from babelscope.report.study.studies import Study, directed_metrics, units_of
@@ -57,9 +57,7 @@ def frontier(study: Study, values: pd.DataFrame) -> Panel | None:
         "Settings that lack runs are not here.",
         views,
         [
-            Choice(
-                "Score", [words_of(name).name for name in metrics], notes=[words_of(name).reading for name in metrics]
-            ),
+            metric_choice(metrics, "Score"),
             Choice("Layers", list(THIRDS)),
             Choice("Across", shown, notes=["", "", _PAIRED][: len(shown)]),
             Choice("Fine-tuned on", list(sources)),

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from babelscope.report.conditions import conditions_of
 from babelscope.report.last_steps import LastSteps, last_steps
 from babelscope.report.runs import facts_of, has_ended, model_of, name_of_setting, seed_of, source_of, task_of
-from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.variants import Cell, name_variants
 from babelscope.report.summary import at_last_step, score_of, thirds
 from babelscope.report.table import THIRDS, Run

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from babelscope.report.bidi import isolate
 from babelscope.report.last_steps import say_last
 from babelscope.report.study.directions import PRIMARY, is_headline, lower_is_better
 from babelscope.report.study.replicates import Replicate, sort_seeds, sort_settings
@@ -142,4 +143,4 @@ def units_of(study: Study) -> str:
 
 def sources_words(study: Study) -> str:
     """Say for which source languages numbers hold; "" for a single one."""
-    return f", for these source languages: {', '.join(study.sources)}" if len(study.sources) > 1 else ""
+    return f", for these source languages: {', '.join(map(isolate, study.sources))}" if len(study.sources) > 1 else ""

@@ -54,6 +54,12 @@ def summarise(values: pd.DataFrame) -> pd.DataFrame:
     return t_intervals(by_seed(values, ["setting", *KEYS]), ["setting", *KEYS])
 
 
+def row_of(table: pd.DataFrame, setting: str, key: tuple[str, str, str]) -> pd.Series | None:
+    """Return the row of a summary of one setting and (quantity, metric, part), if there is one."""
+    rows = table[(table["setting"] == setting) & (table[KEYS] == list(key)).all(axis=1)]
+    return None if rows.empty else rows.iloc[0]
+
+
 def by_seed(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Average source languages within a seed: the columns of `by`, then seed and value.
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from babelscope.report.conditions import SOURCE
 from babelscope.report.config_keys import MEASURES, changes_numbers, makes_setting
 from babelscope.report.runs import tell_apart
-from babelscope.report.study.conditions import SOURCE
 
 LONGEST = 24
 """Characters of a value in a label."""

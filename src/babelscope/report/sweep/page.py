@@ -10,11 +10,11 @@ from typing import Any
 
 from babelscope.files import write_text
 from babelscope.report.bidi import isolate
+from babelscope.report.conditions import describe_differing, differing_conditions
 from babelscope.report.downstream import downstream_html
 from babelscope.report.frame import footer_html, header_html
 from babelscope.report.page import embed_json, section_html
 from babelscope.report.runs import counted
-from babelscope.report.study.conditions import describe_differing, differing_conditions
 from babelscope.report.sweep.data import describe_sweep, link_to, state_of
 from babelscope.report.sweep.runs import SweepRun, say_ends
 from babelscope.report.table import Run

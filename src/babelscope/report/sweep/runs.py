@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from babelscope.report.conditions import conditions_of
 from babelscope.report.last_steps import LastSteps, last_steps, say_last
 from babelscope.report.runs import has_ended, seed_of
-from babelscope.report.study.conditions import conditions_of
 from babelscope.report.study.directions import direction_of, is_headline
 from babelscope.report.study.replicates import cell_of
 from babelscope.report.study.variants import Cell, name_variants

@@ -217,8 +217,10 @@ function showRuns(selection) {
 
 function show() {
   const selection = select();
-  const number = selection.shared.size;
-  const over = number ? `Zero-shot means cover the ${number} languages that all of these tested or were trained on, excluding each run's source language.` : "";
+  const number = selection.targets.filter((language) => selection.shared.has(language)).length;
+  const chosenOnes = `${number} of the ${selection.targets.length} chosen languages, those`;
+  const which = selection.targets.length < data.languages.length ? chosenOnes : `the ${number} languages`;
+  const over = selection.shared.size ? `Zero-shot means cover ${which} that all of these tested or were trained on, excluding each run's source language.` : "";
   document.getElementById("shown").textContent = `${selection.shown.length} of ${data.runs.length} runs are shown, ${selection.counted.length} of them finished. ${over}`;
   document.querySelectorAll(".needs-scores").forEach((section) => (section.hidden = !selection.counted.length));
   showRuns(selection);

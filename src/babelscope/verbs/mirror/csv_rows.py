@@ -9,12 +9,21 @@ from typing import Any
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 from pytorch_lightning.loggers.logger import rank_zero_experiment
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from babelscope.files import write_text
 
 
 class CsvMirror(CSVLogger):
-    """Lightning's logger for CSV, without its deletion of what an earlier process has logged."""
+    """Lightning's logger for CSV, which keeps what an earlier process has logged, and counts as the rows do."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
+        """Log numbers; Lightning validates before it counts the step and the epoch that are over."""
+        if "epoch" in metrics and any(name.startswith("validation_") for name in metrics):
+            metrics = {**metrics, "epoch": metrics["epoch"] + 1}
+            step = None if step is None else step + 1
+        super().log_metrics(metrics, step)
 
     @property
     @rank_zero_experiment

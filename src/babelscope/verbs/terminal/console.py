@@ -8,11 +8,19 @@ import pandas as pd
 import rich.progress
 from rich.console import Console
 
-from babelscope.report.last_steps import say_early
+from babelscope.report.conditions import describe_differing, differing_conditions, say_also
+from babelscope.report.last_steps import say_early, say_unfinished
 from babelscope.report.runs import counted
 from babelscope.report.study.replicates import Replicate
 from babelscope.report.study.studies import Study, primary_scores, say_ends, studies_of
-from babelscope.report.study.tables import pair_differences, ranked_settings, share_units, summarise, unit_values
+from babelscope.report.study.tables import (
+    pair_differences,
+    ranked_settings,
+    row_of,
+    share_units,
+    summarise,
+    unit_values,
+)
 from babelscope.report.summary import by_layer, change_by_layer, settings_table
 from babelscope.report.table import THIRDS, Run, sort_layers
 from babelscope.report.words import words_of
@@ -47,10 +55,7 @@ def track(items: Iterable[Item], what: str, *, total: int | None = None, complet
 
 def print_trainable(rows: Sequence[dict[str, Any]]) -> None:
     """Print what is trained and what is frozen, block by block."""
-    lines = []
-    for row in rows:
-        share = row["trainable"] / row["parameters"] if row["parameters"] else 0.0
-        lines.append([row["part"], f"{row['parameters']:,}", f"{row['trainable']:,}", f"{share:.1%}"])
+    lines = [[row["part"], f"{row['parameters']:,}", f"{row['trainable']:,}", f"{row['share']:.1%}"] for row in rows]
     show("What trains", ["part", "parameters", "trainable", "share"], lines)
 
 
@@ -103,7 +108,7 @@ def print_settings(runs: Sequence[Run]) -> None:
     title = "source-language test score and mean over the others"
     title = f"ILO by thirds of the depth, before → after; {title}" if has_ilo else title.capitalize()
     show(title, ["run", *(f"ILO {third}" for third in thirds), "score", "source", "zero-shot"], lines)
-    if has_ilo and (said := say_early(runs)):
+    for said in filter(None, [say_unfinished(runs), say_also(runs), say_early(runs) if has_ilo else ""]):
         console.print(said, markup=False, highlight=False)
 
 
@@ -124,8 +129,14 @@ def print_study(replicates: Sequence[Replicate]) -> None:
             )
         if left := sum(len(study.left_out) for study in studies):
             console.print(f"Left out: {counted(left, 'unfinished run')}.")
-        for said in filter(None, map(say_ends, studies)):
+        for said in filter(None, [said for study in studies for said in (_say_also(study), say_ends(study))]):
             console.print(said, markup=False, highlight=False)
+
+
+def _say_also(study: Study) -> str:
+    """Say in what more than their settings the runs of a study differ; "" where in nothing."""
+    said = describe_differing(differing_conditions([run.conditions for run in study.runs]))
+    return f"They differ also in {'. '.join(said)}." if said else ""
 
 
 def _title(study: Study) -> str:
@@ -147,18 +158,13 @@ def _lines(study: Study, columns: Sequence[tuple[str, Key]]) -> list[list[str]]:
     means, pairs = summarise(values), summarise(pair_differences(values))
     lines = []
     for setting in study.settings:
-        found = [_select(means, setting, key) for _, key in columns]
+        found = [row_of(means, setting, key) for _, key in columns]
         units = max((int(row["n"]) for row in found if row is not None), default=0)
-        gain = _select(pairs, setting, ("zero_shot", study.score, ""))
+        gain = row_of(pairs, setting, ("zero_shot", study.score, ""))
         name = ", ".join(filter(None, [setting, study.variant]))
         name = name if setting in ranked else f"{name} {INCOMPLETE}"
         lines.append([name, str(units), *map(_mean, found), _mean(gain, sign=True)])
     return lines
-
-
-def _select(table: pd.DataFrame, setting: str, key: Key) -> pd.Series | None:
-    rows = table[(table["setting"] == setting) & (table[["quantity", "metric", "part"]] == list(key)).all(axis=1)]
-    return None if rows.empty else rows.iloc[0]
 
 
 def _mean(row: pd.Series | None, *, sign: bool = False) -> str:

@@ -1,6 +1,7 @@
 """What the terminal shows when a training has ended, and the page and tables that are made of its rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pytorch_lightning.loggers import Logger
@@ -26,6 +27,7 @@ def show_training(folder: Path, loggers: Sequence[Logger], columns: Sequence[str
     if run is None or run.rows.empty:
         print("No callback wrote rows, so there are no tables and no page; add layer_scores or task_scores for them.")
         return
+    run = replace(run, manifest={**run.manifest, "finished": True})  # in the file, once all of this is written
     log_table(loggers, run)
     layers = scores_of(run.rows[run.rows["layer"] != ""])
     known = [str(name) for name in layers["metric"].unique()]

@@ -1,15 +1,18 @@
-"""What else than setting, seed and source language was configured, and where runs of one study differ in it."""
+"""What else than setting, seed and source language was configured, and where runs differ in it."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from babelscope.report.comparable import say_groups
 from babelscope.report.config_keys import PLACES, changes_numbers, makes_setting
-from babelscope.report.runs import counted, source_of
+from babelscope.report.runs import counted, labels, model_names, source_of, task_of
 from babelscope.report.table import Run
 
 SOURCE = "(source language)"
+SAID = ("languages", "metrics", "pool", "sentences")
+"""Groups and keys that `comparable` compares, by what was measured."""
 
 
 def conditions_of(run: Run) -> dict[str, str]:
@@ -49,6 +52,37 @@ def describe_differing(differing: Mapping[str, Mapping[str, int]]) -> list[str]:
         for key, values in differing.items()
     }
     return [f"{key}: {'; '.join(values)}" for key, values in said.items()]
+
+
+def say_also(runs: Sequence[Run]) -> str:
+    """Say in what runs beside each other differ that their labels do not tell; "" where in nothing.
+
+    A run without a task, as of a probe, has no training to be configured, so it is compared with its like.
+    """
+    told = _told(runs)
+    found: dict[str, dict[str, list[int]]] = {}
+    for tuned in (True, False):
+        places = [place for place, run in enumerate(runs) if bool(task_of(run)) == tuned]
+        conditions = {place: conditions_of(runs[place]) for place in places}
+        for key in differing_conditions(list(conditions.values())):
+            if not {key, key.partition(".")[0]} & told:
+                groups = found.setdefault(key, {})
+                for place in places:
+                    groups.setdefault(_short(conditions[place].get(key, "null")), []).append(place)
+    if not found:
+        return ""
+    said = say_groups(found, labels(runs))
+    return f"These runs differ also in: {said}. Differences between them may come from that as well."
+
+
+def _told(runs: Sequence[Run]) -> set[str]:
+    """List the keys and groups of keys in which runs differ by what the page says of them already."""
+    named = {
+        "model": model_names(runs),
+        "model.revision": [str(run.manifest.get("revision") or "") for run in runs],
+        "task": [task_of(run) for run in runs],
+    }
+    return {*SAID, *(key for key, names in named.items() if len({*names} - {""}) > 1)}
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

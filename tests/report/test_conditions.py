@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from tests.report.study_runs import make_run
 
-from babelscope.report.study.conditions import conditions_of, describe_differing, differing_conditions
+from babelscope.report.conditions import conditions_of, describe_differing, differing_conditions
 
 
 def differing(*configs):
