@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
+
+from babelscope.verbs.config.groups import choices_of, read_group
 
 FULL = "No space left on device"
 
@@ -111,10 +113,27 @@ def _key(error: BaseException) -> str | None:
     if not isinstance(error, ConfigAttributeError | ConfigKeyError) or not isinstance(error.parent_node, DictConfig):
         return None
     full, key = str(error.full_key), str(error.key)
+    if unchosen := _unchosen(full, key, error.parent_node):
+        return unchosen
     known = [str(name) for name in error.parent_node if not str(name).startswith("_")]
     whose = f"`{full.removesuffix(key).rstrip('.')}`" if full != key else "this verb"
     near = f"nearest: {nearest(key, known)}; " if known else ""
     return f"Expected a key of {whose}, but got `{key}`; {near}--cfg job shows all, and +{full}=VALUE adds one."
+
+
+def _unchosen(full: str, key: str, siblings: Sized) -> str | None:
+    """Say how to choose what a key is of: a choice of a group that is none now, or has others."""
+    group = full.removesuffix(f".{key}")
+    choices = choices_of(group)
+    if full == key or not choices:
+        return None
+    if key in choices and key in read_group(group).keys:  # of several that may be chosen, each has its own key
+        where, wanted = full, f"{group}=[{key}], or {group}=[...,{key}] beside others,"
+    elif not len(siblings):
+        where, wanted = group, f"{group}={' or '.join(choices)}"
+    else:
+        return None
+    return f"Expected `{where}` to be chosen before its keys are set, but got `{full}` alone; choose {wanted} as well."
 
 
 def _yaml(error: BaseException) -> str | None:

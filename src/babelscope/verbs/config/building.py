@@ -20,9 +20,12 @@ from babelscope.files import write_json, write_text
 from babelscope.metrics.sample import LayerMetric
 from babelscope.models.families import Family, Head
 from babelscope.models.load import Loaded, load
-from babelscope.training.pretraining.pretrain import Recipe, pretrain
+from babelscope.training.pretraining.pretrain import pretrain
+from babelscope.training.pretraining.recipe import Recipe
+from babelscope.verbs.config.chosen import refuse_unchosen
 from babelscope.verbs.config.conf import conf_folder
 from babelscope.verbs.config.signature import check_arguments, check_model, check_texts
+from babelscope.verbs.config.unread import refuse_unread
 from babelscope.verbs.config.values import VALUES, check_values
 from babelscope.verbs.errors import nearest
 from babelscope.verbs.quiet import quiet
@@ -31,6 +34,8 @@ from babelscope.verbs.quiet import quiet
 def begin(cfg: DictConfig) -> None:
     """Check what is at the top of the configuration, and fix seed and threads."""
     quiet()
+    refuse_unread(cfg)
+    refuse_unchosen(cfg)
     check_values(cfg, VALUES)
     check_texts(cfg)
     check_model(cfg.model)
@@ -57,17 +62,12 @@ def build_metrics(cfg: DictConfig) -> dict[str, LayerMetric]:
     """Build the chosen metrics and check their arguments before anything slow begins."""
     if not cfg.get("metrics"):
         raise ValueError("Expected `metrics` to choose at least one, but got none; write metrics=[ilo,separability].")
-    for name, node in cfg.metrics.items():
-        if not OmegaConf.is_dict(node):
-            raise ValueError(
-                f"Expected `metrics.{name}` to be a metric, but got {node!r}; write metrics=[{name}] to choose it."
-            )
     metrics = {str(name): build(f"metrics.{name}", node) for name, node in cfg.metrics.items()}
     for name, metric in metrics.items():
-        if not callable(metric):  # an experiment sets it up, and another choice of metrics leaves it out
+        if not callable(metric):
             raise ValueError(
-                f"Expected `metrics.{name}` to be a metric, but got {metric!r} alone; choose it as well, by "
-                f"metrics=[...,{name}], or remove it by '~metrics.{name}'."
+                f"Expected `metrics.{name}` to be a function of a layer, but got {metric!r}; write `_partial_: true` "
+                "beside its `_target_`."
             )
         pivot = metric.keywords.get("pivot") if _is_ours(metric) else None
         if pivot is not None and pivot not in (codes := languages_of(cfg)):

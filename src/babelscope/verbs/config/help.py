@@ -6,9 +6,9 @@ from textwrap import fill, indent
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
 from babelscope.verbs.config.conf import conf_folder
+from babelscope.verbs.config.groups import groups_of
 
 WIDTH = 120
 
@@ -16,7 +16,7 @@ WIDTH = 120
 def describe_verb(verb: str) -> str:
     """Describe a verb below the header of its help, as a part of Hydra's template, in which `$$` stands for `$`."""
     text = _read(verb)
-    groups = _groups(text)
+    groups = {group.name: group.default for group in groups_of(verb)}
     parts = [
         _about(text, verb),
         _section("Groups (GROUP=CHOICE; in brackets the default)", _choices(groups)),
@@ -40,12 +40,6 @@ def _about(text: str, verb: str) -> str:
     """Take the comment at the top of the file."""
     told = text.partition("\n")[0].removeprefix("#").strip().removeprefix(f"babelscope {verb}:").strip()
     return fill(told[:1].upper() + told[1:], WIDTH)
-
-
-def _groups(text: str) -> dict[str, Any]:
-    """Read the groups that the file takes choices from, with the choice of each."""
-    file: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    return {group: choice for entry in file["defaults"] if isinstance(entry, dict) for group, choice in entry.items()}
 
 
 def _choices(groups: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from babelscope.verbs.config.unread import refuse_unread
+
 
 def model_names() -> list[str]:
     """Return the names of the files of `conf/model` that are models."""
@@ -14,7 +16,12 @@ def model_names() -> list[str]:
 
 
 def choose_model(name: str) -> dict[str, Any]:
-    """Compose what this verb has under `model` with one choice of it."""
-    node = compose(HydraConfig.get().job.config_name, overrides=[f"model={name}"]).model
-    plain: Any = OmegaConf.to_container(node, resolve=False)
+    """Compose what this verb has under `model` with one choice of it.
+
+    Raises:
+        ValueError: if it has a key that nothing reads.
+    """
+    cfg = compose(HydraConfig.get().job.config_name, overrides=[f"model={name}"])
+    refuse_unread(cfg)
+    plain: Any = OmegaConf.to_container(cfg.model, resolve=False)
     return plain
