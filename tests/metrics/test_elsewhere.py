@@ -117,6 +117,5 @@ def test_states_are_measured_where_their_model_was(monkeypatch):
 
 @pytest.mark.parametrize(("model", "expected"), [("cuda:1", "cuda:1"), ("cpu", "cpu"), ("mps", "cpu"), ("meta", "cpu")])
 def test_only_a_cuda_gpu_measures_itself(model, expected):
-    weight = SimpleNamespace(device=torch.device(model))
-    parts = SimpleNamespace(stack=SimpleNamespace(parameters=lambda: iter([weight])))
+    parts = SimpleNamespace(device=torch.device(model))
     assert measuring_device(parts) == torch.device(expected)

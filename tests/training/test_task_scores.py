@@ -22,6 +22,7 @@ def trainer(*, fn="fit", epoch=0, step=4, sanity=False, first=True, **scores):
         sanity_checking=sanity,
         is_global_zero=first,
         ckpt_path=None,
+        fast_dev_run=0,
     )
 
 
