@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,12 @@ class Group:
         return "_target_" in self.keys
 
 
-def groups_of(verb: str) -> list[Group]:
+@cache
+def groups_of(verb: str) -> tuple[Group, ...]:
     """Read the groups that a verb's file takes choices from."""
     file: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{verb}.yaml"), resolve=False)
     entries = [entry for entry in file["defaults"] if isinstance(entry, dict)]
-    return [read_group(name, default) for entry in entries for name, default in entry.items()]
+    return tuple(read_group(name, default) for entry in entries for name, default in entry.items())
 
 
 def read_group(name: str, default: Any = None) -> Group:
