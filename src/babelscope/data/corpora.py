@@ -33,10 +33,10 @@ class Corpus:
         if not self.ids:
             raise ValueError(f"Expected corpus {self.name!r} to have sentences, but got none; check the split's files")
         for what, values in (("ids", self.ids), *((f"texts of {language}", x) for language, x in self.texts.items())):
-            odd = values if isinstance(values, str) else next((x for x in values if not isinstance(x, str)), "")
-            if not isinstance(odd, str) or odd:
+            odd = [values] if isinstance(values, str) else [x for x in values if not isinstance(x, str)]
+            if odd:
                 raise ValueError(
-                    f"Expected the {what} of corpus {self.name!r} to be several strings, but got {odd!r}; write "
+                    f"Expected the {what} of corpus {self.name!r} to be several strings, but got {odd[0]!r}; write "
                     "tuple(map(str, ...)) for ids, and one string for every sentence"
                 )
         twice = [key for key, times in Counter(self.ids).items() if times > 1]

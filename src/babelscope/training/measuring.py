@@ -126,19 +126,19 @@ class Measuring(OncePerStep, ABC):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure the final weights of a training that ended within an epoch."""
-        if not _averages(trainer) and not averages_at_end(trainer):
+        if not _averages(trainer) and not _averages_at_end(trainer):
             self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure the final weights where they were averaged only now."""
-        if averages_at_end(trainer):
+        if _averages_at_end(trainer):
             self._measure_once(trainer, pl_module, epoch=trainer.current_epoch)
 
     def log_measured(self, pl_module: pl.LightningModule) -> None:
         """Log what was just measured, so that other callbacks can monitor it; nothing by default."""
 
     def _measure_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, last: bool = False) -> None:
-        if is_last_epoch(trainer) and averages_at_end(trainer):
+        if is_last_epoch(trainer) and _averages_at_end(trainer):
             return
         epoch = trainer.current_epoch + 1
         due = last or epoch % self.every_n_epochs == 0
@@ -153,7 +153,7 @@ class Measuring(OncePerStep, ABC):
         return True
 
 
-def averages_at_end(trainer: pl.Trainer) -> bool:
+def _averages_at_end(trainer: pl.Trainer) -> bool:
     """Return whether the weights of the last step are replaced by averaged ones as training ends."""
     return bool(callbacks_of(trainer, StochasticWeightAveraging))
 
