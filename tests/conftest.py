@@ -9,8 +9,15 @@ import pytest
 OUTSIDE = ["HYDRA_FULL_ERROR", "SIB200", "FLORES"]
 OUTSIDE += ["RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_ID", "SUBMITIT_EXECUTOR"]
 
-# The collector would pass over all that is imported again and again, a twentieth of the time of all tests.
+# The collector would pass over all that is imported again and again, a tenth of the time of all tests.
 gc.set_threshold(100_000, 20, 100)
+
+
+def pytest_collection_finish() -> None:
+    """Let it never look at that again."""
+    gc.collect()
+    gc.freeze()
+
 
 # Started in the background by a shell, tests would ignore Ctrl-C, and so would the processes that they send it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

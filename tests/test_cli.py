@@ -170,7 +170,7 @@ def test_modules_are_no_work_for_the_garbage_collector(tmp_path, monkeypatch):
             cli._import("a_broken_verb")
         assert gc.isenabled()
     finally:
-        gc.unfreeze()
+        gc.freeze()
         sys.modules.pop("a_verb", None)
 
 

@@ -1,6 +1,5 @@
 """The command in this process, which is much faster than a process of its own."""
 
-import gc
 import logging
 import os
 import sys
@@ -46,7 +45,7 @@ class Ended:
 
 
 def babelscope(*arguments: object) -> Ended:
-    """Run `babelscope ARGUMENTS` and give back what it printed; Hydra, logging and the collector are left as before.
+    """Run `babelscope ARGUMENTS` and give back what it printed; Hydra and logging are left as before.
 
     Hydra composes all of a configuration twice, first to read hydra.mode, which no test sets; here it does so once.
     """
@@ -68,7 +67,6 @@ def babelscope(*arguments: object) -> Ended:
         GlobalHydra.instance().clear()
         root.handlers[:], root.level = handlers, level
         torch.set_num_threads(threads)
-        gc.unfreeze()
     return Ended(code, out.getvalue(), err.getvalue())
 
 
