@@ -3,7 +3,7 @@ VENV ?= .venv
 PY ?= $(VENV)/bin/python
 OUT ?= outputs/demo
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test test-slurm test-others check format clean
 
 install: $(VENV)/.installed
 
@@ -20,9 +20,14 @@ demo:
 	$(PY) -m babelscope train -m experiment=demo freeze=none,early 'output=$(OUT)/$${hydra:runtime.choices.freeze}'
 	$(PY) -m babelscope report runs=$(OUT)
 
-test: # what waits for Slurm wants the machine for itself
-	OMP_NUM_THREADS=1 $(PY) -m pytest tests/slurm
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --ignore tests/slurm
+test: # Slurm's tests wait for half of their time, in which the others run, which make way for them
+	@$(MAKE) --no-print-directory -j 2 -k test-slurm test-others
+
+test-slurm:
+	@said=$$(OMP_NUM_THREADS=1 $(PY) -m pytest tests/slurm 2>&1); code=$$?; echo "$$said"; exit $$code
+
+test-others:
+	OMP_NUM_THREADS=1 nice -n 10 $(PY) -m pytest -n 2 --dist loadfile --ignore tests/slurm
 
 check:
 	$(PY) -m ruff format --check .

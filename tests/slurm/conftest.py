@@ -34,7 +34,7 @@ def local_slurm(verb: str, environment: dict[str, str]) -> subprocess.CompletedP
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Environment of a cluster that runs during the tests, with four CPUs to give, whatever the machine has."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        pytest.skip("its waits want the machine for themselves: pytest tests/slurm, without -n")
+        pytest.skip("one cluster is enough: pytest tests/slurm, without -n")
     if not slurm_is_here():
         pytest.skip("slurmd is not installed (apt-get install slurm-wlm): nothing of Slurm is tested")
     with socket.socket() as free:
@@ -134,7 +134,7 @@ def until_step(run: Path, step: int) -> None:
     until(lambda: file.exists() and int(file.read_text() or 0) >= step)
 
 
-def hurry(slurm: dict[str, str], job: str) -> None:
+def hurry(slurm: dict[str, str], job: str, *settings: str) -> None:
     """Slurm lets a requeued job wait for two minutes."""
     until(lambda: "BeginTime" in ask(slurm, "squeue", "--noheader", "--array", "--format=%i|%T|%r", "--jobs", job))
-    ask(slurm, "scontrol", "update", f"JobId={job}", "StartTime=now")
+    ask(slurm, "scontrol", "update", f"JobId={job}", *settings, "StartTime=now")

@@ -103,8 +103,7 @@ def test_a_detached_job_outlives_controller_preemption_and_time_limit(sweep, slu
     until_step(run, step + 2)
     # and before its time limit
     ask(slurm, "scontrol", "update", f"JobId={number}", "TimeLimit=1")
-    hurry(slurm, number)
-    ask(slurm, "scontrol", "update", f"JobId={number}", "TimeLimit=10")
+    hurry(slurm, number, "TimeLimit=10")
     (run / "go").touch()
     code, _, lines = ended(patient)
     assert (code, lines) == (0, []), (out, lines)

@@ -5,19 +5,23 @@ With dropout and masks drawn, and with a validation in the middle of each epoch.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytorch_lightning as pl
 import torch
 
 from babelscope.training.checkpoint import find_last, last_path
 from tests.training.ended import Signal, refuse_other_runs, refuse_to_differ, signal_to_itself, train
+from tests.training.forked import in_two_ranks, server
 from tests.training.runs import METRICS
+
+__all__ = ["server"]
+pytestmark = pytest.mark.usefixtures("server")
 
 TERM = signal.SIGTERM
 BATCHES = (0, 3, 5)
@@ -27,17 +31,8 @@ AT_START = {**METRICS, "told": signal_to_itself}
 ROOT = Path(__file__).parents[2]
 
 
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def in_rank(folder: Path, rank: int, number: int) -> None:
+def in_rank(folder: Path, rank: int) -> None:
     """Train whole, and then once more, ended by a signal while step 0 is measured, and three times later."""
-    torch.set_num_threads(1)
-    environment = {"LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": number}
-    os.environ.update({name: str(value) for name, value in environment.items()})
     options: dict[str, Any] = {"devices": 2, "strategy": "ddp", "val_check_interval": 0.5}
     whole = train(folder / "whole", **options)
     told, weights = -1, None
@@ -55,11 +50,7 @@ def in_rank(folder: Path, rank: int, number: int) -> None:
 
 
 def test_two_processes_that_are_ended_on_the_way_end_as_if_they_had_not_been(tmp_path):
-    number = port()
-    with start(tmp_path, 0, number) as first, start(tmp_path, 1, number) as second:
-        for process in (first, second):
-            said = process.communicate(timeout=180)[1]
-            assert process.returncode == 0, said[-3000:]
+    in_two_ranks(tmp_path, in_rank, tmp_path)
     refuse_other_runs(tmp_path / "whole", tmp_path / "parts")
     one, two = (torch.load(tmp_path / f"rank-{rank}.pt") for rank in range(2))
     refuse_to_differ(one, two)
@@ -78,14 +69,11 @@ def test_a_signal_to_the_command_ends_the_processes_that_it_started(tmp_path):
     assert said.count(f"told to end by SIGTERM; saved at step {step}: ") == 1
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.training.test_ended_ddp", *map(str, arguments)]
+def start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.training.test_ended_ddp", str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        in_rank(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
-    else:
-        train(Path(sys.argv[1]), devices=2, strategy="ddp", max_epochs=1000)
+    train(Path(sys.argv[1]), devices=2, strategy="ddp", max_epochs=1000)

@@ -1,12 +1,10 @@
 """Processes that are ended by real signals on the way: what comes out is what an undisturbed one gives, to the bit."""
 
-import multiprocessing
 import os
 import random
 import signal
 import time
 from functools import partial
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,10 @@ import torch
 
 from babelscope.training.checkpoint import find_last, last_path
 from tests.training.ended import EPOCHS, STEPS, refuse_other_runs, train
+from tests.training.forked import PROCESSES, say_into, server
 
-PROCESSES = multiprocessing.get_context("forkserver")
+__all__ = ["server"]
+pytestmark = pytest.mark.usefixtures("server")
 TERM, USR2, INT, KILL = signal.SIGTERM, signal.SIGUSR2, signal.SIGINT, signal.SIGKILL
 
 
@@ -35,7 +35,7 @@ class Tell(pl.Callback):
 
 def run(folder: Path, begun: Connection, seconds: float, requeued: Path | None, options: dict[str, Any]) -> None:
     torch.set_num_threads(1)
-    os.dup2(os.open(folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    say_into(folder / "said")
     if requeued is not None:
         signal.signal(USR2, partial(requeue, requeued))
     train(folder, Tell(begun, seconds), **options)
@@ -70,17 +70,8 @@ def end_at(batch: int, signum: int, folder: Path, *, within: float = 0.02, **opt
     return process.exitcode
 
 
-@pytest.fixture(scope="module", autouse=True)
-def server():
-    """Processes begin with what is imported and set there, those of other tests with something else."""
-    forkserver._forkserver._stop()
-    PROCESSES.set_forkserver_preload(["tests.training.ended"])
-    yield
-    forkserver._forkserver._stop()
-
-
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, server):
     folder = tmp_path_factory.mktemp("whole")
     assert end_at(EPOCHS * STEPS, TERM, folder) == 0
     return folder

@@ -4,17 +4,21 @@ import pandas as pd
 import pytest
 
 from babelscope.report.table import read
-from tests.training.two_processes import train_both, train_both_by_two
+from tests.training.forked import in_two_ranks, server
+from tests.training.two_processes import train_both
+
+__all__ = ["server"]
 
 KEYS = ["step", "epoch", "layer", "metric", "language", "other"]
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
+def both(tmp_path_factory, server):
     """Gives the rows below a folder of the training by one process, and of that by two."""
     folder = tmp_path_factory.mktemp("processes")
     train_both(folder / "one", devices=1)
-    train_both_by_two(folder / "two")
+    (folder / "two").mkdir()
+    in_two_ranks(folder, train_both, folder / "two", 2)
     return lambda name: (read(folder / "one" / name), read(folder / "two" / name), folder / "two" / name)
 
 

@@ -1,8 +1,5 @@
-"""`python -m tests.training.two_processes FOLDER`: the same trainings, measured and guarded, by two processes."""
+"""The same trainings, measured and guarded, by one process or by two."""
 
-import os
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,25 +48,7 @@ def train(folder: Path, devices: int, *, guarded: bool = False) -> None:
         trainer.test(module, data, verbose=False)
 
 
-def train_both(folder: Path, devices: int) -> None:
-    """Train into the folders `measured` and `guarded`, one after the other, since processes take long to start."""
+def train_both(folder: Path, devices: int, rank: int = 0) -> None:
+    """Train into the folders `measured` and `guarded`, one after the other."""
     train(folder / "measured", devices)
     train(folder / "guarded", devices, guarded=True)
-
-
-def train_both_by_two(folder: Path) -> None:
-    """Run this module as a command, and see that it ends well."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.two_processes", str(folder)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        timeout=120,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-if __name__ == "__main__":
-    train_both(Path(sys.argv[1]), devices=2)

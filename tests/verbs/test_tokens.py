@@ -1,7 +1,6 @@
 import json
 import shutil
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -72,15 +71,6 @@ def test_several_tables_and_their_pairs(tiny):
     again = babelscope("report", "runs=run", "page=page.html")
     assert (again.code, again.err) == (0, ""), again.err
     assert "Neighbour explorer" in Path("page.html").read_text()
-
-
-@pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
-def test_a_map_by_umap(tiny):
-    ended = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=run", "probe=null", "k=[5]", "map=umap")
-    assert (ended.code, ended.err) == (0, ""), ended.err
-    explorer = json.loads(Path("run/explorer.json").read_text())
-    assert explorer["layout"] == "umap"
-    assert len(explorer["place"]) == len(explorer["tokens"])
 
 
 def test_a_later_failure_keeps_what_is_finished(tiny, monkeypatch):

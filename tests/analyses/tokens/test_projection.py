@@ -35,13 +35,6 @@ def test_umap_needs_some_tokens():
         map_tokens(TOKENS, TOKENS.ids[:4], layout="umap")
 
 
-@pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is an extra")
-def test_umap_is_the_same_each_time():
-    places = map_tokens(TOKENS, TOKENS.ids, layout="umap", seed=1)
-    assert places.shape == (60, 2)
-    assert torch.equal(places, map_tokens(TOKENS, TOKENS.ids, layout="umap", seed=1))
-
-
 def test_small_vocabularies_need_fewer_tokens_of_a_script():
     assert least_tokens(TOKENS, 10) == 10
     assert least_tokens(token_rows(torch.ones(7000, 2), ["Latn"] * 7000), 10) == 70

@@ -1,0 +1,58 @@
+"""Processes of trainings, forked from one that has imported what they need, which takes longer than they do."""
+
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+PROCESSES = multiprocessing.get_context("forkserver")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    """Processes begin with what is imported and set there, those of other tests with something else."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    PROCESSES.set_forkserver_preload(["tests.training.ended", "tests.training.two_processes"])
+    yield
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+def say_into(file: Path) -> None:
+    """Let this process print its errors into a file."""
+    os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+
+
+def in_two_ranks(folder: Path, train: Callable[..., object], *arguments: Any) -> None:
+    """Train in two processes, as those that Slurm or torchrun starts, and see that both end well.
+
+    Args:
+        folder: Receives the errors of each.
+        train: Gets the arguments, last of them its rank.
+        arguments: What can be pickled.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said = [folder / f"said-{rank}" for rank in range(2)]
+    processes = [
+        PROCESSES.Process(target=_in_rank, args=(rank, port, file, train, arguments)) for rank, file in enumerate(said)
+    ]
+    for process in processes:
+        process.start()
+    for process, file in zip(processes, said, strict=True):
+        process.join(180)
+        assert process.exitcode == 0, file.read_text()[-3000:]
+
+
+def _in_rank(rank: int, port: int, said: Path, train: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    say_into(said)
+    torch.set_num_threads(1)
+    meeting = {"LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in meeting.items()}, CUDA_VISIBLE_DEVICES="")
+    train(*arguments, rank)
