@@ -82,7 +82,7 @@ def differences(study: Study, values: pd.DataFrame) -> Panel | None:
     }
     quantities |= {f"early {words_of(name).name} kept": ("kept", name, "early") for name in directed_metrics(study)}
     every = pair_differences(share_units(values))
-    known = every.dropna().set_index(KEYS).index
+    known = set(every.dropna()[KEYS].itertuples(index=False, name=None))
     quantities = {name: key for name, key in quantities.items() if key in known}
     if not quantities:
         return None
