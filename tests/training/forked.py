@@ -45,9 +45,13 @@ def in_two_ranks(folder: Path, train: Callable[..., object], *arguments: Any) ->
     ]
     for process in processes:
         process.start()
-    for process, file in zip(processes, said, strict=True):
-        process.join(180)
-        assert process.exitcode == 0, file.read_text()[-3000:]
+    try:
+        for process, file in zip(processes, said, strict=True):
+            process.join(180)
+            assert process.exitcode == 0, file.read_text()[-3000:]
+    finally:
+        for process in processes:  # one may wait for the other for ever
+            process.kill()
 
 
 def _in_rank(rank: int, port: int, said: Path, train: Callable[..., object], arguments: tuple[Any, ...]) -> None:
