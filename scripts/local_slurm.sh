@@ -122,7 +122,7 @@ stop() {
   if alive slurmctld || alive slurmd; then
     revive
     scancel --user="$(id -un)" 2>/dev/null || true
-    for _ in $(seq 80); do # jobs end first, or their processes would outlive their node
+    for _ in $(seq 180); do # jobs end first, within KillWait, or their processes would outlive their node
       [[ -z $(squeue --noheader 2>/dev/null) ]] && break
       sleep 0.1
     done

@@ -3,24 +3,13 @@
 import multiprocessing
 import os
 import socket
-from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 PROCESSES = multiprocessing.get_context("forkserver")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    """Processes begin with what is imported and set there, those of other tests with something else."""
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
-    PROCESSES.set_forkserver_preload(["tests.training.ended", "tests.training.two_processes"])
-    yield
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def say_into(file: Path) -> None:
@@ -33,7 +22,7 @@ def in_two_ranks(folder: Path, train: Callable[..., object], *arguments: Any) ->
 
     Args:
         folder: Receives the errors of each.
-        train: Gets the arguments, last of them its rank.
+        train: Gets the arguments; its rank is in LOCAL_RANK.
         arguments: What can be pickled.
     """
     with socket.socket() as free:
@@ -59,4 +48,4 @@ def _in_rank(rank: int, port: int, said: Path, train: Callable[..., object], arg
     torch.set_num_threads(1)
     meeting = {"LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in meeting.items()}, CUDA_VISIBLE_DEVICES="")
-    train(*arguments, rank)
+    train(*arguments)

@@ -11,17 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytorch_lightning as pl
 import torch
 
 from babelscope.training.checkpoint import find_last, last_path
 from tests.training.ended import Signal, refuse_other_runs, refuse_to_differ, signal_to_itself, train
-from tests.training.forked import in_two_ranks, server
+from tests.training.forked import in_two_ranks
 from tests.training.runs import METRICS
-
-__all__ = ["server"]
-pytestmark = pytest.mark.usefixtures("server")
 
 TERM = signal.SIGTERM
 BATCHES = (0, 3, 5)
@@ -31,8 +27,9 @@ AT_START = {**METRICS, "told": signal_to_itself}
 ROOT = Path(__file__).parents[2]
 
 
-def in_rank(folder: Path, rank: int) -> None:
+def in_rank(folder: Path) -> None:
     """Train whole, and then once more, ended by a signal while step 0 is measured, and three times later."""
+    rank = int(os.environ["LOCAL_RANK"])
     options: dict[str, Any] = {"devices": 2, "strategy": "ddp", "val_check_interval": 0.5}
     whole = train(folder / "whole", **options)
     told, weights = -1, None
@@ -49,7 +46,7 @@ def in_rank(folder: Path, rank: int) -> None:
     torch.save(weights, folder / f"rank-{rank}.pt")
 
 
-def test_two_processes_that_are_ended_on_the_way_end_as_if_they_had_not_been(tmp_path):
+def test_two_processes_that_are_ended_on_the_way_end_as_if_they_had_not_been(tmp_path, server):
     in_two_ranks(tmp_path, in_rank, tmp_path)
     refuse_other_runs(tmp_path / "whole", tmp_path / "parts")
     one, two = (torch.load(tmp_path / f"rank-{rank}.pt") for rank in range(2))

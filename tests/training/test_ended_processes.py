@@ -15,10 +15,8 @@ import torch
 
 from babelscope.training.checkpoint import find_last, last_path
 from tests.training.ended import EPOCHS, STEPS, refuse_other_runs, train
-from tests.training.forked import PROCESSES, say_into, server
+from tests.training.forked import PROCESSES, say_into
 
-__all__ = ["server"]
-pytestmark = pytest.mark.usefixtures("server")
 TERM, USR2, INT, KILL = signal.SIGTERM, signal.SIGUSR2, signal.SIGINT, signal.SIGKILL
 
 

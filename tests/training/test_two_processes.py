@@ -4,10 +4,8 @@ import pandas as pd
 import pytest
 
 from babelscope.report.table import read
-from tests.training.forked import in_two_ranks, server
+from tests.training.forked import in_two_ranks
 from tests.training.two_processes import train_both
-
-__all__ = ["server"]
 
 KEYS = ["step", "epoch", "layer", "metric", "language", "other"]
 

@@ -48,7 +48,7 @@ def train(folder: Path, devices: int, *, guarded: bool = False) -> None:
         trainer.test(module, data, verbose=False)
 
 
-def train_both(folder: Path, devices: int, rank: int = 0) -> None:
+def train_both(folder: Path, devices: int) -> None:
     """Train into the folders `measured` and `guarded`, one after the other."""
     train(folder / "measured", devices)
     train(folder / "guarded", devices, guarded=True)
