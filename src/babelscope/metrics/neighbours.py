@@ -116,7 +116,7 @@ def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[T
     kinds, kin = points.kin.unique(return_inverse=True)
     place = torch.randperm(len(kinds), generator=torch.Generator().manual_seed(0)).to(points.x.device)
     order = place[kin].argsort(stable=True)
-    coded = encode(points, order, dtype, find_centres(points.p))
+    coded = encode(points, order, dtype, find_centres(points.p, dtype))
     return settle(points, coded, near_pairs(coded, k, (block + 1) // 2, MAX_GROUPS_PER_BLOCK + 4 * k), k)
 
 

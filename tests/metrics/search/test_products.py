@@ -20,7 +20,7 @@ def keys_of(coded):
 
 CENTRES = {
     "none": lambda p: torch.zeros(1, p.shape[1]),
-    "found": find_centres,
+    "found": lambda p: find_centres(p, torch.bfloat16),
     "some points": lambda p: p[:40],
     "far and equal": lambda p: torch.cat([p[:2], p[:2], 3 * p[2:3], 1 + p[3:4]]),
     "far outside": lambda p: 1e5 * randn(3, p.shape[1], seed=2),

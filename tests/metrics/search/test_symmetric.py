@@ -15,7 +15,7 @@ TYPES = [torch.bfloat16, torch.float32]
 def pairs_of(x, k, dtype, block, limit):
     points = prepare_points(x, k, "euclidean")
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
-    coded = encode(points, order, dtype, find_centres(points.p))
+    coded = encode(points, order, dtype, find_centres(points.p, dtype))
     with full_precision(x.device):
         return coded, near_pairs(coded, k, block, limit)
 
