@@ -1,6 +1,6 @@
 """Exact nearest neighbours in blocks: no N x N matrix, self and kin excluded by index, ties by (distance, index)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from babelscope.metrics.hardware import product_type
 from babelscope.metrics.precision import full_precision, product
 from babelscope.metrics.search.centres import find_centres
 from babelscope.metrics.search.duplicates import copies, lowest
+from babelscope.metrics.search.groups import separate_groups
 from babelscope.metrics.search.points import Distance, Points, prepare_points
 from babelscope.metrics.search.products import encode
 from babelscope.metrics.search.rerank import rerank
@@ -44,8 +45,8 @@ class Found:
     certified: dict[str, float]
     """Share of rows proven by products of each type ("bfloat16", "float32"), in the order in which they were tried.
 
-    The other rows have no direction or many copies, or were found by `rerank` from all their float32 products or in
-    float64."""
+    Before them, if there are any, the share of rows that were searched for only in their "group". The other rows have
+    no direction or many copies, or were found by `rerank` from all their float32 products or in float64."""
 
 
 @torch.no_grad()
@@ -90,7 +91,11 @@ def find_neighbours(
     for rows in alike.nonzero().squeeze(1).split(block) if bool(alike.any()) else ():
         distances[rows], indices[rows] = _all_equal(points, rows, k)
     doubtful = ~alike
-    certified = {}
+    certified: dict[str, float] = {}
+    for rows, near, names in _by_groups(points, k, block):
+        distances[rows], indices[rows], doubtful[rows] = near, names, False
+    if grouped := int((~alike & ~doubtful).sum()):
+        certified["group"] = grouped / len(x)
     with full_precision(x.device):
         for dtype in dict.fromkeys((product_type(x.device), torch.float32)):
             # For few rows, products in blocks of rows cost less than all pairs again.
@@ -108,6 +113,13 @@ def find_neighbours(
         for rows in doubtful.nonzero().squeeze(1).split(block) if bool(doubtful.any()) else ():
             distances[rows], indices[rows] = _by_rows(points, rows, k)
     return Found(distances, indices, certified)
+
+
+def _by_groups(points: Points, k: int, block: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield rows (B,) whose neighbours are in their own group, with the distances and indices (B, k) of these."""
+    for rows, proven in separate_groups(points, k) if len(points.x) > MAX_BRUTE_FORCE_POINTS else ():
+        group = find_neighbours(points.x[rows], k, distance=points.distance, kin=points.kin[rows], block=block)
+        yield rows[proven], group.distances[proven], rows[group.indices[proven]]
 
 
 def _by_pairs(points: Points, k: int, dtype: torch.dtype, block: int) -> tuple[Tensor, Tensor, Tensor]:
