@@ -42,7 +42,7 @@ from babelscope.verbs.config.processes import refuse_other_processes
 from babelscope.verbs.config.signature import check_arguments
 from babelscope.verbs.folder.kept_rows import find_begun
 from babelscope.verbs.folder.manifest import describe, text_fingerprint
-from babelscope.verbs.folder.resumed import refuse_other_data
+from babelscope.verbs.folder.resumed import gone_on
 from babelscope.verbs.mirror.logger import mirrored
 from babelscope.verbs.terminal.console import first_columns, print_trainable
 from babelscope.verbs.terminal.training import show_training
@@ -109,7 +109,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
             texts["task.test"] = test
         manifest = _manifest(cfg, loaded, probed, texts)
         if last is not None:
-            refuse_other_data(folder, manifest)
+            manifest = gone_on(folder, manifest)
         write_run_files(cfg, folder, manifest)
         print_trainable(manifest["trainable"])
         warn_watched(probed, watched)

@@ -13,7 +13,7 @@ from babelscope.report.table import read_run
 from babelscope.training.module import FineTuner
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.folder.manifest import text_fingerprint
-from babelscope.verbs.folder.resumed import refuse_other_data
+from babelscope.verbs.folder.resumed import gone_on
 from tests.models.tiny import save_checkpoint
 from tests.verbs.command import FIVE, Ended, babelscope, says
 
@@ -141,15 +141,16 @@ def test_labels_are_part_of_a_text():
 
 
 def test_only_what_both_manifests_have_is_compared(tmp_path):
-    refuse_other_data(tmp_path, {"weights": "a"})
+    gone_on(tmp_path, {"weights": "a"})
     (tmp_path / "manifest.json").write_text('{"weights": "a", "corpus": {"languages": ["eng_Latn"]}}')
-    refuse_other_data(
-        tmp_path, {"weights": "a", "tokens": "b", "corpus": {"sentences": 3}, "texts": {"task.train": "c"}}
+    manifest = gone_on(
+        tmp_path, {"weights": "z", "tokens": "b", "corpus": {"sentences": 3}, "texts": {"task.train": "c"}}
     )
+    assert (manifest["weights"], manifest["tokens"]) == ("a", "b")
     with pytest.raises(
         RefusedError, match=r"languages of `corpus` \['deu_Latn'\] \(begun on \['eng_Latn'\]\); restore"
     ):
-        refuse_other_data(tmp_path, {"weights": "a", "corpus": {"languages": ["deu_Latn"]}})
+        gone_on(tmp_path, {"weights": "a", "corpus": {"languages": ["deu_Latn"]}})
 
 
 def test_a_renamed_run_goes_on_under_the_name_that_its_rows_carry(stopped, somewhere):

@@ -8,8 +8,10 @@ from typing import Any
 from babelscope.verbs.folder.kept import RefusedError
 
 
-def refuse_other_data(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse to resume with other weights or texts of the same names, which would mix two runs in one.
+def gone_on(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest of a run that goes on, unless frozen weights or texts changed, which would mix two runs.
+
+    Weights that train come from the checkpoint, so other ones of that name do no harm, but the run began on the old.
 
     Args:
         folder: Of the run, with the manifest of its beginning; what that lacks, as older ones do, is not compared.
@@ -19,7 +21,8 @@ def refuse_other_data(folder: Path, manifest: Mapping[str, Any]) -> None:
         RefusedError: if any differs; all that do are named.
     """
     path = folder / "manifest.json"
-    begun = _identity(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    begun = _identity(before)
     differ = [
         f"{what} {here} (begun on {begun[what]})"
         for what, here in _identity(manifest).items()
@@ -30,6 +33,7 @@ def refuse_other_data(folder: Path, manifest: Mapping[str, Any]) -> None:
             f"Expected {folder} to go on with the weights and the texts that its run was begun on, but got "
             f"{', '.join(differ)}; restore them, or begin a new run in another folder by output=FOLDER."
         )
+    return {**manifest, "weights": before.get("weights", manifest["weights"])}
 
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, str]:
