@@ -92,11 +92,11 @@ def find_neighbours(
         distances[rows], indices[rows] = _all_equal(points, rows, k)
     doubtful = ~alike
     certified: dict[str, float] = {}
-    for rows, near, names in _by_groups(points, k, block):
-        distances[rows], indices[rows], doubtful[rows] = near, names, False
-    if grouped := int((~alike & ~doubtful).sum()):
-        certified["group"] = grouped / len(x)
     with full_precision(x.device):
+        for rows, near, names in _by_groups(points, k, block):
+            distances[rows], indices[rows], doubtful[rows] = near, names, False
+        if grouped := int((~alike & ~doubtful).sum()):
+            certified["group"] = grouped / len(x)
         for dtype in dict.fromkeys((product_type(x.device), torch.float32)):
             # For few rows, products in blocks of rows cost less than all pairs again.
             if len(x) <= MAX_BRUTE_FORCE_POINTS or k > MAX_PAIR_K or int(doubtful.sum()) <= len(x) // 4:
