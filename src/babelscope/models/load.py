@@ -159,10 +159,11 @@ def auto_class(head: Head, config: PreTrainedConfig, family: Family | None = Non
 
 def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, head: Head, family: Family) -> None:
     if head == "lm" and family.objective == "translation":
+        classifies = type(config) in _CLASSIFIERS["classification"]._model_mapping
         raise ValueError(
-            f"Expected `head` (chosen by `task`) to be base or classification for a {family.model_type} model, which "
-            "was trained to translate and predicts nothing of one language alone, but got lm; choose a model of "
-            "another family, or, to find regions of neurons only, ablation=null."
+            f"Expected `head` (chosen by `task`) to be base{' or classification' if classifies else ''} for a "
+            f"{family.model_type} model, which was trained to translate and predicts nothing of one language alone, "
+            "but got lm; choose a model of another family, or, to find regions of neurons only, ablation=null."
         )
     # remote code may define any head
     if not found.trust_remote_code and type(config) not in auto_class(head, config, family)._model_mapping:
