@@ -159,7 +159,7 @@ def auto_class(head: Head, config: PreTrainedConfig, family: Family | None = Non
 
 def _refuse_headless(found: Checkpoint, config: PreTrainedConfig, head: Head, family: Family) -> None:
     if head == "lm" and family.objective == "translation":
-        classifies = type(config) in _CLASSIFIERS["classification"]._model_mapping
+        classifies = type(config) in auto_class("classification", config, family)._model_mapping
         raise ValueError(
             f"Expected `head` (chosen by `task`) to be base{' or classification' if classifies else ''} for a "
             f"{family.model_type} model, which was trained to translate and predicts nothing of one language alone, "

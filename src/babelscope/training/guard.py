@@ -1,7 +1,6 @@
 """Stop the loss of alignment as it happens: parts whose layer falls go back to their last good weights and freeze."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from babelscope.models.families import Family
 from babelscope.models.parts import parts_of
 from babelscope.report.table import cut_in_thirds
 from babelscope.states.pool import Pool, mean
+from babelscope.states.reading import states_of
 from babelscope.training.checkpoint import hold_signals
 from babelscope.training.folder import WritesRows
 from babelscope.training.measuring import first_decides
@@ -136,6 +136,7 @@ class AlignmentGuard(WritesRows):
         parts = parts_of(model_in(pl_module, self.attribute), self.probe.family)
         goes_on = parts.model is self.model or trainer.ckpt_path
         self.parts, self.watched = RestorableParts(parts), self._watched(len(parts.blocks) + 1)
+        self.probe.reading = states_of([str(layer) for layer in self.watched])
         self.model = parts.model
         if trainer.global_step == 0 or not goes_on:
             self.frozen, self.step, self.baseline, self.weights = -1, -1, {}, {}
@@ -260,9 +261,8 @@ class AlignmentGuard(WritesRows):
         pooled = self.probe.embed_together(trainer, model)
         scores = {}
         if trainer.is_global_zero:
-            watched = replace(pooled, layers={str(layer): pooled.layers[str(layer)] for layer in self.watched})
             # 0 is where a metric that compares takes its start from
-            rows = self.probe.measure(watched, step=trainer.global_step if self.baseline else 0, epoch=0)
+            rows = self.probe.measure(pooled, step=trainer.global_step if self.baseline else 0, epoch=0)
             whole = [row for row in rows if not row["language"] and not row["other"]]
             scores = {row["layer"]: row["value"] for row in whole if row["metric"] == self.key}
             if not scores:
