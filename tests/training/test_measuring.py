@@ -33,7 +33,7 @@ def token_scores(**options):
 
 class Noted(Measuring):
     def __init__(self, every_n_epochs=1):
-        self.every_n_epochs, self.seen, self.rows = every_n_epochs, [], []
+        self.every_n_epochs, self.seen = every_n_epochs, []
 
     def measure(self, trainer, pl_module, *, epoch):
         self.seen.append((trainer.global_step, epoch))

@@ -1,6 +1,7 @@
 """The rows of one training in its run folder: each file has one writer, and none has steps that were undone."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -8,6 +9,7 @@ import pytorch_lightning as pl
 
 from babelscope.report.table import drop_later, write_step
 from babelscope.training.progress import callbacks_of, is_trial
+from babelscope.training.published import Published, Rows
 from babelscope.training.start import StartTensors
 
 
@@ -21,17 +23,28 @@ class WritesRows(pl.Callback):
     """The run folder; None where rows are kept in memory only."""
     series: tuple[str, ...] = ()
     """The kinds of its rows, which begin the names of their files."""
-    rows: list[dict[str, Any]]
-    """What this training has published, on rank 0; one resumed in a new process has earlier rows in its folder only."""
     starts: tuple[StartTensors, ...] = ()
     """What it keeps of step 0."""
+
+    @property
+    def rows(self) -> Rows:
+        """What this training has published, on rank 0, read from its folder where it has one.
+
+        A training resumed in a new process has earlier rows in its folder only.
+        """
+        return self.published.read()
+
+    @cached_property
+    def published(self) -> Published:
+        """The same, as it is kept."""
+        return Published()
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget the rows of another training; refuse another callback that would write the same files."""
         for start in self.starts:
             start.dry = is_trial(trainer)
         if trainer.global_step == 0 and trainer.ckpt_path is None:
-            self.rows = []
+            self.published = Published()
         refuse_shared(callbacks_of(trainer, WritesRows))
 
     def publish(
@@ -45,16 +58,15 @@ class WritesRows(pl.Callback):
         scalars: Mapping[str, float] | None = None,
     ) -> None:
         """Keep the rows of one step, write them as its one file, and log scalars; for the first process to call."""
-        self.rows += rows
-        if self.folder is not None and not is_trial(trainer):
-            write_step(self.folder, series, step, rows)
+        folder = None if is_trial(trainer) else self.folder
+        self.published.add(step, rows, None if folder is None else write_step(folder, series, step, rows))
         if scalars is not None:
             for logger in trainer.loggers:
                 logger.log_metrics({**scalars, "epoch": epoch}, step=step)
 
     def drop_later(self, trainer: pl.Trainer) -> None:
         """Remove rows of steps that this training has yet to come to, in the first process."""
-        self.rows = [row for row in self.rows if row["step"] <= trainer.global_step]
+        self.published.drop_later(trainer.global_step)
         if self.folder is not None and trainer.is_global_zero and not is_trial(trainer):
             for series in self.series:
                 drop_later(self.folder, series, trainer.global_step)

@@ -117,7 +117,6 @@ class AlignmentGuard(WritesRows):
         """The last check."""
         self.weights: dict[str, Tensor] = {}
         """What trained in the parts that are not frozen, after the last check."""
-        self.rows: list[dict[str, Any]] = []
         self.model: nn.Module | None = None
         """Whose step 0 the baseline is."""
 

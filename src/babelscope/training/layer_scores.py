@@ -75,7 +75,6 @@ class LayerScores(Measuring):
         )
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
         self.folder, self.series, self.starts = self.probe.folder, (self.probe.name,), (self.probe.start,)
-        self.rows: list[dict[str, Any]] = []
         self.scalars: dict[str, float] = {}
         """Of the last measurement, as they are logged."""
 

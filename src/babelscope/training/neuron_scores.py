@@ -95,7 +95,6 @@ class NeuronScores(Measuring):
         file = None if self.folder is None else self.folder / "states" / f"key-neurons-{reading}.safetensors"
         self.start = StartTensors(file, origin, what="key neurons", remedy="leave out callbacks=neuron_scores")
         self.starts = (self.start,)
-        self.rows: list[dict[str, Any]] = []
 
     def find_start(self) -> None:
         """Check that the key neurons of step 0 are there."""

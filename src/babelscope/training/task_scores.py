@@ -29,7 +29,6 @@ class TaskScores(OncePerStep):
 
     def __init__(self, *, folder: str | Path | None = None, run: str = ""):
         self.folder, self.run = None if folder is None else Path(folder), run
-        self.rows: list[dict[str, Any]] = []
         self.loaded: tuple[int, int] | None = None
         """Step and epoch of the checkpoint that is tested."""
 

@@ -57,7 +57,6 @@ class TokenScores(Measuring):
         self.score = scorer(corpus, tokenizer)
         self.folder, self.run, self.family = None if folder is None else Path(folder), run, family
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
-        self.rows: list[dict[str, Any]] = []
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a table with an adapter, before anything is written."""

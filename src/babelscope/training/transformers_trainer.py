@@ -19,6 +19,7 @@ from babelscope.training.folder import refuse_second
 from babelscope.training.measuring import check_every_n_epochs
 from babelscope.training.own_run import describe_own_run
 from babelscope.training.probe import Probe
+from babelscope.training.published import Published, Rows
 from babelscope.training.scalars import layer_scalars
 from babelscope.training.wrapped import model_in
 
@@ -60,17 +61,22 @@ class TransformersLayerScores(TrainerCallback):
             family=family,
             max_tokens=max_tokens,
         )
-        self.rows: list[dict[str, Any]] = []
+        self.published = Published()
         self.measured = -1
         """The last step that was measured."""
         self.trains = False
+
+    @property
+    def rows(self) -> Rows:
+        """What this training has measured, read from its folder where it has one."""
+        return self.published.read()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Refuse another callback's folder, before either has written; a resumed run has to have step 0."""
         self.trains, self.measured = True, -1
-        self.rows = [row for row in self.rows if state.global_step and row["step"] <= state.global_step]
+        self.published.drop_later(state.global_step or -1)
         folder = self.probe.folder
         if folder is not None:
             if _BEGUN.get(str(folder.resolve())) is state:
@@ -124,9 +130,8 @@ class TransformersLayerScores(TrainerCallback):
         self.measured = state.global_step
         with isolate_rng():
             rows = self.probe.measure(self.probe.embed(self._inside(model)), step=state.global_step, epoch=epoch)
-        if self.probe.folder is not None:
-            write_step(self.probe.folder, self.probe.name, state.global_step, rows)
-        self.rows += rows
+        folder, step = self.probe.folder, state.global_step
+        self.published.add(step, rows, None if folder is None else write_step(folder, self.probe.name, step, rows))
         state.log_history.append({**layer_scalars(rows), "epoch": epoch, "step": state.global_step})
 
     def _drop_later(self, state: TrainerState) -> None:

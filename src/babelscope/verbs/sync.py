@@ -75,7 +75,7 @@ def _dashboard(cfg: DictConfig, runs: Sequence[OfflineRun]) -> Dashboard:
     keys: set[str] = set()
     groups: set[str] = set()
     for folder in track(folders, "Reading runs"):
-        read = read_run(folder)
+        read = read_run(folder, pairs=False)
         keys |= logged_keys(read)
         groups.add(group_of(read.config))
     sections: Any = OmegaConf.to_container(cfg.sections, resolve=True)

@@ -88,7 +88,8 @@ def logged_keys(run: Run) -> set[str]:
     rows = run.rows
     of_task = rows[(rows["layer"] == "") & (rows["language"] != "") & rows["metric"].str.match("validation_|test_")]
     keys = {f"{metric}/{language}" for metric, language in zip(of_task["metric"], of_task["language"], strict=True)}
-    of_layers = layer_scalars(rows.to_dict("records")).keys()  # type: ignore[arg-type]
+    whole = rows[(rows["language"] == "") & (rows["other"] == "")]
+    of_layers = layer_scalars(whole.to_dict("records")).keys()  # type: ignore[arg-type]
     contrast = {"alignment_loss"} if run.config.get("alignment") else set()
     return {*keys, *of_layers, *compared(run), *contrast, "train_loss", "layers_by_steps"}
 

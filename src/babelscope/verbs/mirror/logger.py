@@ -74,7 +74,7 @@ class EpochMirror(pl.Callback):
             return
         import wandb
 
-        rows = read(self.folder)
+        rows = read(self.folder, pairs=False)
         rows = rows[rows["epoch"] <= epoch]
         picture = draw_all_heat_maps(rows)
         for logger in mirrors:
