@@ -7,15 +7,17 @@ from torch import Tensor
 from babelscope.states.store import StoredLayers
 
 
-def slices(layers: Mapping[str, Tensor], layer: str, *, elements: int = 2**24) -> Iterator[Tensor]:
+def slices(layers: Mapping[str, Tensor], layer: str, *, elements: int = 2**24, least: int = 512) -> Iterator[Tensor]:
     """Yield a layer (S, F) as column blocks (S, F_b) float32 of at most `elements` numbers each, left to right.
 
-    For a stored layer, at most one block is in memory, however many sentences there are.
+    For a stored layer, at most one block is in memory.
 
     Args:
         layers: Layers in memory, or stored.
         layer: Name of the layer to read.
-        elements: Most numbers in a block; a block has at least one column.
+        elements: Most numbers in a block, unless these are fewer columns than `least`.
+        least: Fewest columns of a block but the last. A disk reads 1,024 numbers at a time, so of many sentences narrow
+            blocks would have the whole layer read for each of them.
     """
     read: Callable[[int, int], Tensor]
     if isinstance(layers, StoredLayers):
@@ -24,6 +26,6 @@ def slices(layers: Mapping[str, Tensor], layer: str, *, elements: int = 2**24) -
     else:
         whole = layers[layer]
         (points, width), read = whole.shape, lambda start, stop: whole[:, start:stop].float()
-    columns = max(1, elements // max(1, points))
+    columns = max(least, elements // max(1, points))
     for start in range(0, width, columns):
         yield read(start, min(start + columns, width))

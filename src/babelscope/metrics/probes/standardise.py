@@ -44,6 +44,8 @@ def language_means(x: Tensor, language: Tensor, points: Tensor, languages: int) 
     """Return the float64 mean (K, D) of the given points of each language; 0 for a language without points."""
     means = x.new_zeros(languages, x.shape[1], dtype=torch.float64)
     for chunk in points.split(max(1, BLOCK // x.shape[1])):
-        # a product, because on a GPU `index_add_` adds in no fixed order
-        means += one_hot(language[chunk], languages).double().T @ x[chunk].double()
+        if x.is_cuda:  # a product, because there `index_add_` adds in no fixed order
+            means += one_hot(language[chunk], languages).double().T @ x[chunk].double()
+        else:
+            means.index_add_(0, language[chunk], x[chunk].double())
     return means / torch.bincount(language[points], minlength=languages).clamp_min(1).unsqueeze(1)
