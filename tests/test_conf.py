@@ -160,7 +160,9 @@ def test_metrics(composed, group, name):
     for key, node in compose_choice(composed, group, name).metrics.items():
         metric = instantiate(node, _convert_="all")
         check_arguments(key, metric)
-        assert next(iter(inspect.signature(metric.func).parameters)) == "sample"
+        sample, *options = inspect.signature(metric.func).parameters
+        assert sample == "sample"
+        assert set(options) <= set(node)  # an override without a plus reaches every one
 
 
 @names("languages")
