@@ -14,8 +14,7 @@ import torch
 from babelscope.metrics import nearest_neighbours
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-# without layer_scores: two trainings, whose equality tests/training shows
-QUICK = ("neighbours", "probes", "extraction", "profile", "neurons", "memory", "scaling", "gpu")
+QUICK = ("neighbours", "probes", "extraction", "profile", "neurons", "memory", "layer_scores", "scaling", "gpu")
 
 
 def bench(folder, *arguments):
