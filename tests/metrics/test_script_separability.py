@@ -1,5 +1,9 @@
+import importlib
+
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from babelscope.metrics import LayerSample, script_separability
 from babelscope.metrics.script_separability import _balance
@@ -31,6 +35,24 @@ def test_without_script_structure_accuracy_is_chance():
 def test_the_size_of_states_does_not_matter(scale):
     of = [script_separability(apart_by_script(by), minimum=20) for by in (1, scale)]
     assert of[0]["script_separability"] == of[1]["script_separability"] > 0.99
+
+
+@pytest.mark.parametrize("C", [0.05, 1.0, 30.0])
+def test_the_probe_is_scikit_learns_binary_one(C, monkeypatch):  # noqa: N803
+    module = importlib.import_module("babelscope.metrics.script_separability")
+    seen, fit = [], module.fit_logistic
+
+    def keep(x, labels, *arguments, **options):
+        seen.append((x, labels[0], fit(x, labels, *arguments, **options)[0]))
+        return seen[-1][-1].expand(2, -1, -1)
+
+    monkeypatch.setattr(module, "fit_logistic", keep)
+    script_separability(apart_by_script(), minimum=20, C=C)
+    for x, label, w in seen:
+        theirs = LogisticRegression(C=C, tol=1e-8, max_iter=10_000).fit(x.double().numpy(), label.numpy())
+        ours = (w[:, 1] - w[:, 0]).double().numpy()
+        scale = abs(theirs.coef_).max()
+        np.testing.assert_allclose(ours[:-1] / scale, theirs.coef_[0] / scale, atol=0.01)
 
 
 def test_rare_scripts_are_skipped():

@@ -56,10 +56,10 @@ def worker(rank, folder):
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     sample, found = plant(4, 30, 8, offset=0.5, noise=0.5), {}
     for name, shares in SHARES.items():
-        shell = ILO()
-        for batch in () if shares[rank] is None else shares[rank].split(32):
-            shell.update(sample.x[batch], sample.language[batch], sample.sentence[batch])
-        found[name] = shell.compute()
+        for shell in (ILO(), Separability()):
+            for batch in () if shares[rank] is None else shares[rank].split(32):
+                shell.update(sample.x[batch], sample.language[batch], sample.sentence[batch])
+            found[name, type(shell).__name__] = shell.compute()
     torch.save(found, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -67,8 +67,9 @@ def worker(rank, folder):
 def test_two_processes_agree_with_one(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2])  # spawned processes take over this path to find `worker`
     mp.spawn(worker, (str(tmp_path),), nprocs=2)
-    expected = ilo(plant(4, 30, 8, offset=0.5, noise=0.5))["ilo"].mean()
+    sample = plant(4, 30, 8, offset=0.5, noise=0.5)
+    expected = {"ILO": ilo(sample)["ilo"].mean(), "Separability": separability(sample)["separability"].mean()}
     for rank in range(2):
         found = torch.load(tmp_path / f"{rank}.pt")
-        assert found.keys() == SHARES.keys()
-        assert all(torch.equal(value, expected) for value in found.values())
+        assert found.keys() == {(name, kind) for name in SHARES for kind in expected}
+        assert all(torch.equal(value, expected[kind]) for (_, kind), value in found.items())

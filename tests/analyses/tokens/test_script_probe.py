@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from babelscope.analyses.tokens.script_probe import script_probe
+from babelscope.analyses.tokens.script_probe import _half_interval, script_probe
 from babelscope.analyses.tokens.token_rows import token_rows
 
 
@@ -52,6 +53,12 @@ def test_small_scripts_are_skipped_and_intervals_hold_the_mean():
     assert ("script_probe", "Arab") not in found
     assert found["script_probe_tokens", "Latn"] == 40
     assert found["script_probe_low", "Latn"] <= found["script_probe", "Latn"] <= found["script_probe_high", "Latn"]
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.75], [0.9, 0.8, 0.85, 0.7, 0.95]])
+def test_an_interval_is_students(values):
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=0, scale=stats.sem(values))
+    assert (-_half_interval(values), _half_interval(values)) == pytest.approx((low, high))
 
 
 def test_intervals_of_accuracies_are_accuracies():
