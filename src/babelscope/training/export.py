@@ -11,6 +11,7 @@ from babelscope.files import whole_folder
 from babelscope.models.adapters import save_adapted
 from babelscope.training.measuring import check_every_n_epochs
 from babelscope.training.progress import is_trial
+from babelscope.training.sharded import refuse_sharded
 from babelscope.training.wrapped import model_in
 
 
@@ -43,7 +44,8 @@ class ExportModel(pl.Callback):
         self.every_n_epochs, self.attribute = every_n_epochs, attribute
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a wrong attribute before hours of training, not after."""
+        """Refuse a wrong attribute, or weights that are not whole, before hours of training, not after."""
+        refuse_sharded(trainer, self)
         model_in(pl_module, self.attribute)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -25,6 +25,7 @@ from babelscope.training.probe import Probe
 from babelscope.training.progress import callbacks_of, is_last_epoch, validates
 from babelscope.training.restore import RestorableParts
 from babelscope.training.scalars import layer_scalars
+from babelscope.training.sharded import refuse_sharded
 from babelscope.training.wrapped import model_in
 
 
@@ -121,8 +122,9 @@ class AlignmentGuard(WritesRows):
         """Whose step 0 the baseline is."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse weight averaging, which would change frozen weights."""
+        """Refuse weight averaging, which would change frozen weights, and weights that are not whole."""
         super().on_fit_start(trainer, pl_module)
+        refuse_sharded(trainer, self)
         for callback in (*callbacks_of(trainer, WeightAveraging), *callbacks_of(trainer, StochasticWeightAveraging)):
             raise ValueError(
                 "Expected no weight averaging together with the alignment guard, but `callbacks` has "

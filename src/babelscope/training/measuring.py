@@ -12,6 +12,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from babelscope.training.checkpoint import hold_signals
 from babelscope.training.folder import WritesRows
 from babelscope.training.progress import callbacks_of, is_last_epoch, validates
+from babelscope.training.sharded import refuse_sharded
 
 
 def check_every_n_epochs(
@@ -98,6 +99,11 @@ class Measuring(OncePerStep, ABC):
         Raises:
             ValueError: if it is not there, or was measured otherwise.
         """
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse weights of which this process has a part only."""
+        super().on_fit_start(trainer, pl_module)
+        refuse_sharded(trainer, self)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure step 0, before anything is learnt; a resumed run has to have it already."""
