@@ -166,6 +166,23 @@ def test_counts_give_deciles(tiny):
     assert "counts.tsv, line 1" in again.err
 
 
+def test_tokens_are_counted_in_the_text_of_a_corpus_by_each_model(tiny):
+    Path("text").mkdir()
+    Path("text/eng_Latn.txt").write_text("the cat\nthe cat\n")
+    given = ("probe=null", "pairs=null", "k=[5]", "sample=1.0", "corpus=lines", "corpus.folder=text")
+    models = f"models=[{tiny['bloom']},{tiny['xlm-roberta']}]"
+    ended = babelscope("tokens", models, "output=run", *given, "+languages.codes=[eng_Latn]")
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    for own in ("bloom", "xlm_roberta"):
+        metrics = set(read_run(Path("run") / own).rows["metric"])
+        assert {"neighbour_scripts_decile@5", "neighbour_scripts_unseen@5"} <= metrics
+    for more, message in ((["counts=c.tsv", "+languages.codes=[eng_Latn]"], "got both"), ([], "add languages=lab")):
+        ended = babelscope("tokens", f"model.checkpoint={tiny['bloom']}", "output=no", *given, *more)
+        assert ended.code == 2
+        assert message in ended.err
+        assert len(ended.err.splitlines()) == 1
+
+
 def test_what_a_user_can_mend_is_one_line(tiny):
     tiny_one = f"model.checkpoint={tiny['bloom']}"
     assert "fewer" in (line := refused(tiny_one, "k=[5000]", "probe=null")) or "smaller than" in line

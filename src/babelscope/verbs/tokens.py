@@ -1,6 +1,7 @@
 """`babelscope tokens`: writing systems and translations in the token embeddings of checkpoints."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -17,14 +18,14 @@ from babelscope.analyses.tokens.vocabulary import keep_shared
 from babelscope.files import write_json, write_text
 from babelscope.report.table import read_run, write
 from babelscope.report.tokens.page import write_tokens_page
-from babelscope.verbs.config.building import begin, build
+from babelscope.verbs.config.building import begin, build, languages_of
 from babelscope.verbs.config.token_conf import check_token_settings
 from babelscope.verbs.config.token_sources import (
     Source,
     Words,
+    count_in,
     look_up,
     models_of,
-    read_counts,
     read_dictionaries,
     read_source,
 )
@@ -44,6 +45,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     several = len(models) > 1
     if several and cfg.counts is not None:
         raise ValueError("Expected `counts` with one model, whose token ids they are, but got several; leave one.")
+    text = _read_text(cfg)
     if cfg.shared and not several:
         raise ValueError("Expected `shared` with several models, but got one; add models=[A,B], or leave `shared` out.")
     theirs, ours = read_dictionaries(cfg)
@@ -52,7 +54,11 @@ def main(cfg: DictConfig, folder: Path) -> None:
     for a, b in pairs:  # before anything slow
         shared_tokens(a.named, b.named)
     words = [look_up(cfg, source, ours if source.is_lab else theirs) for source in sources]
-    studies = [_study(cfg, source, own, probe, sources) for source, own in zip(sources, words, strict=True)]
+    counts = [count_in(cfg, source, text) for source in sources]
+    studies = [
+        _study(cfg, source, own, probe, sources, counts=count)
+        for source, own, count in zip(sources, words, counts, strict=True)
+    ]
     between = []
     for a, b in pairs:
         with busy(f"Comparing {a.name} and {b.name}"):
@@ -80,13 +86,28 @@ def _build_probe(cfg: DictConfig) -> Any:
     return build("probe", OmegaConf.create(given))
 
 
-def _study(cfg: DictConfig, source: Source, words: Words, probe: Any, sources: list[Source]) -> dict[str, Any]:
+def _read_text(cfg: DictConfig) -> dict[str, Sequence[str]]:
+    """Read the text in which tokens are counted, by language; none where no `corpus` is chosen."""
+    if not cfg.get("corpus"):
+        return {}
+    if cfg.counts is not None:
+        raise ValueError("Expected `counts` or `corpus` to count tokens by, but got both; leave one.")
+    if not cfg.get("languages"):
+        raise ValueError(
+            "Expected `languages` with `corpus`, in whose text tokens are counted, but got none; add languages=lab, or "
+            "+languages.codes=[eng_Latn,deu_Latn,...]."
+        )
+    return dict(build("corpus", cfg.corpus)(languages_of(cfg)).texts)
+
+
+def _study(
+    cfg: DictConfig, source: Source, words: Words, probe: Any, sources: list[Source], *, counts: list[int] | None
+) -> dict[str, Any]:
     """Study one table, unless an earlier command has: rows, and what the page's explorer shows."""
     print(f"{source.name}: {len(source.tokens.ids):,} tokens in use of {len(source.table.weight):,} rows")
     store = table_folder(cfg.cache, source.weights)
     vocabulary = source.vocabulary
     k: Any = OmegaConf.to_container(cfg.k)
-    counts = read_counts(cfg.counts, len(vocabulary.labels))
     tokens, narrowest = _probed(cfg, source, sources) if probe else (source.tokens, None)
     key = {
         "vocabulary": [vocabulary.labels, vocabulary.texts, vocabulary.pieces],

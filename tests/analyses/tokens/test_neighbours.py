@@ -33,6 +33,23 @@ def test_separated_scripts_have_one_script_among_neighbours():
     assert found["neighbour_share_null", "Latn", "Latn"] == pytest.approx(59 / 239)
 
 
+def test_deciles_are_of_the_tokens_that_occur_the_rarest_first_and_others_are_apart():
+    tokens = plant(0.0)
+    near = find_neighbours(tokens, tokens.ids, 5)
+    counts = [0 if token % 3 else 240 - token for token in range(240)]  # 80 occur, later ones more rarely
+    found = values(count_scripts(tokens, [near], k=[5], counts=counts))
+    distinct = {i: len({tokens.labels[j] for j in near.neighbours[i].tolist()}) for i in range(240)}
+    occur = sorted((token for token in range(240) if counts[token]), key=lambda token: counts[token])
+    for number in range(10):
+        part = [distinct[token] for token in occur[8 * number : 8 * (number + 1)]]
+        assert found["neighbour_scripts_decile@5", "", str(number + 1)] == pytest.approx(sum(part) / 8)
+    unseen = [distinct[token] for token in range(240) if not counts[token]]
+    assert found["neighbour_scripts_unseen@5", "", ""] == pytest.approx(sum(unseen) / 160)
+    none = values(count_scripts(tokens, [near], k=[5], counts=[0] * 240))
+    assert none["neighbour_scripts_unseen@5", "", ""] == none["neighbour_scripts@5", "", ""]
+    assert not [key for key in none if key[0] == "neighbour_scripts_decile@5"]
+
+
 def test_random_table_reaches_the_null_and_equals_plain_counting(tmp_path):
     tokens = plant(0.0)
     near = find_neighbours(tokens, tokens.ids, 5, batch=50)

@@ -75,7 +75,7 @@ def count_scripts(
         tokens: Tokens in use with their scripts.
         blocks: Neighbours of a sample of tokens, in blocks of any size, counted one after another.
         k: Numbers of neighbours, each at most those found.
-        counts: Frequency of every token of the vocabulary, for scores by decile.
+        counts: Frequency of every token of the vocabulary, for scores by decile of those that occur.
 
     Returns:
         Rows, for each k: neighbour_scripts@K (mean; per script and for all), neighbour_scripts_sd@K,
@@ -83,7 +83,8 @@ def count_scripts(
         neighbour_scripts_legacy_sd@K (S1's code, which counts the token itself as a neighbour),
         neighbour_scripts_share@K (other = number of scripts),
         neighbour_share@K (language = the token's script, other = the neighbours'; share of neighbours),
-        neighbour_scripts_decile@K (other = "1", rarest, to "10"); and neighbour_share_null (language, other).
+        neighbour_scripts_decile@K (other = "1", rarest, to "10") and neighbour_scripts_unseen@K (tokens of count 0), if
+        there are counts; and neighbour_share_null (language, other).
 
     Raises:
         ValueError: if k is more than the neighbours found, or counts do not fit the vocabulary.
@@ -128,7 +129,9 @@ def count_scripts(
             rows += [tidy(f"neighbour_share@{depth}", share, names[code], names[c]) for c, share in enumerate(row)]
         rows += [
             tidy(f"neighbour_scripts_decile@{depth}", float(found / count), other=str(number))
-            for number, (found, count) in enumerate(tally.deciles.double().tolist(), 1)
+            if number
+            else tidy(f"neighbour_scripts_unseen@{depth}", float(found / count))
+            for number, (found, count) in enumerate(tally.deciles.double().tolist())
             if count
         ]
     for code in present:
@@ -175,7 +178,7 @@ class _Tally:
     shares: Tensor
     """(C, C) neighbours by script of the token and of the neighbour."""
     deciles: Tensor
-    """(10, 2) scripts among the neighbours, and tokens, by decile of frequency."""
+    """(11, 2) scripts among the neighbours, and tokens, by decile of frequency; first those that do not occur."""
 
     @classmethod
     def of(cls, scripts: int) -> "_Tally":
@@ -184,7 +187,7 @@ class _Tally:
             torch.zeros(scripts, scripts + 1, dtype=whole),
             torch.zeros(scripts + 1, dtype=whole),
             torch.zeros(scripts, scripts, dtype=whole),
-            torch.zeros(10, 2, dtype=whole),
+            torch.zeros(11, 2, dtype=whole),
         )
 
     def add(self, own: Tensor, theirs: Tensor, decile: Tensor | None) -> None:
@@ -201,15 +204,17 @@ class _Tally:
 
 
 def _deciles(tokens: TokenRows, counts: Sequence[int]) -> Tensor:
-    """(V,) decile of frequency, from 0, among all tokens in use; ties go by id, as in a sorted list."""
+    """(V,) decile of frequency, from 1, among tokens in use that occur, and 0 for others; ties go by id."""
     if len(counts) != len(tokens.labels):
         raise ValueError(
             f"Expected argument `counts` to have one count for each of {len(tokens.labels)} tokens, but got "
             f"{len(counts)}; count with the model's own tokenizer"
         )
-    order = torch.tensor(counts)[tokens.ids].argsort(stable=True)
-    decile = torch.empty(len(tokens.labels), dtype=torch.int64)
-    decile[tokens.ids[order]] = torch.arange(len(order)) * 10 // len(order)
+    frequency = torch.tensor(counts)[tokens.ids]
+    occurs = tokens.ids[frequency > 0]
+    order = frequency[frequency > 0].argsort(stable=True)
+    decile = torch.zeros(len(tokens.labels), dtype=torch.int64)
+    decile[occurs[order]] = 1 + torch.arange(len(order)) * 10 // max(1, len(order))
     return decile
 
 

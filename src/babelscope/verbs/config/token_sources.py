@@ -1,9 +1,9 @@
 """What `babelscope tokens` reads: models by name, their tables and vocabularies, dictionaries and counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from itertools import chain
 
 from omegaconf import DictConfig, OmegaConf
 from torch import uint8
@@ -15,8 +15,8 @@ from babelscope.analyses.tokens.vocabulary import TokenVocabulary, label_tokens
 from babelscope.data.dictionaries import read_dictionary
 from babelscope.data.lab import LANGUAGES, dictionary
 from babelscope.data.pieces import decode_pieces
-from babelscope.data.reading import read_lines
 from babelscope.data.scripts import count_changes
+from babelscope.data.token_counts import count_tokens, read_counts
 from babelscope.models.table import TokenTable, read_table
 from babelscope.verbs.config.building import checkpoint_of, read_family
 from babelscope.verbs.config.conf import name_of
@@ -147,24 +147,16 @@ def mean_of_pieces(source: Source) -> Lookup:
     return look
 
 
-def read_counts(path: str | None, size: int) -> list[int] | None:
-    """Read the frequency of every token from lines of id TAB count; tokens without a line have none.
+def count_in(cfg: DictConfig, source: Source, text: Mapping[str, Sequence[str]]) -> list[int] | None:
+    """Find the frequency of every token of one vocabulary: in the file of `counts`, or in text by language, if any.
 
     Raises:
-        ValueError: if a line is not one, or an id is not of the vocabulary.
+        ValueError: if the file has a line that is not one, or an id that is not of the vocabulary.
     """
-    if path is None:
-        return None
-    counts = [0] * size
-    for number, line in enumerate(read_lines(Path(path).expanduser()), start=1):
-        token, _, count = line.partition("\t")
-        if not (token.isdecimal() and count.strip().isdecimal() and int(token) < size):
-            raise ValueError(
-                f"Expected a token id below {size}, a tab and a count, but got {line[:60]!r} in {path}, line {number}; "
-                "correct `counts`."
-            )
-        counts[int(token)] = int(count)
-    return counts
+    size = len(source.vocabulary.labels)
+    if cfg.counts is not None:
+        return read_counts(cfg.counts, size)
+    return count_tokens([*chain(*text.values())], source.table.tokenizer, size) if text else None
 
 
 def _fingerprint(table: TokenTable) -> str:
