@@ -1,22 +1,23 @@
 """`babelscope probe`: score every layer of one checkpoint."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
 from babelscope.data.corpora import Corpus
 from babelscope.metrics.drift import needs_start
-from babelscope.metrics.sample import LayerMetric
-from babelscope.metrics.score import score
+from babelscope.metrics.sample import LayerMetric, LayerSample
 from babelscope.models.fingerprint import weights_fingerprint
 from babelscope.models.load import Loaded
 from babelscope.report.page import write_page
 from babelscope.report.table import read_run, write
 from babelscope.states import Pooled, prepare
 from babelscope.states.pool import Pool
+from babelscope.states.store import StoredLayers
 from babelscope.verbs.config.building import (
     begin,
     build,
@@ -27,10 +28,12 @@ from babelscope.verbs.config.building import (
     languages_of,
     write_run_files,
 )
+from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.config.named_models import choose_model, model_names
 from babelscope.verbs.folder.manifest import describe
+from babelscope.verbs.folder.scored_layers import forget_layers, score_layers
 from babelscope.verbs.folder.stored import embed_stored
-from babelscope.verbs.terminal.console import first_columns, print_layers
+from babelscope.verbs.terminal.console import first_columns, print_layers, track
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
@@ -46,16 +49,15 @@ def main(cfg: DictConfig, folder: Path) -> None:
             f"Expected `start` to read the sentences as the same tokens as the model, but got {cfg.start!r}, which "
             "reads others; give the checkpoint that this one was trained from."
         )
-    samples = now.pooled.samples(None if start is None else start.pooled)
-    wrote: dict[str, str] = {}
-    rows = list(score(samples, metrics, wrote=wrote, run=folder.name, step=0, epoch=0))
+    rows, wrote = _score(cfg, folder, now, start, metrics)
     manifest = describe(loaded, corpus, weights=now.weights, tokens=now.tokens)
     if begins is not None and start is not None:
         model = begins.model
         named = {"model": str(model.checkpoint or model.name), "revision": model.revision, "weights": start.weights}
         manifest["start"] = named
     write_run_files(cfg, folder, {**manifest, "revision": cfg.model.revision})
-    write(folder, "layers-00000000", rows)
+    write(folder, "layers-00000000", ({"run": folder.name, "step": 0, "epoch": 0, **row} for row in rows))
+    forget_layers(folder)
     run = read_run(folder)
     page = write_page([run], folder / "report.html")
     # one column of every metric, then as many of the companions as a terminal holds
@@ -81,6 +83,33 @@ def _embed(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) ->
     prepared = prepare(corpus, loaded.tokenizer, max_tokens=cfg.max_tokens)
     weights = weights_fingerprint(loaded.model, loaded.parts.family)
     return loaded, Embedded(weights, prepared.tokens, embed_stored(cfg, loaded, prepared, pool, weights))
+
+
+def _score(
+    cfg: DictConfig, folder: Path, now: Embedded, start: Embedded | None, metrics: Mapping[str, LayerMetric]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Score every layer that an earlier command has not: rows, and the name of the metric of each column."""
+
+    def others(finished: Sequence[str]) -> Iterator[tuple[str, LayerSample]]:
+        return _without(now.pooled, finished).samples(None if start is None else _without(start.pooled, finished))
+
+    layers = list(now.pooled.layers)
+    key = {"config": fingerprint(cfg), "tokens": now.tokens, "weights": now.weights}
+    return score_layers(
+        folder,
+        key if start is None else {**key, "start": start.weights},
+        layers,
+        others,
+        metrics,
+        progress=lambda samples, done: track(samples, "Scoring layers", total=len(layers), completed=done),
+    )
+
+
+def _without(pooled: Pooled, layers: Sequence[str]) -> Pooled:
+    """Leave out layers, without reading any."""
+    assert isinstance(pooled.layers, StoredLayers)
+    others = tuple(layer for layer in pooled.layers if layer not in layers)
+    return replace(pooled, layers=StoredLayers(pooled.layers.folder, others))
 
 
 def _embed_start(cfg: DictConfig, corpus: Corpus, pool: Pool, device: torch.device) -> Embedded:
