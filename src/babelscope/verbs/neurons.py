@@ -80,11 +80,16 @@ def main(cfg: DictConfig, folder: Path) -> None:
     facts = _facts(settings, loaded, regions, len(found_on))
     if settings.ablation is not None:
         masks = choose_regions(settings.ablation, regions, codes)
+        _save(regions, folder / "regions")  # now, for ablation takes hundreds of passes
+        if given is None and settings.ablation.criterion not in published:
+            file = folder / "regions" / f"{settings.ablation.criterion}.safetensors"
+            print(f"Wrote the regions; if this is interrupted, regions={file} ablates them without another search")
         rows += ablation_rows(
             cfg, loaded, measured_on, masks, ablation=settings.ablation, metrics=metrics, labels=labels
         )
         facts |= {"ablated": list(masks), "left_out": left_out(regions[settings.ablation.criterion])}
-    _save(regions, folder / "regions")
+    else:
+        _save(regions, folder / "regions")
     write_run_files(cfg, folder, _describe(cfg, loaded, prepared, weights) | {"neurons": facts})
     origin = origin_of(checkpoint_of(cfg), cfg.model.revision)
     made_here = cfg.model.checkpoint is None and cfg.model.revision is None
@@ -141,10 +146,9 @@ def _published(cfg: DictConfig, settings: Settings, loaded: Loaded) -> dict[str,
 
 def _save(regions: Mapping[str, Regions], folder: Path) -> None:
     """Write the regions; those of other criteria, of an earlier attempt in this folder, are removed."""
-    for old in folder.glob("*.safetensors"):
+    files = [save(found, folder / f"{found.criterion}.safetensors") for found in regions.values()]
+    for old in {*folder.glob("*.safetensors")} - {*files}:
         old.unlink()
-    for found in regions.values():
-        save(found, folder / f"{found.criterion}.safetensors")
 
 
 def _facts(settings: Settings, loaded: Loaded, regions: Mapping[str, Regions], found_on: int) -> dict[str, Any]:
