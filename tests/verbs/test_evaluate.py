@@ -11,6 +11,7 @@ from rich.console import Console
 
 from babelscope.analyses.downstream.harness import TaskScores
 from babelscope.report.table import COLUMNS, read_run
+from babelscope.verbs import evaluate as evaluate_verb
 from babelscope.verbs.evaluate import _print
 from babelscope.verbs.terminal import console
 from tests.analyses.downstream.test_harness import ENGLISH, expected, write_published, write_task
@@ -83,6 +84,34 @@ def test_tasks_of_your_own(tiny, tmp_path, kind):
     wanted = sum(choice == row[-1] for choice, row in zip(right, ENGLISH, strict=True)) / len(ENGLISH)
     assert value(run, "copy/acc", "eng_Latn") == pytest.approx(wanted)
     assert value(run, "copy/acc_norm_null", "eng_Latn") == 0.5
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["new", "repeated"])
+def test_finished_languages_stay_when_a_later_one_ends_the_command(tiny, published, monkeypatch, before):
+    given = (f"data={published}", "languages.codes=[tur_Latn,ind_Latn]")
+    whole, _ = evaluate(tiny["bloom"], *given, output="run" if before else "whole")
+    assert whole.manifest["finished"] is True
+    score, answered = evaluate_verb.score_task, []
+
+    def interrupted(model, task, **options):
+        if answered:
+            raise KeyboardInterrupt
+        answered.append(score(model, task, **options))
+        return answered[0]
+
+    monkeypatch.setattr(evaluate_verb, "score_task", interrupted)
+    command = ("evaluate", f"model.checkpoint={tiny['bloom']}", *given, "output=run")
+    assert babelscope(*command).code == 130
+    run = read_run(Path("run"))
+    assert run.manifest["finished"] is False
+    assert set(run.rows["language"]) == set(run.manifest["tasks"]) == {"tur_Latn"}
+    assert value(run, "xcopa/acc", "tur_Latn") == value(whole, "xcopa/acc", "tur_Latn")
+    assert "Not finished: run, which has 1 language so far" in babelscope("report", "runs=run").out
+    monkeypatch.setattr(evaluate_verb, "score_task", score)
+    again, _ = evaluate(tiny["bloom"], *given)
+    assert again.manifest["finished"] is True
+    assert again.manifest["tasks"] == whole.manifest["tasks"]
+    assert again.rows.drop(columns="run").equals(whole.rows.drop(columns="run"))
 
 
 def train(checkpoint, *overrides):

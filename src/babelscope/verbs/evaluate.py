@@ -1,7 +1,7 @@
 """`babelscope evaluate`: downstream tasks on any checkpoint, language by language."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from babelscope.verbs.terminal.console import show, track
 
 
 def main(cfg: DictConfig, folder: Path) -> None:
-    """Find the tasks, load the model, score it by the harness, and write rows and manifest."""
+    """Find the tasks, load the model, score it by the harness, and write rows and manifest after every language."""
     begin(cfg)
     version, device = require_harness(), choose_device(cfg.device)
     names = _names(cfg)
@@ -59,20 +59,16 @@ def main(cfg: DictConfig, folder: Path) -> None:
     model = harness_model(
         loaded, batch_size=cfg.batch_size, max_length=cfg.max_length, progress=partial(track, what="Answering")
     )
-    scores = {}
+    about = _describe(cfg, loaded, origin, version)
+    scores: dict[str, TaskScores] = {}
     for language, task in tasks.items():
-        scores[language] = score_task(model, task, limit=cfg.limit)
-        if scores[language].truncated:
-            cut = counted(scores[language].truncated, "prompt")
+        found = score_task(model, task, limit=cfg.limit)
+        if found.truncated:
+            cut = counted(found.truncated, "prompt")
             print(f"{names[language]}: {cut} longer than max_length, truncated at the start")
-    write_run_files(cfg, folder, _describe(cfg, loaded, origin, version, scores))
-    keys = {"run": folder.name, "step": origin.step, "epoch": origin.epoch, "layer": "", "other": ""}
-    rows = [
-        {**keys, "metric": f"{cfg.benchmark}/{metric}", "language": language, "value": value}
-        for language, found in scores.items()
-        for metric, value in found.scores.items()
-    ]
-    path = write(folder, "downstream", rows)
+        scores[language] = replace(found, samples=[])  # prompts and answers of all languages would fill the memory
+        path = _write(cfg, folder, {**about, "tasks": _tasks(scores)}, origin, scores)
+    write_run_files(cfg, folder, {**about, "tasks": _tasks(scores), "finished": True})
     _print(f"{cfg.benchmark}: {cfg.model.name}", scores)
     print(f"Wrote {path}")
 
@@ -107,10 +103,22 @@ def _family(cfg: DictConfig) -> Family:
     )
 
 
-def _describe(
-    cfg: DictConfig, loaded: Loaded, origin: Origin, version: str, scores: Mapping[str, TaskScores]
-) -> dict[str, Any]:
-    """Describe model, origin, harness and every task, for manifest.json."""
+def _write(
+    cfg: DictConfig, folder: Path, manifest: dict[str, Any], origin: Origin, scores: Mapping[str, TaskScores]
+) -> Path:
+    """Write the languages so far, as those of a run that is not finished."""
+    write_run_files(cfg, folder, {**manifest, "finished": False})  # first, or fewer rows might stand beside an old end
+    keys = {"run": folder.name, "step": origin.step, "epoch": origin.epoch, "layer": "", "other": ""}
+    rows = [
+        {**keys, "metric": f"{cfg.benchmark}/{metric}", "language": language, "value": value}
+        for language, found in scores.items()
+        for metric, value in found.scores.items()
+    ]
+    return write(folder, "downstream", rows)
+
+
+def _describe(cfg: DictConfig, loaded: Loaded, origin: Origin, version: str) -> dict[str, Any]:
+    """Describe model, origin and harness, for manifest.json."""
     model: Any = loaded.model
     software_ = software()
     return {
@@ -123,20 +131,24 @@ def _describe(
         "setting": origin.setting,
         "source_language": origin.source_language,
         "benchmark": cfg.benchmark,
-        "tasks": {
-            language: {
-                "task": found.task,
-                "version": found.version,
-                "documents": found.documents,
-                "of": found.of,
-                "num_fewshot": found.num_fewshot,
-                "hash": found.fingerprint,
-                "truncated": found.truncated,
-            }
-            for language, found in scores.items()
-        },
         **software_,
         "versions": {**software_["versions"], "lm_eval": version},
+    }
+
+
+def _tasks(scores: Mapping[str, TaskScores]) -> dict[str, Any]:
+    """Describe the task of every language, for manifest.json."""
+    return {
+        language: {
+            "task": found.task,
+            "version": found.version,
+            "documents": found.documents,
+            "of": found.of,
+            "num_fewshot": found.num_fewshot,
+            "hash": found.fingerprint,
+            "truncated": found.truncated,
+        }
+        for language, found in scores.items()
     }
 
 

@@ -52,6 +52,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     jobs = read_jobs(root)
     heads, unreadable = read_heads(run_folders(root) if not jobs or any(root.rglob("run.yaml")) else [])
     tasks = [read_run(head.folder) for head in heads if is_of_tasks(head)]
+    _name_unfinished(tasks)
     neurons = [head for head in heads if is_of_neurons(head)]
     runs = [head for head in heads if not (is_of_tokens(head) or is_of_tasks(head) or is_of_neurons(head))]
     shown = [*runs, *tasks] or neurons or heads
@@ -135,6 +136,14 @@ def _name_empty(runs: Sequence[Run]) -> None:
     empty = [run for run in runs if run.rows.empty]
     for run in empty if len(empty) < len(runs) else []:
         print(f"Left out {run.folder}, whose results/ has no rows: finish that run, or remove its folder")
+
+
+def _name_unfinished(tasks: Sequence[Run]) -> None:
+    """Name the runs of `babelscope evaluate` that ended before their last language."""
+    for run in tasks:
+        if run.manifest.get("finished") is False:
+            done = counted(run.rows["language"].nunique(), "language")
+            print(f"Not finished: {run.folder}, which has {done} so far; repeat its command for all")
 
 
 @contextmanager
