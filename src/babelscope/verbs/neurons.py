@@ -15,7 +15,6 @@ from babelscope.analyses.neurons.study import study_neurons, with_reading
 from babelscope.analyses.region_files import check_model, read, save
 from babelscope.analyses.regions import Regions, z_regions
 from babelscope.analyses.rows import Rows
-from babelscope.data.corpora import Corpus
 from babelscope.data.tasks import label_names
 from babelscope.models.fingerprint import tensors_fingerprint, weights_fingerprint
 from babelscope.models.load import Loaded
@@ -31,6 +30,7 @@ from babelscope.verbs.config.building import (
     checkpoint_of,
     choose_device,
     languages_of,
+    read_parallel,
     write_run_files,
 )
 from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_settings, split_corpus
@@ -51,7 +51,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     codes, settings = languages_of(cfg), read_settings(cfg)
     metrics = build_metrics(cfg) if cfg.get("metrics") else {}
     device = choose_device(cfg.device)
-    corpus: Corpus = build("corpus", cfg.corpus)(codes)
+    corpus = read_parallel(cfg, codes)
     found_on, measured_on = split_corpus(settings, corpus, sentences=cfg.sentences, seed=cfg.seed)
     labels = (
         label_names(build("task.corpus", cfg.task.corpus)([codes[0]], split=cfg.task.train))

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelscope.files import write_text
 from babelscope.training.pretraining.pretrain import pretrain
-from babelscope.verbs.config.building import begin, build, languages_of, pretrain_once
+from babelscope.verbs.config.building import begin, languages_of, pretrain_once, read_parallel
 from babelscope.verbs.config.signature import check_arguments
 
 
@@ -25,7 +25,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     if late := [str(step) for step in recipe.keep if step > recipe.steps]:
         print(f"Not kept, for the last step is {recipe.steps}: {', '.join(late)}")
     target = None if cfg.folder is None else _new(Path(cfg.folder).expanduser())
-    corpus = build("corpus", cfg.corpus)(languages_of(cfg), split="train")
+    corpus = read_parallel(cfg, languages_of(cfg), split="train")
     weights = dict(instantiate(cfg.weights) or {})
     trainer = partial(instantiate, cfg.trainer)
     made = (

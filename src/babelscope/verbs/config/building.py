@@ -112,13 +112,34 @@ def _read_codes(key: str, codes: Any) -> list[str]:
     return list(codes)
 
 
+def read_parallel(cfg: DictConfig, languages: list[str], **options: Any) -> Corpus:
+    """Read the text that `corpus` chooses.
+
+    Args:
+        cfg: The composed configuration.
+        languages: Codes.
+        options: Arguments of the loader beside those in the configuration.
+
+    Raises:
+        ValueError: if it is not parallel, as a task's own examples are not.
+    """
+    corpus = build("corpus", cfg.corpus)(languages, **options)
+    if not isinstance(corpus, Corpus):
+        raise ValueError(
+            f"Expected `corpus` to be parallel text, in which every sentence is in every language, but "
+            f"{cfg.corpus.get('_target_')} gave a {type(corpus).__name__}; examples of a task are for task.corpus, and "
+            "parallel text of your own is corpus=lines or corpus=table."
+        )
+    return corpus
+
+
 def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None) -> Corpus:
     """Read the parallel sentences of the probes: the same number in every language.
 
     Raises:
         ValueError: if the corpus has fewer, or the number is not positive.
     """
-    corpus: Corpus = build("corpus", cfg.corpus)(languages)
+    corpus = read_parallel(cfg, languages)
     if sentences is not None and not 0 < sentences <= len(corpus):
         raise ValueError(
             f"Expected the number of sentences to be between 1 and the {len(corpus)} of corpus {corpus.name!r}, "
