@@ -33,9 +33,20 @@ def mine(somewhere):
 )
 def test_it_is_refused(command):
     line = refused(*command, *GIVEN, "output=run")
-    says(line, "Expected `corpus` to be parallel text", "labelled_table gave a LabelledCorpus", "task.corpus")
+    says(line, "Expected `corpus` to be parallel text", "got a LabelledCorpus", "task.corpus")
 
 
 def test_so_it_is_in_pretraining():
     line = refused("pretrain", "model=lab_xlmr", *GIVEN[1:], "output=run")
-    says(line, "Expected `corpus` to be parallel text", "labelled_table gave a LabelledCorpus")
+    says(line, "Expected `corpus` to be parallel text", "got a LabelledCorpus")
+
+
+def test_so_it_is_in_an_alignment_term():
+    Path("own/alignment").mkdir()
+    Path("own/alignment/mine.yaml").write_text(
+        "_target_: babelscope.training.alignment.ContrastiveTerm\n_partial_: true\nsource: eng_Latn\ncorpus:\n"
+        "  _target_: babelscope.data.labelled_table\n  languages: ${languages.codes}\n  split: train\n"
+        "  file: '{language}.tsv'\n"
+    )
+    line = refused("train", *GIVEN[:-1], "alignment=mine", "logger=none", "output=run")
+    says(line, "Expected `alignment.corpus` to be parallel text", "got a LabelledCorpus")

@@ -32,6 +32,7 @@ from babelscope.verbs.config.building import (
     build_corpus,
     build_metrics,
     build_model,
+    check_parallel,
     languages_of,
     tested_languages,
     write_run_files,
@@ -63,7 +64,9 @@ def main(cfg: DictConfig, folder: Path) -> None:
     validation = read([source], split=cfg.task.validation)
     alignment, partials = build("alignment", cfg.get("alignment")), read_callbacks(cfg)
     watched = watched_corpora(partials)
-    trained = {"task.train": train, **({"alignment.corpus.split": alignment.keywords["corpus"]} if alignment else {})}
+    trained = {"task.train": train}
+    if alignment is not None:
+        trained["alignment.corpus.split"] = check_parallel("alignment.corpus", alignment.keywords["corpus"])
     refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
     test = read(languages, split=cfg.task.test)
     head, labels = _choose_head(cfg, train, validation, test)

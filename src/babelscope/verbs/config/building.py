@@ -123,14 +123,22 @@ def read_parallel(cfg: DictConfig, languages: list[str], **options: Any) -> Corp
     Raises:
         ValueError: if it is not parallel, as a task's own examples are not.
     """
-    corpus = build("corpus", cfg.corpus)(languages, **options)
-    if not isinstance(corpus, Corpus):
+    return check_parallel("corpus", build("corpus", cfg.corpus)(languages, **options))
+
+
+def check_parallel(key: str, text: Any) -> Corpus:
+    """Return the text that a key chose, if it is parallel.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not isinstance(text, Corpus):
         raise ValueError(
-            f"Expected `corpus` to be parallel text, in which every sentence is in every language, but "
-            f"{cfg.corpus.get('_target_')} gave a {type(corpus).__name__}; examples of a task are for task.corpus, and "
-            "parallel text of your own is corpus=lines or corpus=table."
+            f"Expected `{key}` to be parallel text, in which every sentence is in every language, but got a "
+            f"{type(text).__name__}; examples of a task are for task.corpus, and parallel text of your own is "
+            "corpus=lines or corpus=table."
         )
-    return corpus
+    return text
 
 
 def build_corpus(cfg: DictConfig, languages: list[str], *, sentences: int | None) -> Corpus:
