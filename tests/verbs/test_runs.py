@@ -18,7 +18,7 @@ from babelscope.sweeps.jobs import read_jobs
 from babelscope.sweeps.ledger import entries, folder_of, read_entry, write_entry
 from babelscope.sweeps.processes import Process
 from babelscope.sweeps.progress import progress_of
-from babelscope.verbs.runs import names_of
+from babelscope.verbs.terminal.jobs import names_of
 from tests.models.tiny import save_checkpoint
 from tests.sweeps.entries import ENTRY
 from tests.sweeps.test_submitted import before
