@@ -64,6 +64,19 @@ def test_processes_give_the_rows_that_one_process_gives(command, calm, somewhere
     assert (third.code, third.err, len(third.out.splitlines())) == (0, "", 1)
 
 
+def test_of_many_jobs_that_are_done_only_the_first_are_named(capsys):
+    jobs = [planned.PlannedJob("", [], Path(f"runs/{number}"), None, number != 3) for number in range(11)]
+    planned.print_skipped(jobs[:9])
+    named = "0, 1, 2, 4, 5, 6, 7, 8"
+    assert capsys.readouterr().out == (
+        f"Done already and skipped, 8 in all: {named}; delete a folder to run it again\n"
+    )
+    planned.print_skipped(jobs)
+    assert capsys.readouterr().out == (
+        f"Done already and skipped, 10 in all: {named} and 2 more; delete a folder to run it again\n"
+    )
+
+
 def order(ended):
     return [line.rpartition(" ")[2] for line in sorted(ended.out.splitlines())]
 

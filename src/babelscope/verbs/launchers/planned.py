@@ -16,9 +16,12 @@ from babelscope.sweeps.processes import Process
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.folder.kept import RefusedError
 from babelscope.verbs.jobs.record import holder_of, is_done, own_sources
+from babelscope.verbs.terminal.console import track
 
 OF_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep")
 """Overrides that are not for a single job."""
+MOST_NAMED = 8
+"""Jobs whose names are printed; of more, only how many they are."""
 PATIENCE = 10.0
 """Seconds in which jobs whose command was killed can save and end."""
 
@@ -49,7 +52,7 @@ def plan(context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequ
     """
     found: dict[Path, PlannedJob] = {}
     shared = set.intersection(*map(set, job_overrides)) if len(job_overrides) > 1 else set(*job_overrides)
-    for given in job_overrides:
+    for given in track(job_overrides, "Planning jobs"):  # a minute for hundreds
         composed = context.config_loader.load_sweep_config(config, list(given))
         HydraConfig.instance().set_config(composed)  # the names of folders are made of the choices in it
         folder = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
@@ -133,10 +136,12 @@ def _is_held(folder: Path) -> bool:
 
 
 def print_skipped(jobs: Sequence[PlannedJob]) -> None:
-    """Name the jobs that are done in one line."""
+    """Name the jobs that are done in one line, or the first of them."""
     names = [job.folder.name for job in jobs if job.is_done]
     if names:
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         print(
-            f"Done already and skipped, {len(names)} in all: {', '.join(names)}; delete a folder to run it again",
+            f"Done already and skipped, {len(names)} in all: {', '.join(names[:MOST_NAMED])}{more}; delete a folder to "
+            "run it again",
             flush=True,
         )
