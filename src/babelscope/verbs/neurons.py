@@ -34,6 +34,7 @@ from babelscope.verbs.config.building import (
     write_run_files,
 )
 from babelscope.verbs.config.neuron_conf import LapeRule, Settings, read_settings, split_corpus
+from babelscope.verbs.config.trained_text import warn_trained
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.folder.origin import origin_of
 from babelscope.verbs.folder.stored import embed_stored
@@ -53,6 +54,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     device = choose_device(cfg.device)
     corpus = read_parallel(cfg, codes)
     found_on, measured_on = split_corpus(settings, corpus, sentences=cfg.sentences, seed=cfg.seed)
+    warn_trained(cfg, found_on)
     labels = (
         label_names(build("task.corpus", cfg.task.corpus)([codes[0]], split=cfg.task.train))
         if cfg.get("task")

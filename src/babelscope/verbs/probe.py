@@ -30,6 +30,7 @@ from babelscope.verbs.config.building import (
 )
 from babelscope.verbs.config.conf import fingerprint
 from babelscope.verbs.config.named_models import choose_model, model_names
+from babelscope.verbs.config.trained_text import warn_trained
 from babelscope.verbs.folder.manifest import describe
 from babelscope.verbs.folder.scored_layers import forget_layers, score_layers
 from babelscope.verbs.folder.stored import embed_stored
@@ -41,6 +42,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
     begin(cfg)
     metrics, pool, device = build_metrics(cfg), build("pool", cfg.pool), choose_device(cfg.device)
     corpus = build_corpus(cfg, languages_of(cfg), sentences=cfg.sentences)
+    warn_trained(cfg, corpus)
     begins = _start_of(cfg) if _is_compared(cfg, metrics) else None
     start = None if begins is None else _embed_start(begins, corpus, pool, device)
     loaded, now = _embed(cfg, corpus, pool, device)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from babelscope.verbs.config.callbacks import build_callbacks, read_callbacks, s
 from babelscope.verbs.config.overlap import refuse_overlap, warn_watched
 from babelscope.verbs.config.processes import refuse_other_processes
 from babelscope.verbs.config.signature import check_arguments
+from babelscope.verbs.config.trained_text import read_trained, warn_translations
 from babelscope.verbs.folder.kept_rows import find_begun
 from babelscope.verbs.folder.manifest import describe, text_fingerprint
 from babelscope.verbs.folder.resumed import gone_on
@@ -60,13 +62,12 @@ def main(cfg: DictConfig, folder: Path) -> None:
     languages = list(dict.fromkeys([*tested_languages(cfg), source]))
     probed = build_corpus(cfg, languages_of(cfg), sentences=cfg.sentences)
     read = build("task.corpus", cfg.task.corpus)
-    train = read([source], split=cfg.task.train).subset(cfg.task.get("examples"), seed=cfg.seed)
+    trained_in = partial(read_trained, read, cfg.task, cfg.seed)
+    train = trained_in(source)
     validation = read([source], split=cfg.task.validation)
     alignment, partials = build("alignment", cfg.get("alignment")), read_callbacks(cfg)
     watched = watched_corpora(partials)
-    trained = {"task.train": train}
-    if alignment is not None:
-        trained["alignment.corpus.split"] = check_parallel("alignment.corpus", alignment.keywords["corpus"])
+    trained = {"task.train": train, **_alignment_text(alignment)}
     refuse_overlap(cfg, trained, {"corpus.split": probed, **watched})
     test = read(languages, split=cfg.task.test)
     head, labels = _choose_head(cfg, train, validation, test)
@@ -116,6 +117,7 @@ def main(cfg: DictConfig, folder: Path) -> None:
         write_run_files(cfg, folder, manifest)
         print_trainable(manifest["trainable"])
         warn_watched(probed, watched)
+        warn_translations(cfg, trained_in, source, probed)
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     with mirrored(trainer.loggers if trainer.is_global_zero else [], plain):
         with exit_by_signal(trainer, last_path(folder)), _misconfigured():
@@ -135,6 +137,13 @@ def _build_steps(cfg: DictConfig) -> dict[str, Any]:
     """Build what the steps of training are made by, and check what the Trainer is given, before anything slow."""
     check_arguments("trainer", instantiate(cfg.trainer, _partial_=True, _convert_="all"))
     return {key: build(key, cfg[key]) for key in ("optimizer", "schedule")}
+
+
+def _alignment_text(alignment: Any) -> dict[str, Corpus]:
+    """Return the text of an alignment term by the key of its split, where there is such a term."""
+    if alignment is None:
+        return {}
+    return {"alignment.corpus.split": check_parallel("alignment.corpus", alignment.keywords["corpus"])}
 
 
 def _choose_head(cfg: DictConfig, train: TaskCorpus, *others: TaskCorpus) -> tuple[Head, tuple[str, ...] | None]:

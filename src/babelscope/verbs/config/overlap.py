@@ -31,11 +31,11 @@ def refuse_overlap(cfg: DictConfig, trained: Mapping[str, TaskCorpus], measured:
                 raise ValueError(
                     f"Expected `{key}` to share no sentence with the text that is trained on by `{by}`, but "
                     f"{len(shared)} of {len(probed.ids)} sentences in {language} are in both; choose "
-                    f"{_another_split(cfg, key, trained)}."
+                    f"{another_split(cfg, key, trained)}."
                 )
 
 
-def _another_split(cfg: DictConfig, key: str, trained: Iterable[str]) -> str:
+def another_split(cfg: DictConfig, key: str, trained: Iterable[str]) -> str:
     """Suggest what is neither trained on nor the split that was given, where there is such a split."""
     taken = {part for by in trained for part in _parts(cfg, by)}
     given = _parts(cfg, key)

@@ -22,6 +22,14 @@ class Origin:
     source_language: str = ""
 
 
+def training_of(checkpoint: str | Path) -> Path | None:
+    """Find the run folder of the training that wrote a checkpoint, if it lies in one."""
+    folder = Path(checkpoint).expanduser()
+    folder = folder.parent if folder.name == "model" else folder
+    is_one = all((folder / name).exists() for name in ("run.yaml", "manifest.json", "results", "model"))
+    return folder if is_one else None
+
+
 def origin_of(checkpoint: str | Path, revision: str | None) -> Origin:
     """Read step and epoch from the run folder that a checkpoint lies in, and the step from a revision's name.
 
@@ -32,10 +40,8 @@ def origin_of(checkpoint: str | Path, revision: str | None) -> Origin:
     Raises:
         ValueError: if it lies in a run folder that cannot be read.
     """
-    named = step_in(revision)
-    folder = Path(checkpoint).expanduser()
-    folder = folder.parent if folder.name == "model" else folder
-    if not all((folder / name).exists() for name in ("run.yaml", "manifest.json", "results", "model")):
+    named, folder = step_in(revision), training_of(checkpoint)
+    if folder is None:
         return Origin(step=named or 0)
     run = read_run(folder)
     step = named if named is not None else int(run.rows["step"].max()) if len(run.rows) else 0
