@@ -3,9 +3,7 @@
 import gc
 import os
 import re
-import subprocess
 import sys
-import zipfile
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import yaml
 
 from babelscope import cli
 from tests.models.tiny import save_checkpoint
+from tests.shell import shell
 from tests.verbs.command import FIVE, babelscope, written
 
 pytestmark = pytest.mark.usefixtures("somewhere")
@@ -24,11 +23,6 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return save_checkpoint(tmp_path_factory.mktemp("cli") / "tiny", "xlm-roberta")
-
-
-def shell(*arguments, **environment):
-    given = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **environment}
-    return subprocess.run(arguments, env=given, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
@@ -262,34 +256,6 @@ def test_both_ways_to_a_lab_checkpoint_are_one(monkeypatch):
     assert calls[0] == calls[1]
     babelscope("pretrain", "model=lab_xlmr", "seed=1")
     assert calls[2][0] != calls[0][0]
-
-
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory):
-    pytest.importorskip("hatchling")
-    folder = tmp_path_factory.mktemp("wheel")
-    done = shell(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT))
-    assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    return folder / "site"
-
-
-def test_the_wheel_holds_what_it_needs(unpacked):
-    for source, inside in ((ROOT / "conf", "babelscope/conf"), (ROOT / "src" / "babelscope", "babelscope")):
-        files = [path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-        missing = [str(path) for path in files if not (unpacked / inside / path.relative_to(source)).is_file()]
-        assert not missing
-    assert (unpacked / "babelscope" / "data" / "lab" / "lexicon.tsv").is_file()
-    assert (unpacked / "babelscope" / "report" / "page.html").is_file()
-
-
-def test_the_wheel_finds_its_configuration(unpacked):
-    done = shell(sys.executable, "-m", "babelscope", "probe", "--cfg", "job", PYTHONPATH=str(unpacked))
-    assert (done.returncode, done.stderr) == (0, "")
-    where = "from babelscope import cli; print(cli.conf_folder())"
-    assert str(unpacked) in shell(sys.executable, "-c", where, PYTHONPATH=str(unpacked)).stdout
 
 
 def test_what_a_terminal_cannot_show_is_replaced(monkeypatch):

@@ -17,6 +17,8 @@ from hydra.core.global_hydra import GlobalHydra
 from babelscope import cli
 
 FIVE = "[eng_Latn,deu_Latn,fra_Latn,spa_Latn,rus_Cyrl]"
+SHORT_TRAINING = ("trainer=smoke", "logger=none", "+corpus.train=40")
+"""What a training has besides the languages, sentences and metrics of a short probe."""
 SMALL_TRAINING = (
     "languages.codes=[eng_Latn,rus_Cyrl]",
     "sentences=12",
