@@ -44,7 +44,7 @@ NO_NAME = r"null|true|false|nan|[+-]?inf|\d|[1-9]\d+|\d*\.\d+|\d+\."
 """What Hydra reads as something else than the name of a choice."""
 LISTS = ("metrics", "callbacks", "logger", "experiment")
 """Groups of which several may be chosen."""
-KEPT = ("results", "checkpoints", "model", "regions")
+KEPT = ("results", "checkpoints", "model", "regions", "unfinished")
 """What makes a run folder worth keeping when its job fails."""
 
 

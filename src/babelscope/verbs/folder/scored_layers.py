@@ -1,6 +1,6 @@
 """Scores of a probe's layers, kept as they are finished, so that a command that was killed goes on from them.
 
-They lie below `results/`, where no report looks, and only until all layers are scored.
+They lie beside `results/`, which readers take for rows whole, and only until all layers are scored.
 """
 
 import inspect
@@ -68,7 +68,7 @@ def forget_layers(folder: Path) -> None:
 
 def place_of(folder: Path) -> Path:
     """Where the finished layers of an unfinished run lie."""
-    return folder / "results" / "unfinished"
+    return folder / "unfinished"
 
 
 def _write(path: Path, rows: list[dict[str, Any]], about: Mapping[str, Any]) -> None:
