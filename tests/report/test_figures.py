@@ -76,6 +76,18 @@ def test_transfer_is_sorted_and_marks_the_source(runs):
     assert figure.layout.yaxis.ticktext[0] == "<b>eng_Latn (source)</b>"
 
 
+@pytest.mark.parametrize(("score", "order"), [("accuracy", ["b", "c", "a"]), ("loss", ["a", "c", "b"])])
+def test_transfer_has_every_runs_score_of_every_language_the_best_first(score, order):
+    table = pd.DataFrame({"one": [0.1, 0.9, 0.4], "two": [0.3, 0.7, 0.5]}, index=["a", "b", "c"])
+    stems, *runs = task.draw_transfer(table, {}, score).data
+    for trace, run in zip(runs, table.columns, strict=True):
+        assert trace.name == run
+        assert dict(zip(trace.y, trace.x, strict=True)) == table[run].to_dict()
+        assert list(trace.y) == order
+    ends = [(y, x) for y, x in zip(stems.y, stems.x, strict=True) if x is not None]
+    assert ends == [(code, end) for code in order for end in sorted(table.loc[code])]
+
+
 def test_transfer_leaves_its_legend_to_the_panel(runs):
     table = summary.transfer_table(runs)
     many = pd.concat([table.add_suffix(f" {number}") for number in range(6)], axis=1)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape, unescape
 from pathlib import Path
 
@@ -57,11 +58,13 @@ def render(runs: Sequence[Run], downstream: Sequence[Run] = ()) -> str:
 
 def _sections(runs: Sequence[Run]) -> list[str]:
     unfinished = say_unfinished(runs)
+    # only layer by layer are pairs of languages shown, which are most of all rows
+    alone = [replace(run, rows=run.rows[run.rows["other"] == ""]) for run in runs]
     return [
         unfinished and f'<p class="reading"><b>{escape(unfinished)}</b></p>',
-        cards_html(key_numbers(runs)),
-        section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(runs)),
-        section_html("comparison", "Comparison" if len(runs) > 1 else "Training", _comparison(runs)),
+        cards_html(key_numbers(alone)),
+        section_html("summary", "Before and after" if _steps(runs) > 1 else "At a glance", settings_html(alone)),
+        section_html("comparison", "Comparison" if len(runs) > 1 else "Training", _comparison(alone)),
         section_html("runs", "Layer by layer", _tabs(runs)),
     ]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from babelscope.report.figures.cells import MOST_CELLS
 from babelscope.report.figures.guard import describe_decision, draw_guard
 from babelscope.report.figures.layers import draw_curves, draw_heat_map
 from babelscope.report.figures.neighbours import draw_pairs
@@ -20,8 +21,10 @@ from babelscope.report.words import layer_metrics, words_of
 Figure: TypeAlias = go.Figure | dict[str, Any]
 """One of plotly's, or plain data and layout as `sketch` makes them."""
 Offer = TypeVar("Offer", bound=Hashable)
-MOST_STEPS = 12
-"""More steps than this are thinned out evenly where every step is a figure of its own; first and last stay."""
+Place = TypeVar("Place")
+MOST = 12
+"""More steps than this are thinned out evenly where every step is a figure of its own; first and last stay. So are
+layers where each is a figure of more than 10,000 cells, of which 33 would fill tens of megabytes."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,10 @@ class Panel:
 
 def show_run(run: Run) -> list[Panel]:
     """Make the panels that show one run layer by layer; those without rows are left out."""
-    scored = replace(run, rows=scores_of(run.rows))
-    panels = [_guard(run), _heat_maps(scored), *_curves(scored), *_pairs(scored)]
+    rows = scores_of(run.rows)
+    alone = rows["other"] == ""  # apart, for those of two languages are most of all rows
+    scored = replace(run, rows=rows[alone])
+    panels = [_guard(run), _heat_maps(scored), *_curves(scored), *_pairs(replace(run, rows=rows[~alone]))]
     return [panel for panel in panels if panel and panel.views]
 
 
@@ -99,7 +104,7 @@ def _curves(run: Run) -> list[Panel]:
     offered = _by_offer(layer_metrics(run.rows), lambda metric: _steps(by_layer(run.rows, metric)))
     panels = []
     for measured, metrics in offered.items():
-        steps = _thin(list(measured))
+        steps = _thin(measured)
         views = {
             f"{place},{when}": [draw_curves(run.rows, metric, step, source=source_of(run))]
             for place, metric in enumerate(metrics)
@@ -122,16 +127,19 @@ def _curves(run: Run) -> list[Panel]:
 
 
 def _pairs(run: Run) -> list[Panel]:
-    pairs = run.rows[(run.rows["other"] != "") & (run.rows["layer"] != "")]
+    pairs = run.rows[run.rows["layer"] != ""]
     of = {str(metric): rows for metric, rows in pairs.groupby("metric")}
     offered = _by_offer(sorted(of), lambda metric: (tuple(sort_layers(of[metric]["layer"])), _steps(of[metric])))
     panels = []
-    for (layers, steps), metrics in offered.items():
+    for (measured, steps), metrics in offered.items():
         shown: dict[str, int | None] = {"first step": steps[0]}
         if len(steps) > 1:
             shown |= {"last step": steps[-1], "change": None}
+        languages = max(of[metric]["language"].nunique() for metric in metrics)
+        layers = _thin(measured) if languages**2 > MOST_CELLS else list(measured)
+        left_out = f" Of the {len(measured)} layers, {len(layers)} are shown." if len(layers) < len(measured) else ""
         views = {
-            f"{place},{depth},{when}": [draw_pairs(run.rows, metric, layer, step=step)]
+            f"{place},{depth},{when}": [draw_pairs(of[metric], metric, layer, step=step)]
             for place, metric in enumerate(metrics)
             for depth, layer in enumerate(layers)
             for when, step in enumerate(shown.values())
@@ -141,11 +149,11 @@ def _pairs(run: Run) -> list[Panel]:
                 "Languages of the nearest neighbours" + (_which(metrics) if len(offered) > 1 else ""),
                 "Rows: a language, grouped by writing system. Columns: the languages in which the nearest neighbours "
                 "of its sentences lie, as shares. An even row is a shared space, dark blocks are islands; neighbours "
-                "need not be translations.",
+                f"need not be translations.{left_out}",
                 views,
                 [
                     Choice("Metric", [words_of(metric).name for metric in metrics]),
-                    Choice("Layer", list(layers), "slider", len(layers) // 2),
+                    Choice("Layer", layers, "slider", len(layers) // 2),
                     Choice("When", list(shown), start=min(1, len(shown) - 1)),
                 ],
                 "square",
@@ -178,7 +186,7 @@ def metric_choice(metrics: Sequence[str], label: str = "Metric") -> Choice:
     return Choice(label, [word.name for word in words], notes=[word.reading for word in words])
 
 
-def _thin(steps: list[int]) -> list[int]:
-    if len(steps) <= MOST_STEPS:
-        return steps
-    return [steps[place] for place in np.linspace(0, len(steps) - 1, MOST_STEPS).round().astype(int)]
+def _thin(places: Sequence[Place]) -> list[Place]:
+    if len(places) <= MOST:
+        return list(places)
+    return [places[place] for place in np.linspace(0, len(places) - 1, MOST).round().astype(int)]

@@ -10,6 +10,8 @@ from babelscope.report.figures.names import BESIDE_CELLS, aliases
 from babelscope.report.numbers import number
 from babelscope.report.words import plain
 
+MOST_CELLS = 10_000
+"""Of a larger heat map, the texts would be most of the page: it is shown in plotly's own spelling, without them."""
 NUMBER = re.compile(r"%\{z:(\+?\.\d[f%])\}")
 """A number in a hover text, with its format."""
 
@@ -34,6 +36,8 @@ def tell_cells(
         columns: their names.
         most: letters that fit beside the axes.
     """
+    if values.size > MOST_CELLS:
+        return {"hovertemplate": f"{hover}<extra></extra>"}
     rows, columns = list(rows), list(columns)
     parts: dict[str, Sequence[Sequence[str]]] = {}
     if (found := NUMBER.search(hover)) and (found[1].startswith("+") or (values < 0).any()):
