@@ -26,26 +26,52 @@ function tInterval(values, quantiles) {
   return { mean: centre, half: half > ROUNDING ? half : 0, n };
 }
 
-// Pearson's correlation of weighted points about the means of their strata: pooled within strata.
-function correlate(x, y, strata, weights) {
-  const size = strata.reduce((most, stratum) => Math.max(most, stratum), -1) + 1;
-  const [total, meanX, meanY] = [0, 1, 2].map(() => new Float64Array(size));
+// Sums over the points of each stratum, language and group, which have one weight in every draw, about the means of
+// strata: what a draw takes is then the number of languages times groups, however many seeds and points there are.
+function sumUp(x, y, within, languages, groups) {
+  const [total, meanX, meanY] = [0, 1, 2].map(() => new Float64Array(within.size));
   for (let i = 0; i < x.length; i++) {
-    total[strata[i]] += weights[i];
-    meanX[strata[i]] += weights[i] * x[i];
-    meanY[strata[i]] += weights[i] * y[i];
+    total[within.codes[i]]++;
+    meanX[within.codes[i]] += x[i];
+    meanY[within.codes[i]] += y[i];
   }
-  let [xx, yy, xy] = [0, 0, 0];
+  const of = (i) => (within.codes[i] * languages.size + languages.codes[i]) * groups.size + groups.codes[i];
+  const cells = compact(Array.from(x, (_, i) => of(i)));
+  const [stratum, language, group] = [0, 1, 2].map(() => new Int32Array(cells.size));
+  const sums = [0, 1, 2, 3, 4, 5].map(() => new Float64Array(cells.size)); // 1, x, y, xx, yy, xy
   for (let i = 0; i < x.length; i++) {
-    if (!weights[i]) continue;
-    const stratum = strata[i];
-    const across = x[i] - meanX[stratum] / total[stratum];
-    const up = y[i] - meanY[stratum] / total[stratum];
-    xx += weights[i] * across * across;
-    yy += weights[i] * up * up;
-    xy += weights[i] * across * up;
+    const cell = cells.codes[i];
+    [stratum[cell], language[cell], group[cell]] = [within.codes[i], languages.codes[i], groups.codes[i]];
+    const across = x[i] - meanX[stratum[cell]] / total[stratum[cell]];
+    const up = y[i] - meanY[stratum[cell]] / total[stratum[cell]];
+    [1, across, up, across * across, up * up, across * up].forEach((value, place) => (sums[place][cell] += value));
   }
-  return Math.min(xx, yy) > ROUNDING ** 2 ? xy / Math.sqrt(xx * yy) : NaN;
+  return { stratum, language, group, sums, strata: within.size };
+}
+
+// Pearson's correlation of points about the means of their strata, pooled within strata, where a point counts as often
+// as its language times its group.
+function correlate({ stratum, language, group, sums, strata }, ofLanguage, ofGroup) {
+  const [one, x, y, xx, yy, xy] = sums;
+  const [total, meanX, meanY] = [0, 1, 2].map(() => new Float64Array(strata));
+  let [squareX, squareY, product] = [0, 0, 0];
+  for (let cell = 0; cell < stratum.length; cell++) {
+    const weight = ofLanguage[language[cell]] * ofGroup[group[cell]];
+    if (!weight) continue;
+    total[stratum[cell]] += weight * one[cell];
+    meanX[stratum[cell]] += weight * x[cell];
+    meanY[stratum[cell]] += weight * y[cell];
+    squareX += weight * xx[cell];
+    squareY += weight * yy[cell];
+    product += weight * xy[cell];
+  }
+  for (let place = 0; place < strata; place++) {
+    if (!total[place]) continue;
+    squareX -= meanX[place] ** 2 / total[place];
+    squareY -= meanY[place] ** 2 / total[place];
+    product -= (meanX[place] * meanY[place]) / total[place];
+  }
+  return Math.min(squareX, squareY) > ROUNDING ** 2 ? product / Math.sqrt(squareX * squareY) : NaN;
 }
 
 // Ranks within strata as shares of the stratum, ties in the middle.
@@ -98,21 +124,22 @@ function correlations(points, strata, draws = DRAWS) {
   const languages = compact(points.map((point) => point.language));
   const groups = compact(points.map((point) => point.group));
   const [rankX, rankY] = [rankWithin(x, within.codes), rankWithin(y, within.codes)];
-  const both = (weights) => [correlate(x, y, within.codes, weights), correlate(rankX, rankY, within.codes, weights)];
-  const enough = points.length > 2;
-  const values = enough ? both(new Float64Array(points.length).fill(1)) : [NaN, NaN];
+  const summed = [[x, y], [rankX, rankY]].map(([a, b]) => sumUp(a, b, within, languages, groups));
+  const once = [languages, groups].map(({ size }) => new Float64Array(size).fill(1));
+  const values = summed.map((sums) => (points.length > 2 ? correlate(sums, ...once) : NaN));
   const drawn = [[], []];
   if (languages.size >= FEWEST_LANGUAGES && draws) {
     const random = uniform(1);
-    const weights = new Float64Array(points.length);
     for (let draw = 0; draw < draws; draw++) {
       const [ofLanguage, ofGroup] = [languages, groups].map(({ size }) => {
         const counts = new Float64Array(size);
         for (let i = 0; i < size; i++) counts[Math.floor(random() * size)]++;
         return counts;
       });
-      for (let i = 0; i < weights.length; i++) weights[i] = ofLanguage[languages.codes[i]] * ofGroup[groups.codes[i]];
-      both(weights).forEach((value, place) => Number.isNaN(value) || drawn[place].push(value));
+      summed.forEach((sums, place) => {
+        const value = correlate(sums, ofLanguage, ofGroup);
+        if (!Number.isNaN(value)) drawn[place].push(value);
+      });
     }
   }
   const [pearson, spearman] = values.map((value, place) => {
