@@ -46,3 +46,11 @@ def test_layers_are_thinned_where_each_is_a_large_figure(languages, shown):
     for depth, layer in enumerate(layers):
         assert f"layer {layer}," in panel.views[f"0,{depth},2"][0].layout.title.text
     assert (panel.views["0,0,2"][0].data[0].hovertext is None) == (languages > 100)
+
+
+@pytest.mark.parametrize(("languages", "every", "height"), [(66, 1, 1100), (67, 2, 1100), (20, 1, 410)])
+def test_names_are_thinned_where_there_is_no_room(languages, every, height):
+    run, _ = make_run(languages, 1)
+    figure = draw_pairs(run.rows, "neighbour_share", "0", step=1)
+    assert figure.layout.xaxis.dtick == figure.layout.yaxis.dtick == every
+    assert figure.layout.height == height

@@ -8,6 +8,9 @@ from babelscope.report.figures.names import BESIDE_CELLS, aliases
 from babelscope.report.figures.style import BAR, CATEGORIES, DIVERGING, SEQUENTIAL, by_script, clean, draw
 from babelscope.report.words import plain, words_of
 
+WRITTEN = 66
+"""Languages that the figure has room to name. Of more, every second or third name is written; pointing tells both."""
+
 
 def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None = None) -> go.Figure:
     """Draw a language x language matrix of one layer at one step; without `step`, the change from first to last.
@@ -27,7 +30,8 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
         bound = float(others.quantile(0.99)) / 2 or 1.0
         colours = {"colorscale": DIVERGING, "zmin": -bound, "zmax": bound}
     names = [plain(language) for language in languages]
-    axis = {**CATEGORIES, "labelalias": aliases(languages, BESIDE_CELLS)}
+    every = -(-len(languages) // WRITTEN)
+    axis = {**CATEGORIES, "dtick": every, "labelalias": aliases(languages, BESIDE_CELLS)}
     hover = f"%{{y}}: %{{z:{'+' if change else ''}.3f}} of its neighbours are %{{x}}"
     heat = go.Heatmap(
         z=[
@@ -36,15 +40,15 @@ def draw_pairs(rows: pd.DataFrame, metric: str, layer: str, *, step: int | None 
         ],
         x=names,
         y=names,
-        xgap=1,
-        ygap=1,
+        xgap=1 if every == 1 else 0,
+        ygap=1 if every == 1 else 0,
         hoverongaps=False,
         **tell_cells(hover, grid.to_numpy(dtype=float), languages, languages),
         colorbar=BAR,
         **colours,
     )
     what = "change from first to last" if change else "at the first step" if step == first else f"at step {step}"
-    side = max(15 * len(languages), 220)
+    side = max(15 * min(len(languages), WRITTEN), 220)
     return draw(
         [heat],
         f"{plain(words.title)}, layer {plain(layer)}, {what}",
