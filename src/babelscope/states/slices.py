@@ -6,18 +6,20 @@ from torch import Tensor
 
 from babelscope.states.store import StoredLayers
 
+MOST, LEAST = 2**24, 512
+"""Numbers in a block, and columns of it where that would be fewer."""
 
-def slices(layers: Mapping[str, Tensor], layer: str, *, elements: int = 2**24, least: int = 512) -> Iterator[Tensor]:
+
+def slices(layers: Mapping[str, Tensor], layer: str, *, elements: int | None = None) -> Iterator[Tensor]:
     """Yield a layer (S, F) as column blocks (S, F_b) float32 of at most `elements` numbers each, left to right.
 
-    For a stored layer, at most one block is in memory.
+    For a stored layer, at most one block is in memory. A disk reads 1,024 numbers at a time, so of very many sentences
+    narrow blocks would have the whole layer read for each of them: by default a block has at least `LEAST` columns.
 
     Args:
         layers: Layers in memory, or stored.
         layer: Name of the layer to read.
-        elements: Most numbers in a block, unless these are fewer columns than `least`.
-        least: Fewest columns of a block but the last. A disk reads 1,024 numbers at a time, so of many sentences narrow
-            blocks would have the whole layer read for each of them.
+        elements: Most numbers in a block; a block has at least one column. None is 2**24, or those of `LEAST` columns.
     """
     read: Callable[[int, int], Tensor]
     if isinstance(layers, StoredLayers):
@@ -26,6 +28,7 @@ def slices(layers: Mapping[str, Tensor], layer: str, *, elements: int = 2**24, l
     else:
         whole = layers[layer]
         (points, width), read = whole.shape, lambda start, stop: whole[:, start:stop].float()
-    columns = max(least, elements // max(1, points))
+    most = max(MOST, LEAST * points) if elements is None else elements
+    columns = max(1, most // max(1, points))
     for start in range(0, width, columns):
         yield read(start, min(start + columns, width))
