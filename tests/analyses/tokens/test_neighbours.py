@@ -4,7 +4,13 @@ from statistics import pstdev
 import pytest
 import torch
 
-from babelscope.analyses.tokens.neighbours import count_scripts, draw_tokens, expected_scripts, find_neighbours
+from babelscope.analyses.tokens.neighbours import (
+    TokenNeighbours,
+    count_scripts,
+    draw_tokens,
+    expected_scripts,
+    find_neighbours,
+)
 from babelscope.analyses.tokens.token_rows import token_rows
 from babelscope.metrics import nearest_neighbours
 from babelscope.report import table as rows_on_disk
@@ -48,6 +54,16 @@ def test_deciles_are_of_the_tokens_that_occur_the_rarest_first_and_others_are_ap
     none = values(count_scripts(tokens, [near], k=[5], counts=[0] * 240))
     assert none["neighbour_scripts_unseen@5", "", ""] == none["neighbour_scripts@5", "", ""]
     assert not [key for key in none if key[0] == "neighbour_scripts_decile@5"]
+
+
+def test_deciles_of_frequency_count_from_the_rarest():
+    # two tokens to a decile, each counted as often as its place from the end, so that the last is the rarest
+    tokens = token_rows(torch.eye(20), ["Latn", "Cyrl"] * 10)
+    neighbours = torch.stack([torch.tensor([0, 0 if token >= 10 else 1]) for token in range(20)])
+    block = TokenNeighbours(tokens.ids, torch.zeros(20, 2), neighbours)
+    found = values(count_scripts(tokens, [block], k=[2], counts=range(20, 0, -1)))
+    deciles = [found["neighbour_scripts_decile@2", "", str(number)] for number in range(1, 11)]
+    assert deciles == [1] * 5 + [2] * 5
 
 
 def test_random_table_reaches_the_null_and_equals_plain_counting(tmp_path):

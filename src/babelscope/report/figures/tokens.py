@@ -1,4 +1,4 @@
-"""Token tables: the script probe, scripts among neighbours, translations, and angles between tables."""
+"""Token tables: the script probe, scripts among neighbours, translations, and the map."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -149,46 +149,6 @@ def draw_translations(run: Run, metric: str) -> go.Figure:
         "alignment",
         "%{y} to %{x}: %{z:.1%} (%{customdata:.0f} words)",
         custom=words.reindex(index=codes, columns=codes),
-    )
-
-
-def draw_angles(run: Run, pairs: Sequence[tuple[str, str]]) -> go.Figure | None:
-    """Draw the cosines of all canonical angles of every pair of tables, with what random tables give first."""
-    traces: list[Any] = []
-    for place, (a, b) in enumerate(pairs):
-        rows = run.rows[(run.rows["language"] == a) & (run.rows["other"] == b)]
-        colour = mark_of(place).colour
-        for centred, dash in (("", "solid"), ("_centred", "dot")):
-            of = rows[rows["metric"].str.startswith(f"angle_cosine{centred}/")].sort_values("metric")
-            if of.empty:
-                continue
-            traces.append(
-                go.Scatter(
-                    x=list(range(1, len(of) + 1)),
-                    y=clean(of["value"]),
-                    name=plain(f"{a} x {b}{', centred' if centred else ''}"),
-                    mode="lines",
-                    line={"color": colour, "width": 2, "dash": dash},
-                    hovertemplate=f"{plain(a)} x {plain(b)}, angle %{{x}}: %{{y:.3f}}<extra></extra>",
-                )
-            )
-        null = rows.loc[rows["metric"] == "angle_first_null", "value"]
-        if len(null):
-            first = {"x": [1], "y": clean(null), "mode": "markers", "name": "first angle by chance"}
-            mark = {"symbol": "x-thin-open", "size": 11, "color": colour, "line": {"width": 2}}
-            traces.append(
-                go.Scatter(**first, marker=mark, showlegend=place == 0, hovertemplate="%{y:.3f}<extra></extra>")
-            )
-    if not traces:
-        return None
-    return draw(
-        traces,
-        "Cosines of the canonical angles between the column spaces of shared tokens",
-        height=420,
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        xaxis={"title": {"text": "angle"}, "showgrid": False},
-        yaxis={"range": [0, 1.02]},
     )
 
 

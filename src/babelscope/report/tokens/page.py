@@ -60,8 +60,9 @@ def render_tokens(runs: Sequence[Run]) -> str:
 
 
 _NOTE = (
-    "Indented lines are what chance gives, or the spread, of the line above. The probe tells one script from all "
-    "others on as many tokens of either side, so guessing scores 50 %."
+    "Indented lines are what chance gives, or the spread, of the line above. Below the tokens in use: what was left "
+    "out of every measure, as it has no label, no direction or no token. The probe tells one script from all others on "
+    "as many tokens of either side, so guessing scores 50 %."
 )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from babelscope.report.figures.token_deciles import draw_deciles
+from babelscope.report.figures.token_pairs import draw_angles, draw_shared
 from babelscope.report.figures.tokens import (
-    draw_angles,
     draw_counts,
     draw_map,
     draw_probe,
@@ -18,7 +19,9 @@ from babelscope.report.tokens.summary import numbers_at, pairs_of, place_of
 
 def compare_tables(tables: Sequence[Run], pairs: Sequence[Run]) -> list[Panel]:
     """Make the panels that show all tables together; those without rows are left out."""
-    panels = [_probe(tables), _counts(tables), *(_angles(run, several=len(pairs) > 1) for run in pairs)]
+    several = len(pairs) > 1
+    between = [panel for run in pairs for panel in (_shared(run, several=several), _angles(run, several=several))]
+    panels = [_probe(tables), _counts(tables), _deciles(tables), *between]
     return [panel for panel in panels if panel and panel.views]
 
 
@@ -60,6 +63,33 @@ def _counts(tables: Sequence[Run]) -> Panel | None:
         "lines say how many scripts as many random tokens would have.",
         {str(place): [draw_counts(tables, k)] for place, k in enumerate(numbers)},
         [Choice("Neighbours", [str(k) for k in numbers])],
+    )
+
+
+def _deciles(tables: Sequence[Run]) -> Panel | None:
+    numbers = sorted({k for run in tables for k in numbers_at(run, "neighbour_scripts_decile@")})
+    if not numbers:
+        return None
+    return Panel(
+        "Are neighbours of rare tokens others than those of frequent ones?",
+        "The tokens that occur where they were counted, sorted by their counts and cut into tenths: how many scripts "
+        "are among the neighbours of the sampled tokens of each. At 0, the tokens that do not occur. Rare tokens are "
+        "little trained, so they may lie together whatever they write. The dashed line is chance for the sample as a "
+        "whole, not for each tenth, whose scripts differ.",
+        {str(place): [draw_deciles(tables, k)] for place, k in enumerate(numbers)},
+        [Choice("Neighbours", [str(k) for k in numbers])],
+    )
+
+
+def _shared(run: Run, *, several: bool) -> Panel | None:
+    figure = draw_shared(run, pairs_of(run))
+    if figure is None:
+        return None
+    return Panel(
+        "Which tokens do two tables share?" + (f" ({place_of(run)})" if several else ""),
+        "The tokens that both vocabularies have, by the first one's labels. Neighbours in common and angles are "
+        "measured on these tokens alone, so they say little of scripts that are rare here.",
+        {"": [figure]},
     )
 
 

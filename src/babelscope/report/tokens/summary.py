@@ -9,12 +9,16 @@ from babelscope.report.table import Run
 
 NUMBERS = {
     "tokens": ("tokens in use", "{:,.0f}"),
+    "tokens_unlabelled": ("  left out: without a label", "{:,.0f}"),
+    "tokens_zero": ("  left out: of norm zero", "{:,.0f}"),
+    "tokens_padding": ("  left out: rows beyond the vocabulary", "{:,.0f}"),
     "width": ("width", "{:.0f}"),
     "script_probe": ("script probe, mean accuracy", "{:.2%}"),
     "script_probe_random": ("  on a random table", "{:.2%}"),
     "script_probe_shuffled": ("  on shuffled labels", "{:.2%}"),
     "script_multiclass": ("multi-class script probe, accuracy", "{:.2%}"),
     "script_multiclass_random": ("  on a random table", "{:.2%}"),
+    "script_multiclass_shuffled": ("  on shuffled labels", "{:.2%}"),
     "neighbour_scripts@": ("scripts among {k} neighbours", "{:.2f}"),
     "neighbour_scripts_sd@": ("  standard deviation", "{:.2f}"),
     "neighbour_scripts_null@": ("  random neighbours", "{:.2f}"),
@@ -26,8 +30,11 @@ NUMBERS = {
     "isoscore": ("IsoScore (not in Wen-Yi & Mimno 2023)", "{:.3f}"),
     "mean_cosine": ("mean cosine of pairs", "{:.3f}"),
 }
+OF_SECOND = "vocabulary_overlap, the other way round"
 PAIRS = {
     "shared_tokens": ("shared tokens", "{:,.0f}"),
+    "vocabulary_overlap": ("share of the first's tokens", "{:.1%}"),
+    OF_SECOND: ("share of the second's tokens", "{:.1%}"),
     "vocabulary_jaccard": ("Jaccard overlap of vocabularies", "{:.1%}"),
     "neighbour_overlap@": ("neighbours in common", "{:.1%}"),
     "neighbour_overlap_null@": ("  by chance", "{:.2%}"),
@@ -108,14 +115,20 @@ def pair_table(run: Run) -> pd.DataFrame:
     """One line per pair of models."""
     lines: dict[str, list[str]] = {}
     for a, b in pairs_of(run):
-        rows = run.rows[(run.rows["language"] == a) & (run.rows["other"] == b)]
-        values = dict(zip(rows["metric"], rows["value"], strict=True))
+        values, back = (_between(run, *pair) for pair in ((a, b), (b, a)))
         # the number of neighbours may be lower for a pair that shares few tokens
         values = {name.split("@")[0] + "@" if "@" in name else name: value for name, value in values.items()}
+        if "vocabulary_overlap" in back:
+            values[OF_SECOND] = back["vocabulary_overlap"]
         lines[f"{a} x {b}"] = [_form(values.get(metric), form) for metric, (_, form) in PAIRS.items()]
     return pd.DataFrame.from_dict(lines, orient="index", columns=[name for name, _ in PAIRS.values()]).rename_axis(
         "pair"
     )
+
+
+def _between(run: Run, a: str, b: str) -> dict[str, float]:
+    rows = run.rows[(run.rows["language"] == a) & (run.rows["other"] == b)]
+    return dict(zip(rows["metric"], rows["value"], strict=True))
 
 
 def pairs_of(run: Run) -> list[tuple[str, str]]:
