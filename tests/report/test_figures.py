@@ -68,24 +68,55 @@ def test_pairs_leave_the_diagonal_out(runs):
     assert change.zmin == -change.zmax
 
 
+def shares(step, layer, values):
+    """Rows of neighbour_share of three languages, language by other."""
+    codes = ["deu_Latn", "eng_Latn", "tha_Thai"]
+    keys = {"run": "a", "step": step, "epoch": step, "layer": layer, "metric": "neighbour_share"}
+    lines = zip(codes, values, strict=True)
+    return [
+        keys | {"language": a, "other": b, "value": v} for a, line in lines for b, v in zip(codes, line, strict=True)
+    ]
+
+
+def test_a_row_of_pairs_is_a_language_and_a_column_where_its_neighbours_lie():
+    first, last = [[0.4, 0.6, 0], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]], [[0, 0.9, 0.1], [0.25, 0, 0.75], [0.5, 0.1, 0.4]]
+    elsewhere = [[0.9] * 3] * 3
+    rows = pd.DataFrame(shares(0, "1", first) + shares(5, "1", last) + shares(0, "2", elsewhere))
+    at_first, at_last = (neighbours.draw_pairs(rows, "neighbour_share", "1", step=step).data[0] for step in (0, 5))
+    change = neighbours.draw_pairs(rows, "neighbour_share", "1").data[0]
+    assert list(at_first.y) == list(at_first.x) == ["deu_Latn", "eng_Latn", "tha_Thai"]
+    assert [list(line) for line in at_first.z] == [[None, 0.6, 0], [0.1, None, 0.7], [0.5, 0.3, None]]
+    assert [list(line) for line in at_last.z] == [[None, 0.9, 0.1], [0.25, None, 0.75], [0.5, 0.1, None]]
+    assert [list(line) for line in change.z] == [[None, 0.3, 0.1], [0.15, None, 0.05], [0, -0.2, None]]
+    assert change.hovertext[2][1] == ["−0.200"]
+    assert change.hovertemplate.startswith("%{y}: %{hovertext[0]} of its neighbours are %{x}")
+
+
+def test_transfer_shows_the_score_of_every_run_in_every_language():
+    table = pd.DataFrame({"a": [0.5, 0.9, 0.1], "b": [0.25, 0.75, None]}, index=["tha_Thai", "eng_Latn", "zho_Hans"])
+    stems, a, b = task.draw_transfer(table, {"a": "eng_Latn", "b": "tha_Thai"}, "accuracy").data
+    names = ("eng_Latn", "tha_Thai", "zho_Hans")  # best mean first
+    assert a.y == b.y == names
+    assert (a.name, a.x) == ("a", (0.9, 0.5, 0.1))
+    assert (b.name, b.x) == ("b", (0.75, 0.25, None))
+    assert (a.text[0], a.text[1], b.text[0], b.text[1]) == (
+        "source language",
+        "zero-shot",
+        "zero-shot",
+        "source language",
+    )
+    assert stems.x == (0.75, 0.9, None, 0.25, 0.5, None, 0.1, 0.1, None)
+    assert stems.y == ("eng_Latn", "eng_Latn", None, "tha_Thai", "tha_Thai", None, "zho_Hans", "zho_Hans", None)
+    loss = task.draw_transfer(table, {}, "loss").data[1]
+    assert (loss.y, loss.x) == (names[::-1], (0.1, 0.5, 0.9))
+
+
 def test_transfer_is_sorted_and_marks_the_source(runs):
     table = summary.transfer_table(runs)
     figure = task.draw_transfer(table, dict.fromkeys(table.columns, "eng_Latn"), "accuracy")
     assert figure.data[1].y[0] == "eng_Latn"
     assert figure.data[1].text[:2] == ("source language", "zero-shot")
     assert figure.layout.yaxis.ticktext[0] == "<b>eng_Latn (source)</b>"
-
-
-@pytest.mark.parametrize(("score", "order"), [("accuracy", ["b", "c", "a"]), ("loss", ["a", "c", "b"])])
-def test_transfer_has_every_runs_score_of_every_language_the_best_first(score, order):
-    table = pd.DataFrame({"one": [0.1, 0.9, 0.4], "two": [0.3, 0.7, 0.5]}, index=["a", "b", "c"])
-    stems, *runs = task.draw_transfer(table, {}, score).data
-    for trace, run in zip(runs, table.columns, strict=True):
-        assert trace.name == run
-        assert dict(zip(trace.y, trace.x, strict=True)) == table[run].to_dict()
-        assert list(trace.y) == order
-    ends = [(y, x) for y, x in zip(stems.y, stems.x, strict=True) if x is not None]
-    assert ends == [(code, end) for code in order for end in sorted(table.loc[code])]
 
 
 def test_transfer_leaves_its_legend_to_the_panel(runs):

@@ -11,6 +11,8 @@ from babelscope.report.figures.guard import draw_guard, frozen_up_to
 from babelscope.report.figures.study import draw_layer_curves, draw_transfer_map, limits_of
 from babelscope.report.figures.style import depth_colours
 from babelscope.report.study.curves import curves
+from babelscope.report.study.panels import transfer
+from babelscope.report.study.tables import language_values
 
 POINTS = pd.DataFrame(
     {
@@ -74,6 +76,33 @@ def test_the_source_is_apart_and_the_rest_best_first():
     assert list(heat.y) == ["eng_Latn (source)", " ", "deu_Latn", "tha_Thai"]
     assert list(heat.z[1]) == [None, None]
     assert list(heat.z[2]) == [0.6, 0.7]
+
+
+def test_transfer_is_the_mean_over_runs_of_every_language_and_setting():
+    study = study_of(make_study(("none", "early"), range(3)))
+    panel = transfer(study, language_values(study))
+    tests = {(run.setting, run.seed): run.tests for run in study.runs}
+    means = {name: sum(tests[name, str(seed)] for seed in range(3)) / 3 for name in ("none", "early")}
+    kinds = {"0,0": means, "1,0": {"early": means["early"] - means["none"]}}
+    assert panel.choices[0].options == ["value", "difference to none"]
+    for view, expected in kinds.items():
+        heat = panel.views[view][0].data[0]
+        assert list(heat.x) == list(expected)
+        assert heat.y[:2] == ("eng_Latn (source)", " ")
+        assert set(heat.y[2:]) == set(means["none"].index) - {"eng_Latn"}
+        for language, line in zip(("eng_Latn", *heat.y[2:]), (heat.z[0], *heat.z[2:]), strict=True):
+            assert list(line) == pytest.approx([each[language] for each in expected.values()], abs=1e-4), language
+
+
+def test_the_frontier_places_settings_by_what_they_are_given():
+    words = {"x_title": "zero-shot accuracy", "y_title": "kept", "colour_title": "source accuracy"}
+    line, marks = draw_frontier(POINTS, ["early", "late"], **words)["data"]
+    assert marks["text"] == ["none", "early", "late", "last"]
+    assert (marks["x"], marks["y"]) == ([0.5, 0.6, 0.7, 0.4], [-0.3, -0.1, -0.2, -0.1])
+    assert (line["x"], line["y"]) == ([0.6, 0.7], [-0.1, -0.2])
+    assert marks["error_x"]["array"] == [0.1, 0.1, None, 0.1]
+    assert marks["error_y"]["array"] == [0.02] * 4
+    assert marks["marker"]["color"] == [0.9] * 4
 
 
 def test_curves_have_bands_where_there_is_an_interval():
